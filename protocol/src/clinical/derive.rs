@@ -1,0 +1,381 @@
+//! What a contact means: computed from its nested JSON whenever it is shown, listed or exported, and
+//! never stored as truth. All choices here are D unless the rule called names another source.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::bp::urgency;
+use super::entries::{Entry, Slot, is_set, slots, timestamp, values_at};
+use super::limits::check_reading;
+use super::{
+    Action, Category, Circumstances, Mean, Pair, RULES_VERSION, Setting, Urgency, bmi, choose, classify,
+    codes, home_mean, waking_mean,
+};
+
+/// The derived values of one contact.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Derived {
+    /// `None` without a reading that can be classified.
+    pub category: Option<Category>,
+    pub actions: Vec<Action>,
+    pub urgency: Urgency,
+    /// The id of the reading that decided; `None` when a mean did.
+    pub chosen_reading: Option<String>,
+    /// mmHg, of the chosen reading or the mean.
+    pub systolic: Option<i64>,
+    pub diastolic: Option<i64>,
+    /// Why this reading, in words for staff.
+    pub why: String,
+    pub another_reading_due: bool,
+    /// kg/m², one decimal place.
+    pub bmi: Option<f64>,
+    /// Whole years on the day of the contact.
+    pub age: Option<i64>,
+    /// [`RULES_VERSION`].
+    pub rules: &'static str,
+}
+
+/// Whether the contact belongs on the worklist.
+pub fn needs_attention(derived: &Derived) -> bool {
+    derived.urgency > Urgency::Routine
+}
+
+/// So many combinations of unsettled corrections are tried. One more pair of corrections than this
+/// covers is somebody playing; the highest values are tried first.
+const MAX_COMBINATIONS: usize = 64;
+
+/// Derives a contact, with its person if it has one. Never fails: malformed values are passed over.
+pub fn derive(contact: &Value, person: Option<&Value>) -> Derived {
+    if is_set(contact.get("entered_in_error")) {
+        return Outcome::none(Vec::new(), "Entered in error".to_owned()).derived(None, None);
+    }
+    let age = timestamp(contact.get("started_at")).and_then(|at| age_on(person?, utc_date(at)));
+    let circumstances = circumstances(contact, age);
+    let readings = slots(contact.pointer("/bp/readings"));
+    outcome(&readings, &circumstances).derived(latest_bmi(contact.get("measurements")), age)
+}
+
+/// A reading as it counts here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reading<'a> {
+    id: &'a str,
+    pair: Pair,
+    setting: Setting,
+    day: Option<Date>,
+    confirmed: bool,
+}
+
+impl<'a> Reading<'a> {
+    fn of((id, entry): Entry<'a>) -> Option<Self> {
+        let setting = match entry.get("setting").and_then(Value::as_str) {
+            Some("hbpm") => Setting::Hbpm,
+            Some("abpm") => Setting::Abpm,
+            // Absent, or one that a newer version knows: never pass over a reading for that.
+            _ => Setting::Clinic,
+        };
+        Some(Reading {
+            id,
+            pair: Pair::new(whole(entry.get("systolic"))?, whole(entry.get("diastolic"))?),
+            setting,
+            day: timestamp(entry.get("taken_at")).map(utc_date),
+            confirmed: entry.get("confirmed_unusual") == Some(&Value::Bool(true)),
+        })
+    }
+
+    /// An impossible reading must not hide a possible one by being the lower of two.
+    fn is_possible(&self) -> bool {
+        !check_reading(self.pair.systolic, self.pair.diastolic, None).blocked()
+    }
+}
+
+/// [`Derived`], as far as blood pressure goes.
+struct Outcome {
+    category: Option<Category>,
+    actions: Vec<Action>,
+    chosen: Option<String>,
+    pair: Option<Pair>,
+    why: String,
+    due: bool,
+}
+
+impl Outcome {
+    fn none(actions: Vec<Action>, why: String) -> Self {
+        Outcome { category: None, actions, chosen: None, pair: None, why, due: false }
+    }
+
+    fn of(pair: Pair, circumstances: &Circumstances, why: String) -> Self {
+        let classification = classify(pair.systolic, pair.diastolic, circumstances);
+        Outcome {
+            category: Some(classification.category),
+            actions: classification.actions,
+            pair: Some(pair),
+            ..Outcome::none(Vec::new(), why)
+        }
+    }
+
+    fn of_reading(reading: &Reading<'_>, circumstances: &Circumstances, why: String) -> Self {
+        let mut outcome = Outcome::of(reading.pair, circumstances, why);
+        outcome.chosen = Some(reading.id.to_owned());
+        outcome.actions.retain(|action| !(reading.confirmed && *action == Action::ConfirmEntry));
+        outcome
+    }
+
+    fn derived(self, bmi: Option<f64>, age: Option<i64>) -> Derived {
+        Derived {
+            category: self.category,
+            urgency: urgency(&self.actions),
+            actions: self.actions,
+            chosen_reading: self.chosen,
+            systolic: self.pair.map(|pair| pair.systolic),
+            diastolic: self.pair.map(|pair| pair.diastolic),
+            why: self.why,
+            another_reading_due: self.due,
+            bmi,
+            age,
+            rules: RULES_VERSION,
+        }
+    }
+}
+
+/// Where corrections disagree, the most urgent of all combinations: that a conflict is open must never
+/// make anybody wait longer.
+fn outcome(slots: &[Slot<'_>], circumstances: &Circumstances) -> Outcome {
+    let mut places: Vec<Vec<Reading<'_>>> = slots.iter().map(alternatives).collect();
+    places.retain(|place| !place.is_empty());
+    let unreadable = slots.len() - places.len();
+
+    let mut chosen = vec![0; places.len()];
+    let mut most_urgent: Option<Outcome> = None;
+    let mut due = false;
+    for _ in 0..MAX_COMBINATIONS {
+        let readings: Vec<Reading<'_>> =
+            places.iter().zip(&chosen).filter_map(|(place, index)| place.get(*index).copied()).collect();
+        let next = evaluate(&readings, circumstances);
+        due |= next.due;
+        if most_urgent.as_ref().is_none_or(|best| urgency(&next.actions) > urgency(&best.actions)) {
+            most_urgent = Some(next);
+        }
+        if !advance(&mut chosen, &places) {
+            break;
+        }
+    }
+
+    let mut outcome =
+        most_urgent.unwrap_or_else(|| without_reading(circumstances, "No blood pressure reading".to_owned()));
+    if unreadable > 0 {
+        outcome.why = format!("{}. Left out, without usable values: {unreadable}", outcome.why);
+    }
+    if places.iter().any(|place| place.len() > 1) {
+        outcome.why =
+            format!("Readings disagree: the more urgent is shown until somebody settles it. {}", outcome.why);
+    }
+    // With a red flag nobody waits for another reading.
+    outcome.due = due && !circumstances.red_flag;
+    outcome
+}
+
+/// What one place may hold: equal values are no disagreement. The highest first, so that the cap on
+/// combinations cannot cut it off.
+fn alternatives<'a>(slot: &Slot<'a>) -> Vec<Reading<'a>> {
+    let mut kept: Vec<Reading<'a>> = Vec::new();
+    for reading in slot.alternatives.iter().copied().filter_map(Reading::of) {
+        if !kept.iter().any(|other| other.pair == reading.pair && other.setting == reading.setting) {
+            kept.push(reading);
+        }
+    }
+    kept.sort_by_key(|reading| std::cmp::Reverse(reading.pair));
+    kept
+}
+
+/// Steps to the next combination, the last place fastest: the last readings are those that decide.
+fn advance(chosen: &mut [usize], places: &[Vec<Reading<'_>>]) -> bool {
+    for (index, place) in chosen.iter_mut().zip(places).rev() {
+        *index += 1;
+        if *index < place.len() {
+            return true;
+        }
+        *index = 0;
+    }
+    false
+}
+
+/// Clinic readings decide if there are any; else home readings, else those of 24 hours.
+fn evaluate(readings: &[Reading<'_>], circumstances: &Circumstances) -> Outcome {
+    let of = |setting| readings.iter().copied().filter(|reading| reading.setting == setting).collect();
+    let (clinic, home, day): (Vec<_>, Vec<_>, Vec<_>) =
+        (of(Setting::Clinic), of(Setting::Hbpm), of(Setting::Abpm));
+    if !clinic.is_empty() {
+        evaluate_clinic(&clinic, &Circumstances { setting: Setting::Clinic, ..*circumstances })
+    } else if !home.is_empty() {
+        let circumstances = Circumstances { setting: Setting::Hbpm, ..*circumstances };
+        evaluate_series(&home, &circumstances, "Home mean as typed in", |possible| {
+            let dated: Vec<_> = possible
+                .iter()
+                .filter_map(|reading| Some((reading.day?, reading.pair.systolic, reading.pair.diastolic)))
+                .collect();
+            home_mean(&dated)
+        })
+    } else if !day.is_empty() {
+        let circumstances = Circumstances { setting: Setting::Abpm, ..*circumstances };
+        evaluate_series(&day, &circumstances, "24-hour mean as typed in", |possible| {
+            waking_mean(&pairs(possible))
+        })
+    } else {
+        without_reading(circumstances, "No blood pressure reading".to_owned())
+    }
+}
+
+fn evaluate_clinic(readings: &[Reading<'_>], circumstances: &Circumstances) -> Outcome {
+    let possible: Vec<Reading<'_>> = readings.iter().copied().filter(Reading::is_possible).collect();
+    let impossible = readings.len() - possible.len();
+    let counted = if possible.is_empty() { readings } else { &possible };
+    let decided = choose(&pairs(counted)).and_then(|choice| Some((counted.get(choice.index)?, choice)));
+    let Some((reading, choice)) = decided else {
+        return without_reading(circumstances, "No blood pressure reading".to_owned());
+    };
+    let mut outcome = Outcome::of_reading(reading, circumstances, choice.why);
+    outcome.due = choice.another_reading_due;
+    if impossible > 0 && !possible.is_empty() {
+        outcome.why = format!("{}. Left out as impossible: {impossible}", outcome.why);
+    }
+    outcome
+}
+
+/// A single value is a mean that somebody typed in. A series that is too short has no category, unless
+/// what there is already calls for action today: nobody should wait out the days for that.
+fn evaluate_series(
+    readings: &[Reading<'_>],
+    circumstances: &Circumstances,
+    typed_in: &str,
+    mean: impl FnOnce(&[Reading<'_>]) -> Mean,
+) -> Outcome {
+    if let [only] = readings {
+        return Outcome::of_reading(only, circumstances, format!("{typed_in} ({})", only.pair));
+    }
+    let possible: Vec<Reading<'_>> = readings.iter().copied().filter(Reading::is_possible).collect();
+    let mean = mean(&possible);
+    if let Some(pair) = mean.pair {
+        return Outcome::of(pair, circumstances, mean.why);
+    }
+    let mut outcome = match mean.so_far.map(|pair| (pair, Outcome::of(pair, circumstances, String::new()))) {
+        Some((pair, outcome))
+            if matches!(
+                outcome.category,
+                Some(Category::VeryHigh | Category::PregHigh | Category::PregSevere)
+            ) =>
+        {
+            Outcome {
+                why: format!("{}; but those are already too high to wait ({pair})", mean.why),
+                ..outcome
+            }
+        }
+        _ => without_reading(circumstances, mean.why),
+    };
+    outcome.due = true;
+    outcome
+}
+
+/// Signs and symptoms count whether or not there is a reading.
+fn without_reading(circumstances: &Circumstances, why: String) -> Outcome {
+    let mut actions = Vec::new();
+    if circumstances.red_flag {
+        actions.push(Action::Emergency999Ae);
+    } else {
+        if circumstances.fainting || circumstances.dizzy {
+            actions.push(Action::SymptomGpReview);
+        }
+        if circumstances.irregular_pulse {
+            actions.push(Action::IrregularPulseGpSameDay);
+        }
+    }
+    Outcome::none(actions, why)
+}
+
+/// What was asked and seen. Where a field is in conflict, either value counts. A red flag counts from the
+/// list of symptoms too: whoever sends it there means it no less.
+fn circumstances(contact: &Value, age: Option<i64>) -> Circumstances {
+    let symptoms: Vec<&str> = contact
+        .pointer("/bp/symptoms")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let has = |list: codes::CodeList| symptoms.iter().any(|symptom| codes::label(list, symptom).is_some());
+    let present = slots(contact.pointer("/bp/red_flags"))
+        .iter()
+        .flat_map(|slot| &slot.alternatives)
+        .any(|(_, flag)| flag.get("present") == Some(&Value::Bool(true)));
+    Circumstances {
+        setting: Setting::Clinic,
+        red_flag: present || has(codes::RED_FLAGS),
+        fainting: has(codes::SYMPTOMS_FAINTING),
+        dizzy: has(codes::SYMPTOMS_DIZZY),
+        irregular_pulse: values_at(contact, "bp/pulse_rhythm").any(|rhythm| rhythm == "irregular"),
+        pregnant: values_at(contact, "pregnant").any(|pregnant| *pregnant == Value::Bool(true)),
+        under_18: match age {
+            Some(age) => age < 18,
+            None => contact.get("age_band").and_then(Value::as_str) == Some("under_18"),
+        },
+    }
+}
+
+/// BMI from the latest height and weight; none while corrections of one of them disagree.
+fn latest_bmi(measurements: Option<&Value>) -> Option<f64> {
+    let slots = slots(measurements);
+    let latest = |what: &str, unit: &str| {
+        let values = |slot: &Slot<'_>| -> Vec<f64> {
+            let entries = slot.alternatives.iter().map(|(_, entry)| *entry);
+            entries
+                .filter(|entry| entry.get("what").and_then(Value::as_str) == Some(what))
+                .filter(|entry| entry.get("unit").is_none_or(|given| given.is_null() || given == unit))
+                .filter_map(|entry| entry.get("value")?.as_f64())
+                .collect()
+        };
+        let found = slots.iter().rev().map(values).find(|values| !values.is_empty())?;
+        let first = *found.first()?;
+        found.iter().all(|value| *value == first).then_some(first)
+    };
+    bmi(latest("height", "cm")?, latest("weight", "kg")?)
+}
+
+/// Age in whole years, from the date of birth, or from years known on some day. An age of years alone
+/// may be a year behind.
+fn age_on(person: &Value, day: Date) -> Option<i64> {
+    let date = |field| person.get(field).and_then(Value::as_str).and_then(|text| text.parse::<Date>().ok());
+    let age = match (date("date_of_birth"), person.get("age_years").and_then(Value::as_i64)) {
+        (Some(birth), _) => years(birth, day),
+        (None, Some(known)) => known.checked_add(date("age_as_of").map_or(0, |as_of| years(as_of, day)))?,
+        (None, None) => return None,
+    };
+    // Beyond these it is a slip of the pen, and no ground to treat somebody as a child.
+    (0..=130).contains(&age).then_some(age)
+}
+
+/// Birthdays passed between two days; negative, and rounded away from zero, when `to` is the earlier.
+fn years(from: Date, to: Date) -> i64 {
+    let not_yet = (to.month(), to.day()) < (from.month(), from.day());
+    i64::from(to.year()) - i64::from(from.year()) - i64::from(not_yet)
+}
+
+/// Days are days in UTC: within an hour of the local ones in England, and the same on every machine.
+fn utc_date(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
+}
+
+fn pairs(readings: &[Reading<'_>]) -> Vec<Pair> {
+    readings.iter().map(|reading| reading.pair).collect()
+}
+
+/// A whole number, also when written as `152.0`.
+fn whole(value: Option<&Value>) -> Option<i64> {
+    let value = value?;
+    value.as_i64().or_else(|| {
+        let float = value.as_f64()?;
+        // Inside this range the conversion is exact.
+        (float.fract() == 0.0 && float.abs() < 1e9).then_some(float as i64)
+    })
+}

@@ -1,0 +1,153 @@
+//! Stable error codes, shared by every door: command lines, API, FFI, frames and quarantine.
+//!
+//! A code never changes its meaning and is never reused. The message beside it may be reworded at
+//! any time and is safe to show: it never holds personal data. Whether a retry can help is a fact
+//! about the code, decided here and nowhere else.
+
+use std::fmt;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal, retry $retry:literal, $message:literal;)*) => {
+        /// Why something was refused, quarantined or failed.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[$doc])* #[doc = $message] $variant,)* }
+
+        impl Code {
+            /// Every code, for documentation and tests.
+            pub const ALL: &'static [Code] = &[$(Code::$variant,)*];
+
+            /// The stable spelling, as printed, stored and sent.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Code::$variant => $text,)* }
+            }
+
+            /// Whether doing the same again, unchanged, can succeed.
+            pub const fn retry(self) -> bool {
+                match self { $(Code::$variant => $retry,)* }
+            }
+
+            /// What a person may read when there is nothing more precise to say.
+            pub const fn message(self) -> &'static str {
+                match self { $(Code::$variant => $message,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    // --- entry: what a person or a program typed in ---
+    BadJson = "bad_json", retry false, "This is not valid JSON.";
+    MissingField = "missing_field", retry false, "A required field is missing.";
+    WrongType = "wrong_type", retry false, "A field holds the wrong type of value.";
+    UnknownValue = "unknown_value", retry false, "A coded field holds a value that is not in its list.";
+    BadPath = "bad_path", retry false, "There is no such field in this kind of record.";
+    BadId = "bad_id", retry false, "This is not a record id.";
+    EntryWrittenOnce = "entry_written_once", retry false, "An entry is never changed: correct it or strike it out with a new entry.";
+    RecordNotFound = "record_not_found", retry false, "There is no such record here.";
+    EntryNotFound = "entry_not_found", retry false, "There is no such entry in this record.";
+    WrongKind = "wrong_kind", retry false, "This cannot be done to this kind of record.";
+    OutOfRange = "out_of_range", retry false, "A value is outside the limits within which it can be saved.";
+    ConfirmUnusual = "confirm_unusual", retry false, "A value is unusual: measure again, or confirm it with confirmed_unusual.";
+    NhsNumberInvalid = "nhs_number_invalid", retry false, "This is not a valid NHS number.";
+    TeamAmbiguous = "team_ambiguous", retry false, "This tablet belongs to several teams: say which one.";
+    TooLarge = "too_large", retry false, "This is larger than can be accepted.";
+
+    // --- the tablet and its storage ---
+    StorageFailed = "storage_failed", retry true, "The database could not be read or written.";
+    StorageNewer = "storage_newer", retry false, "This database was made by a newer version: update this program.";
+    WrongKey = "wrong_key", retry false, "The database cannot be opened with this key.";
+    KeyFileInvalid = "key_file_invalid", retry false, "The key file cannot be used.";
+    NotEnrolled = "not_enrolled", retry false, "This tablet is not enrolled with a server yet.";
+    Internal = "internal", retry false, "Something went wrong inside the program.";
+
+    // --- reaching base ---
+    NoSignal = "no_signal", retry true, "There is no network: everything is kept on this tablet.";
+    ServerUnreachable = "server_unreachable", retry true, "The network is there but the server does not answer: everything is kept on this tablet.";
+    LinkCut = "link_cut", retry true, "The link was cut: what had not arrived will be sent again.";
+    ServerNotTrusted = "server_not_trusted", retry false, "The server's key is not the one this tablet was enrolled with.";
+    ServerFailed = "server_failed", retry true, "The server could not do this now.";
+    SyncRunning = "sync_running", retry true, "A sync is already running.";
+    NotSettled = "not_settled", retry true, "Tablet and server do not hold the same yet: sync again.";
+
+    // --- frames and requests ---
+    FrameMalformed = "frame_malformed", retry false, "The bytes are not a valid frame.";
+    VersionUnsupported = "version_unsupported", retry false, "This version of the sync protocol is not spoken here: update this program.";
+    SignatureInvalid = "signature_invalid", retry false, "A signature does not match.";
+    Clock = "clock", retry true, "The request's time is too far from the server's.";
+    TabletUnknown = "tablet_unknown", retry false, "This server does not know this tablet.";
+    TeamNotAllowed = "team_not_allowed", retry false, "This tablet does not belong to this team.";
+    CodeUnknown = "code_unknown", retry false, "This enrolment code is not known.";
+    CodeExpired = "code_expired", retry false, "This enrolment code has expired: ask for a new one.";
+    CodeUsed = "code_used", retry false, "This enrolment code has been used: ask for a new one.";
+    CodeMalformed = "code_malformed", retry false, "This is not an enrolment code: check that it was copied whole.";
+    ForeignServer = "foreign_server", retry false, "This tablet is enrolled with another server.";
+    NotFound = "not_found", retry false, "There is nothing at this address.";
+    MethodNotAllowed = "method_not_allowed", retry false, "This address does not take this method.";
+    TeamUnknown = "team_unknown", retry false, "There is no team of this name.";
+    TeamExists = "team_exists", retry false, "There is a team of this name already.";
+
+    // --- admission: why a change is in quarantine ---
+    ChangeMalformed = "change_malformed", retry false, "The change is not a well-formed Automerge change.";
+    ChangeCompressed = "change_compressed", retry false, "The change is compressed; only plain changes are accepted.";
+    ChangeTooLarge = "change_too_large", retry false, "The change is too large, or has too many operations.";
+    ChangeChecksum = "change_checksum", retry false, "The change does not match its checksum.";
+    ChangeUnreadable = "change_unreadable", retry false, "The change cannot be applied and read back.";
+    ChangeMessage = "change_message", retry false, "The change does not say who made it, when and on which tablet.";
+    OperationRefused = "operation_refused", retry false, "The change does something else than set a scalar at the root of a record.";
+    StartOpWrong = "start_op_wrong", retry false, "The change's first operation has the wrong number.";
+    SequenceGap = "sequence_gap", retry false, "The author's previous change is not in this change's history.";
+    ActorCollision = "actor_collision", retry false, "The same author has already made another change with this number.";
+    ActorOwned = "actor_owned", retry false, "This author belongs to another tablet.";
+    BeginningInvalid = "beginning_invalid", retry false, "A record's beginning must set its id and kind, and only a beginning may.";
+    RecordElsewhere = "record_elsewhere", retry false, "This record belongs to another team.";
+    RecordRefused = "record_refused", retry false, "A tablet may not write this kind of record.";
+    DependsOnQuarantined = "depends_on_quarantined", retry false, "The change builds on one that is in quarantine.";
+    WaitingFull = "waiting_full", retry true, "Too many changes are waiting for ones that have not arrived.";
+    RecordTooLarge = "record_too_large", retry false, "The record has become too large.";
+}
+
+impl Code {
+    /// The code of this spelling; `None` for one that a newer version knows.
+    pub fn parse(text: &str) -> Option<Code> {
+        Code::ALL.iter().copied().find(|code| code.as_str() == text)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a value cannot be part of a record: a code, the path of the field, and a sentence that says
+/// what to do. The sentence names limits and fields, never the person's data beyond the value typed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Invalid {
+    pub code: Code,
+    /// The field, as in `bp/readings/systolic`; empty when it is about the whole record.
+    pub path: String,
+    pub message: String,
+}
+
+impl Invalid {
+    pub fn new(code: Code, path: impl Into<String>, message: impl Into<String>) -> Self {
+        Invalid { code, path: path.into(), message: message.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_and_parse_back() {
+        for code in Code::ALL {
+            assert_eq!(Code::parse(code.as_str()), Some(*code));
+        }
+        let mut texts: Vec<_> = Code::ALL.iter().map(|c| c.as_str()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        assert_eq!(texts.len(), Code::ALL.len());
+    }
+}

@@ -1,0 +1,282 @@
+//! What a value must be to stand at a path: types, code lists, and the clinical pack's entry limits.
+//!
+//! Tablets check at entry, where unusual values also want a confirmation; the server checks again
+//! at admission and does not insist on it. Nothing here is about Automerge: that is `admit`.
+
+use serde_json::{Map, Value};
+
+use super::{
+    chunk::{Chunk, Scalar as ChunkScalar},
+    ids::{RecordId, is_entry_id},
+    path,
+    schema::{self, AMENDMENTS, At, Kind, MEASUREMENTS_PATH, Member, READINGS_PATH, Shape, Type},
+    value::{Scalar, is_shallow},
+};
+use crate::{
+    clinical::{self, NhsNumber},
+    error::{Code, Invalid},
+};
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rules {
+    /// A person is typing: unusual values must be confirmed.
+    Entry,
+    /// A change has arrived: what could have been saved honestly passes.
+    Admission,
+    /// Nobody: for tests that must get past the tablet.
+    Unchecked,
+}
+
+/// The longest text, and the longest canonical JSON, that one value may hold.
+const MAX_TEXT: usize = 10_000;
+
+/// Checks one value at a document path and returns it as it is stored: times in UTC, NHS numbers as
+/// ten digits. Null clears a field and is always allowed, but for entries and required fields.
+pub fn value_at(kind: Kind, at_path: &str, value: Value, rules: Rules) -> Result<Scalar, Invalid> {
+    if rules == Rules::Unchecked {
+        return Ok(Scalar::from_json(value));
+    }
+    if at_path.is_empty() || at_path.len() > 256 {
+        return Err(Invalid::new(Code::BadPath, "", "A field's path is 1 to 256 characters long."));
+    }
+    let at = schema::at(kind, at_path);
+    let value = match (at, value) {
+        (At::Entry(_) | At::TallyEntry, Value::Null) => {
+            return Err(Invalid::new(
+                Code::WrongType,
+                at_path,
+                "An entry cannot be cleared: strike it out instead.",
+            ));
+        }
+        (_, Value::Null) if is_required(kind, at_path) => {
+            return Err(Invalid::new(Code::MissingField, at_path, format!("{at_path} cannot be cleared.")));
+        }
+        (_, Value::Null) => Value::Null,
+        (At::Field(Shape::One(ty)), value) => one(at_path, ty, value)?,
+        (At::Field(Shape::Composite(members)), value) => composite(at_path, members, value)?,
+        (At::SetMember, value @ Value::Bool(_)) => value,
+        (At::SetMember, _) => return Err(wrong_type(at_path, "true or false")),
+        (At::Entry(members), value) => entry(at_path, members, value, rules)?,
+        (At::TallyEntry, value) => tally(at_path, value)?,
+        (At::Field(_), _) => {
+            return Err(Invalid::new(
+                Code::WrongType,
+                at_path,
+                format!("{at_path} holds fields of its own."),
+            ));
+        }
+        (At::OpenMember | At::Unknown, value) => value,
+    };
+    let value = special(kind, at_path, value)?;
+    let size = match &value {
+        Value::String(text) => text.len(),
+        Value::Object(_) | Value::Array(_) => value.to_string().len(),
+        _ => 0,
+    };
+    if size > MAX_TEXT || !is_shallow(&value) {
+        return Err(Invalid::new(
+            Code::TooLarge,
+            at_path,
+            format!("{at_path} is too large: at most {MAX_TEXT} characters, and not nested deeply."),
+        ));
+    }
+    Ok(Scalar::from_json(value))
+}
+
+/// Which required fields a beginning lacks.
+pub fn missing(kind: Kind, has: impl Fn(&str) -> bool) -> Option<&'static str> {
+    kind.fields().iter().find(|field| field.required && !has(field.name)).map(|field| field.name)
+}
+
+fn is_required(kind: Kind, at_path: &str) -> bool {
+    schema::COMMON.iter().chain(kind.fields()).any(|field| field.required && field.name == at_path)
+}
+
+fn wrong_type(at_path: &str, wants: &str) -> Invalid {
+    Invalid::new(Code::WrongType, at_path, format!("{at_path} must be {wants}."))
+}
+
+fn one(at_path: &str, ty: Type, value: Value) -> Result<Value, Invalid> {
+    match (ty, value) {
+        (Type::Any, value) => Ok(value),
+        (Type::Text, value @ Value::String(_)) => Ok(value),
+        (Type::Text, _) => Err(wrong_type(at_path, "text")),
+        (Type::Int, Value::Number(n)) if n.is_i64() => Ok(Value::Number(n)),
+        (Type::Int, _) => Err(wrong_type(at_path, "a whole number")),
+        (Type::Number, value @ Value::Number(_)) => Ok(value),
+        (Type::Number, _) => Err(wrong_type(at_path, "a number")),
+        (Type::Bool, value @ Value::Bool(_)) => Ok(value),
+        (Type::Bool, _) => Err(wrong_type(at_path, "true or false")),
+        (ty, Value::String(text)) => coded(at_path, ty, text).map(Value::String),
+        (Type::Date, _) => Err(wrong_type(at_path, "a date, as in 2026-11-20")),
+        (Type::Time, _) => Err(wrong_type(at_path, "a time, as in 2026-11-20T13:05:00Z")),
+        (_, _) => Err(wrong_type(at_path, "text")),
+    }
+}
+
+/// Text with a form of its own.
+fn coded(at_path: &str, ty: Type, text: String) -> Result<String, Invalid> {
+    match ty {
+        Type::Date => match text.parse::<jiff::civil::Date>() {
+            Ok(_) if text.len() == 10 => Ok(text),
+            _ => Err(wrong_type(at_path, "a date, as in 2026-11-20")),
+        },
+        Type::Time => match text.parse::<jiff::Timestamp>() {
+            Ok(time) => Ok(time.to_string()),
+            Err(_) => Err(wrong_type(at_path, "a time with its offset, as in 2026-11-20T13:05:00Z")),
+        },
+        Type::Id => match text.parse::<RecordId>() {
+            Ok(id) => Ok(id.to_string()),
+            Err(_) => Err(wrong_type(at_path, "a record's id")),
+        },
+        Type::Entry if is_entry_id(&text) => Ok(text),
+        Type::Entry => Err(wrong_type(at_path, "an entry's id")),
+        Type::Code(list) if list.contains(&text.as_str()) => Ok(text),
+        Type::Code(list) => Err(Invalid::new(
+            Code::UnknownValue,
+            at_path,
+            format!("{at_path} is one of: {}.", list.join(", ")),
+        )),
+        Type::EthnicCategory if clinical::ethnic_category(&text).is_some() => Ok(text),
+        Type::EthnicCategory => Err(Invalid::new(
+            Code::UnknownValue,
+            at_path,
+            format!(
+                "{at_path} is a code of the NHS ethnic categories: A to S, Z (not stated) or 99 (not known)."
+            ),
+        )),
+        _ => Ok(text),
+    }
+}
+
+fn composite(at_path: &str, members: &[Member], value: Value) -> Result<Value, Invalid> {
+    let Value::Object(mut object) = value else { return Err(wrong_type(at_path, "an object")) };
+    for member in members {
+        let member_path = path::join(at_path, member.name);
+        match object.remove(member.name) {
+            None | Some(Value::Null) if member.required => {
+                return Err(Invalid::new(
+                    Code::MissingField,
+                    member_path.clone(),
+                    format!("{member_path} is missing."),
+                ));
+            }
+            None | Some(Value::Null) => {}
+            Some(value) => {
+                object.insert(member.name.to_owned(), one(&member_path, member.ty, value)?);
+            }
+        }
+    }
+    Ok(Value::Object(object))
+}
+
+fn entry(at_path: &str, members: &[Member], value: Value, rules: Rules) -> Result<Value, Invalid> {
+    let (parent, id) = at_path.rsplit_once('/').unwrap_or_default();
+    if !is_entry_id(id) {
+        return Err(Invalid::new(Code::BadId, at_path, "An entry's id is 8 characters of a-z and 2-7."));
+    }
+    let value = composite(at_path, members, value)?;
+    let object = value.as_object();
+    let int = |name: &str| object.and_then(|o| o.get(name)).and_then(Value::as_i64);
+    let confirmed = object.and_then(|o| o.get("confirmed_unusual")).and_then(Value::as_bool) == Some(true);
+    let findings = match parent {
+        READINGS_PATH => clinical::check_reading(
+            int("systolic").unwrap_or_default(),
+            int("diastolic").unwrap_or_default(),
+            int("pulse"),
+        ),
+        MEASUREMENTS_PATH => {
+            let what = object.and_then(|o| o.get("what")).and_then(Value::as_str).unwrap_or_default();
+            let number = object.and_then(|o| o.get("value")).and_then(Value::as_f64).unwrap_or_default();
+            clinical::check_measurement(what, number)
+        }
+        AMENDMENTS => {
+            let set = object.and_then(|o| o.get("set"));
+            if !set.is_some_and(|set| set.is_object()) {
+                return Err(wrong_type(&path::join(at_path, "set"), "an object"));
+            }
+            return Ok(value);
+        }
+        _ => return Ok(value),
+    };
+    match findings.refusal(confirmed || rules == Rules::Admission) {
+        Some(finding) => Err(finding.invalid(parent)),
+        None => Ok(value),
+    }
+}
+
+fn tally(at_path: &str, value: Value) -> Result<Value, Invalid> {
+    const MEMBERS: &[Member] = &[
+        Member { name: "name", ty: Type::Text, required: true },
+        Member { name: "n", ty: Type::Int, required: true },
+    ];
+    let value = composite(at_path, MEMBERS, value)?;
+    match value.get("n").and_then(Value::as_i64) {
+        Some(n) if (-1_000_000..=1_000_000).contains(&n) => Ok(value),
+        _ => Err(Invalid::new(Code::OutOfRange, at_path, "A tally entry is at most 1,000,000.")),
+    }
+}
+
+/// Rules of single fields that a type does not say.
+fn special(kind: Kind, at_path: &str, value: Value) -> Result<Value, Invalid> {
+    match (kind, at_path) {
+        (Kind::Contact, "satisfaction") if !value.is_null() => match value.as_i64() {
+            Some(1..=5) => Ok(value),
+            _ => Err(Invalid::new(Code::OutOfRange, at_path, "satisfaction is 1 to 5.")),
+        },
+        (Kind::Person, "nhs_number") if !value.is_null() => {
+            let mut object: Map<String, Value> = value.as_object().cloned().unwrap_or_default();
+            let text = object.get("value").and_then(Value::as_str).unwrap_or_default();
+            let number = NhsNumber::parse(text)
+                .map_err(|problem| Invalid::new(Code::NhsNumberInvalid, at_path, problem.to_string()))?;
+            object.insert("value".into(), Value::String(number.as_str().to_owned()));
+            Ok(Value::Object(object))
+        }
+        _ => Ok(value),
+    }
+}
+
+/// Checks a whole change of a record against schema and entry limits, as the server does at
+/// admission. `kind` is the record's, `None` where the record has no beginning yet. Returns the
+/// record's kind.
+pub fn change(id: RecordId, kind: Option<Kind>, chunk: &Chunk) -> Result<Kind, Invalid> {
+    let beginning = chunk.deps.is_empty();
+    let written = |name: &str| chunk.writes().find(|(key, _)| *key == name).map(|(_, value)| value);
+    let kind = if beginning {
+        let (Some(ChunkScalar::Str(own_id)), Some(ChunkScalar::Str(own_kind))) =
+            (written("id"), written("kind"))
+        else {
+            return Err(Invalid::new(Code::BeginningInvalid, "", Code::BeginningInvalid.message()));
+        };
+        let own = Kind::parse(own_kind);
+        if own_id != id.to_string() || own.is_none() || kind.is_some_and(|kind| own != Some(kind)) {
+            return Err(Invalid::new(Code::BeginningInvalid, "", Code::BeginningInvalid.message()));
+        }
+        own
+    } else {
+        if written("id").is_some() || written("kind").is_some() {
+            return Err(Invalid::new(Code::BeginningInvalid, "", Code::BeginningInvalid.message()));
+        }
+        kind
+    };
+    let kind =
+        kind.ok_or_else(|| Invalid::new(Code::BeginningInvalid, "", Code::BeginningInvalid.message()))?;
+    for (key, value) in chunk.writes() {
+        let value = Scalar::from_chunk(&value)
+            .ok_or_else(|| Invalid::new(Code::WrongType, key, format!("{key} holds what no record may.")))?;
+        if matches!(key, "id" | "kind" | "schema") {
+            continue;
+        }
+        value_at(kind, key, value.to_json(), Rules::Admission)?;
+    }
+    for (key, replaced) in chunk.replaces() {
+        if !replaced.is_empty() && matches!(schema::at(kind, key), At::Entry(_) | At::TallyEntry) {
+            return Err(Invalid::new(Code::EntryWrittenOnce, key, Code::EntryWrittenOnce.message()));
+        }
+    }
+    if beginning && let Some(name) = missing(kind, |name| written(name).is_some()) {
+        return Err(Invalid::new(Code::MissingField, name, format!("{name} is missing.")));
+    }
+    Ok(kind)
+}

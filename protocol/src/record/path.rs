@@ -1,0 +1,32 @@
+//! Paths of fields: JSON-Pointer escaped segments joined by `/`, as in `bp/readings/k3f9a2bq`.
+
+/// One segment, escaped: `~` is `~0`, `/` is `~1`.
+pub fn escape(segment: &str) -> String {
+    segment.replace('~', "~0").replace('/', "~1")
+}
+
+pub fn unescape(segment: &str) -> String {
+    segment.replace("~1", "/").replace("~0", "~")
+}
+
+/// The path of a member below `parent`; `parent` is a path already, `segment` is plain.
+pub fn join(parent: &str, segment: &str) -> String {
+    if parent.is_empty() { escape(segment) } else { format!("{parent}/{}", escape(segment)) }
+}
+
+/// The plain segments of a path.
+pub fn split(path: &str) -> Vec<String> {
+    path.split('/').map(unescape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_survive() {
+        let path = join(&join("ext", "a/b~c"), "~1");
+        assert_eq!(path, "ext/a~1b~0c/~01");
+        assert_eq!(split(&path), ["ext", "a/b~c", "~1"]);
+    }
+}

@@ -1,0 +1,78 @@
+//! An order-independent digest of a set of changes, so that two sides can prove they hold the same.
+
+use sha2::{Digest, Sha256};
+
+use crate::record::{Hash, RecordId};
+
+/// The running sum over a set of (record, change hash) pairs: addition modulo 2^256 of
+/// SHA-256(record id ‖ change hash), little-endian, and how many there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SetSum {
+    pub sum: [u8; 32],
+    pub count: u64,
+}
+
+/// The first 16 bytes of SHA-256(sum ‖ count as u64, little-endian).
+pub type Fingerprint = [u8; 16];
+
+impl SetSum {
+    pub fn add(&mut self, record: RecordId, hash: &Hash) {
+        let digest = Sha256::new().chain_update(record.as_bytes()).chain_update(hash).finalize();
+        let mut carry = 0u16;
+        for (byte, add) in self.sum.iter_mut().zip(digest) {
+            let total = u16::from(*byte) + u16::from(add) + carry;
+            *byte = total as u8;
+            carry = total >> 8;
+        }
+        self.count += 1;
+    }
+
+    pub fn fingerprint(&self) -> Fingerprint {
+        let digest = Sha256::new().chain_update(self.sum).chain_update(self.count.to_le_bytes()).finalize();
+        let mut fingerprint = [0; 16];
+        fingerprint.copy_from_slice(&digest[..16]);
+        fingerprint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_does_not_matter_and_every_pair_does() {
+        let record = RecordId::from_bytes([1; 16]);
+        let other = RecordId::from_bytes([2; 16]);
+        let pairs = [(record, [3; 32]), (record, [4; 32]), (other, [3; 32])];
+        let sum = |pairs: &[(RecordId, Hash)]| {
+            let mut sum = SetSum::default();
+            pairs.iter().for_each(|(record, hash)| sum.add(*record, hash));
+            sum.fingerprint()
+        };
+        let mut reversed = pairs;
+        reversed.reverse();
+        assert_eq!(sum(&pairs), sum(&reversed));
+        assert_ne!(sum(&pairs), sum(&pairs[..2]));
+        assert_ne!(sum(&pairs[..1]), sum(&pairs[2..]));
+        assert_ne!(sum(&[]), [0; 16]);
+    }
+
+    #[test]
+    fn the_sum_carries() {
+        let mut sum = SetSum { sum: [0xff; 32], count: 0 };
+        let before = SetSum::default();
+        sum.add(RecordId::from_bytes([1; 16]), &[3; 32]);
+        let mut plain = before;
+        plain.add(RecordId::from_bytes([1; 16]), &[3; 32]);
+        // (2^256 - 1) + x = x - 1 modulo 2^256
+        let mut expected = plain.sum;
+        for byte in &mut expected {
+            let (less, borrow) = byte.overflowing_sub(1);
+            *byte = less;
+            if !borrow {
+                break;
+            }
+        }
+        assert_eq!(sum.sum, expected);
+    }
+}

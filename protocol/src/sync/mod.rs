@@ -1,0 +1,18 @@
+//! The sync protocol: what goes over the wire, and how two sides prove that they hold the same.
+//!
+//! `frame` holds the frames and their bytes, `signing` what is signed, `fingerprint` the digest of a
+//! set of changes, `enrolment` the one-time code. `docs/sync-protocol.md` is the specification.
+
+mod enrolment;
+mod fingerprint;
+pub mod frame;
+mod signing;
+pub mod wire;
+
+pub use enrolment::EnrolmentCode;
+pub use fingerprint::{Fingerprint, SetSum};
+pub use frame::Frame;
+pub use signing::{
+    ListItem, PublicKey, SignatureBytes, sign_certificate, sign_list, sign_request, verify_certificate,
+    verify_list, verify_request,
+};

@@ -1,0 +1,355 @@
+//! The record schema end to end: JSON in, document, JSON out, with everything concurrent shown.
+
+use serde_json::{Value, json};
+use wayside_protocol::{
+    error::Code,
+    record::{
+        Author, Authored, Corrections, Flattener, Kind, Message, Record, RecordId, Rules, Scalar, Write,
+        change_hash, check_change, chunk, entry_id,
+    },
+};
+
+const SITE: &str = "0190b3f2-6c1a-7cde-8f00-2a6b1c9d4e5f";
+
+fn message(tablet: &str) -> Message {
+    Message {
+        at: "2026-11-20T13:05:00Z".into(),
+        by: format!("staff-{tablet}"),
+        offset: 0,
+        tablet: tablet.into(),
+    }
+}
+
+struct Pen {
+    name: u8,
+    count: u8,
+}
+
+impl Pen {
+    fn new(name: u8) -> Pen {
+        Pen { name, count: 0 }
+    }
+
+    fn flatten(&mut self, kind: Kind, json: Value) -> Vec<Write> {
+        let object = json.as_object().unwrap().clone();
+        self.flattener(kind, |f| f.object(object)).unwrap()
+    }
+
+    fn flattener<T>(&mut self, kind: Kind, f: impl FnOnce(&mut Flattener) -> T) -> T {
+        let mut new_id = || {
+            self.count += 1;
+            entry_id([self.name, self.count, 0, 0, 0])
+        };
+        f(&mut Flattener { kind, rules: Rules::Entry, new_id: &mut new_id })
+    }
+
+    fn set(&mut self, record: &mut Record, path: &str, value: Value) -> Authored {
+        let kind = record.kind().unwrap();
+        let writes = self.flattener(kind, |f| f.set(path, value)).unwrap();
+        self.author(|author| record.edit(None, &writes, author).unwrap().unwrap())
+    }
+
+    fn author<T>(&mut self, f: impl FnOnce(&Author) -> T) -> T {
+        self.count += 1;
+        let message = message(&format!("t{}", self.name));
+        f(&Author { actor: [self.name; 16], fresh: [self.count.wrapping_add(100); 16], message: &message })
+    }
+
+    fn begin(&mut self, kind: Kind, json: Value) -> (Record, Authored) {
+        let writes = self.flatten(kind, json);
+        let id: RecordId = SITE.parse().unwrap();
+        self.author(|author| Record::begin(id, kind, &writes, author).unwrap())
+    }
+}
+
+fn contact() -> Value {
+    json!({
+        "session": SITE, "person": SITE, "started_at": "2026-11-20T13:05:00+00:00", "reason": "walk_up",
+        "check_type": "bp_only", "prior_diagnosis": ["diabetes", "af"], "declined": ["weight"],
+        "bp": {"pulse_rhythm": "regular", "symptoms": ["dizzy"], "readings": [
+            {"taken_at": "2026-11-20T13:06:00Z", "systolic": 185, "diastolic": 100, "pulse": 71, "arm": "left"}]},
+        "measurements": [{"what": "height", "value": 170, "unit": "cm"}],
+        "lifestyle": {"smoking": "ex", "audit_c": {"q1": 1, "q2": 0, "q3": 0}},
+        "notes": "Came with a neighbour", "satisfaction": 5,
+        "ext": {"outcome": {"actions": ["leaflet"]}, "till": 3},
+        "from_a_newer_version": {"depth": {"list": [1, 2]}, "flag": true},
+    })
+}
+
+#[test]
+fn json_survives_the_document() {
+    let (record, authored) = Pen::new(1).begin(Kind::Contact, contact());
+    assert_eq!(authored.hash, change_hash(&authored.raw));
+    let shown = record.view().to_json(Some(SITE), None);
+    for (path, expected) in [
+        ("/kind", json!("contact")),
+        ("/team", json!(SITE)),
+        ("/started_at", json!("2026-11-20T13:05:00Z")),
+        ("/prior_diagnosis", json!(["af", "diabetes"])),
+        ("/declined", json!(["weight"])),
+        ("/bp/symptoms", json!(["dizzy"])),
+        ("/lifestyle/audit_c", json!({"q1": 1, "q2": 0, "q3": 0})),
+        ("/ext", json!({"outcome": {"actions": ["leaflet"]}, "till": 3})),
+        ("/from_a_newer_version", json!({"depth": {"list": [1, 2]}, "flag": true})),
+        ("/created", json!({"at": "2026-11-20T13:05:00Z", "by": "staff-t1", "tablet": "t1"})),
+        ("/conflicts", json!([])),
+        ("/derived/category", json!("VERY_HIGH")),
+        ("/derived/urgency", json!("same_day")),
+    ] {
+        assert_eq!(shown.pointer(path), Some(&expected), "{path}");
+    }
+    let readings = shown["bp"]["readings"].as_object().unwrap();
+    assert_eq!(readings.values().next().unwrap()["systolic"], 185);
+    // What was shown can be taken in again, ids and all.
+    let (again, _) = Pen::new(2).begin(Kind::Contact, shown.clone());
+    let mut second = again.view().to_json(Some(SITE), None);
+    second["created"] = shown["created"].clone();
+    assert_eq!(second, shown);
+}
+
+#[test]
+fn an_honest_change_passes_admission() {
+    let (mut record, beginning) = Pen::new(1).begin(Kind::Contact, contact());
+    let id = record.id();
+    let parsed = chunk::parse(&beginning.raw).unwrap();
+    assert_eq!(check_change(id, None, &parsed), Ok(Kind::Contact));
+    let edit = Pen::new(2).set(&mut record, "satisfaction", json!(4));
+    let parsed = chunk::parse(&edit.raw).unwrap();
+    assert_eq!(check_change(id, Some(Kind::Contact), &parsed), Ok(Kind::Contact));
+    let elsewhere = RecordId::from_bytes([9; 16]);
+    let beginning = chunk::parse(&beginning.raw).unwrap();
+    assert_eq!(check_change(elsewhere, None, &beginning).unwrap_err().code, Code::BeginningInvalid);
+    assert_eq!(check_change(id, Some(Kind::Person), &beginning).unwrap_err().code, Code::BeginningInvalid);
+}
+
+#[test]
+fn rewriting_an_entry_is_refused_at_admission() {
+    let (mut record, _) = Pen::new(1).begin(Kind::Contact, contact());
+    let view = record.view();
+    let reading = view.fields["bp"]["readings"].as_object().unwrap().keys().next().unwrap().clone();
+    let value = json!({"taken_at": "2026-11-20T13:06:00Z", "systolic": 120, "diastolic": 80});
+    let writes = [Write { path: format!("bp/readings/{reading}"), value: Scalar::from_json(value) }];
+    let edit = Pen::new(2).author(|author| record.edit(None, &writes, author).unwrap().unwrap());
+    let parsed = chunk::parse(&edit.raw).unwrap();
+    assert_eq!(
+        check_change(record.id(), Some(Kind::Contact), &parsed).unwrap_err().code,
+        Code::EntryWrittenOnce
+    );
+}
+
+#[test]
+fn bad_values_are_refused_with_what_to_do() {
+    let reading = |systolic: i64, diastolic: i64| {
+        json!({"session": SITE, "started_at": "2026-11-20T13:05:00Z", "bp": {
+        "readings": [{"taken_at": "2026-11-20T13:06:00Z", "systolic": systolic, "diastolic": diastolic}]}})
+    };
+    for (kind, json, code, says) in [
+        (Kind::Contact, reading(301, 100), Code::OutOfRange, "300"),
+        (Kind::Contact, reading(69, 45), Code::ConfirmUnusual, "70"),
+        (Kind::Contact, reading(90, 90), Code::OutOfRange, "lower"),
+        (
+            Kind::Contact,
+            json!({"bp": {"readings": [{"systolic": 120, "diastolic": 80}]}}),
+            Code::MissingField,
+            "taken_at",
+        ),
+        (Kind::Contact, json!({"reason": "curious"}), Code::UnknownValue, "walk_up"),
+        (Kind::Contact, json!({"started_at": "20 November"}), Code::WrongType, "started_at"),
+        (Kind::Contact, json!({"satisfaction": 6}), Code::OutOfRange, "1 to 5"),
+        (Kind::Contact, json!({"bp": {"readings": {"too-long-an-id": {}}}}), Code::BadId, "array"),
+        (Kind::Person, json!({"nhs_number": "999 123 4567"}), Code::NhsNumberInvalid, ""),
+        (Kind::Person, json!({"ethnic_category": "Q"}), Code::UnknownValue, "99"),
+        (Kind::Person, json!({"name": "Amina"}), Code::WrongType, "name"),
+        (Kind::Person, json!({"date_of_birth": "3/2/1968"}), Code::WrongType, "date"),
+        (Kind::Site, json!({"name": null, "type": "temple"}), Code::UnknownValue, "mosque"),
+        (Kind::Site, json!({"name": "x".repeat(10_001)}), Code::TooLarge, "large"),
+    ] {
+        let object = json.as_object().unwrap().clone();
+        let error = Pen::new(1).flattener(kind, |f| f.object(object)).unwrap_err();
+        assert_eq!(error.code, code, "{json}");
+        assert!(error.message.contains(says), "{}", error.message);
+    }
+}
+
+#[test]
+fn a_person_is_normalised_at_entry() {
+    let (record, _) = Pen::new(1).begin(
+        Kind::Person,
+        json!({"name": {"given": "Amina", "family": "Khan"}, "nhs_number": "999 000 0018", "age_years": 58,
+               "age_as_of": "2026-11-20", "age_is_estimate": true, "plus_groups": ["homeless"]}),
+    );
+    let fields = record.view().fields;
+    assert_eq!(fields["nhs_number"], json!({"value": "9990000018", "status": "02"}));
+    assert_eq!(fields["age_years"], 58);
+    assert_eq!(record.scalars("birth").len(), 1);
+    assert_eq!(fields.get("birth"), None);
+}
+
+/// Two tablets that hold the same record.
+fn pair(kind: Kind, json: Value) -> (Record, Record, Vec<Vec<u8>>) {
+    let (left, beginning) = Pen::new(1).begin(kind, json);
+    let right = Record::load(left.id(), [&beginning.raw]).unwrap();
+    (left, right, vec![beginning.raw])
+}
+
+fn merged(id: RecordId, raws: &[Vec<u8>]) -> Record {
+    Record::load(id, raws).unwrap()
+}
+
+#[test]
+fn concurrent_values_are_all_shown_until_somebody_settles_them() {
+    let (mut left, mut right, mut raws) =
+        pair(Kind::Person, json!({"name": {"given": "Amina", "family": "Khan"}}));
+    raws.push(Pen::new(2).set(&mut left, "name/family", json!("Kahn")).raw);
+    raws.push(Pen::new(3).set(&mut right, "name/family", json!("Cann")).raw);
+    let mut both = merged(left.id(), &raws);
+    let conflicts = both.view().conflicts;
+    assert_eq!(conflicts.len(), 1);
+    assert_eq!(conflicts[0]["path"], "name/family");
+    let mut values: Vec<_> = conflicts[0]["values"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| (v["value"].clone(), v["tablet"].clone()))
+        .collect();
+    values.sort_by_key(|(value, _)| value.to_string());
+    assert_eq!(values, [(json!("Cann"), json!("t3")), (json!("Kahn"), json!("t2"))]);
+    // In the other order of arrival: the same.
+    raws.swap(1, 2);
+    assert_eq!(merged(left.id(), &raws).view().to_json(None, None), both.view().to_json(None, None));
+    raws.push(Pen::new(4).set(&mut both, "name/family", json!("Khan")).raw);
+    let settled = merged(left.id(), &raws).view();
+    assert_eq!(settled.conflicts, Vec::<Value>::new());
+    assert_eq!(settled.fields["name"]["family"], "Khan");
+}
+
+#[test]
+fn equal_values_are_no_conflict_and_other_fields_merge() {
+    let (mut left, mut right, mut raws) = pair(Kind::Person, json!({"name": {"family": "Khan"}}));
+    raws.push(Pen::new(2).set(&mut left, "phone", json!("07700 900123")).raw);
+    raws.push(Pen::new(3).set(&mut right, "phone", json!("07700 900123")).raw);
+    raws.push(Pen::new(3).set(&mut right, "plus_groups/homeless", json!(true)).raw);
+    raws.push(Pen::new(2).set(&mut left, "plus_groups", json!(["sex_worker"])).raw);
+    let view = merged(left.id(), &raws).view();
+    assert_eq!(view.conflicts, Vec::<Value>::new());
+    assert_eq!(view.fields["plus_groups"], json!(["homeless", "sex_worker"]));
+}
+
+#[test]
+fn clearing_a_field_beside_an_edit_stays_visible() {
+    let (mut left, mut right, mut raws) = pair(Kind::Person, json!({"phone": "07700 900123"}));
+    raws.push(Pen::new(2).set(&mut left, "phone", json!(null)).raw);
+    raws.push(Pen::new(3).set(&mut right, "phone", json!("07700 900456")).raw);
+    let view = merged(left.id(), &raws).view();
+    assert_eq!(view.conflicts[0]["path"], "phone");
+}
+
+#[test]
+fn an_edit_on_what_was_shown_overwrites_nothing_it_never_saw() {
+    let (left, mut right, _) = pair(Kind::Person, json!({"phone": "07700 900123"}));
+    let shown = left.heads();
+    let pulled = Pen::new(3).set(&mut right, "phone", json!("07700 900456"));
+    let mut left = Record::load(left.id(), [&left_raw(&left), &pulled.raw]).unwrap();
+    let writes = [Write { path: "phone".into(), value: Scalar::Text("07700 900789".into()) }];
+    let edit = Pen::new(2).author(|author| left.edit(Some(&shown), &writes, author).unwrap().unwrap());
+    assert_ne!(edit.actor, [2; 16], "an edit beside the current heads has an actor of its own");
+    assert_eq!(left.view().conflicts.len(), 1);
+    assert_eq!(left.view().conflicts[0]["values"].as_array().unwrap().len(), 2);
+}
+
+fn left_raw(_: &Record) -> Vec<u8> {
+    let (_, beginning) = Pen::new(1).begin(Kind::Person, json!({"phone": "07700 900123"}));
+    beginning.raw
+}
+
+#[test]
+fn two_beginnings_of_one_session_merge_and_tallies_add_up() {
+    let session = |staff: &str, approached: i64| {
+        json!({"site": SITE, "date": "2026-11-20", "setting": "van", "staff": [staff],
+               "tallies": {"approached": approached}})
+    };
+    let (left, a) = Pen::new(1).begin(Kind::Session, session("nurse-01", 3));
+    let (_, b) = Pen::new(2).begin(Kind::Session, session("nurse-02", 4));
+    let view = merged(left.id(), &[a.raw, b.raw]).view();
+    assert_eq!(view.conflicts, Vec::<Value>::new());
+    assert_eq!(view.fields["tallies"], json!({"approached": 7}));
+    assert_eq!(view.fields["staff"], json!(["nurse-01", "nurse-02"]));
+}
+
+fn correction(original: &str, systolic: i64, supersedes: &[&str]) -> Value {
+    let mut value = json!({"taken_at": "2026-11-20T13:06:00Z", "systolic": systolic, "diastolic": 90, "corrects": original});
+    if !supersedes.is_empty() {
+        value["supersedes"] = json!(supersedes);
+    }
+    value
+}
+
+#[test]
+fn two_corrections_of_one_reading_are_a_conflict_and_a_third_settles_it() {
+    let (mut left, mut right, mut raws) = pair(Kind::Contact, contact());
+    let reading = left.view().fields["bp"]["readings"].as_object().unwrap().keys().next().unwrap().clone();
+    let (first, second, third) = ("aaaaaaaa", "bbbbbbbb", "cccccccc");
+    raws.push(
+        Pen::new(2).set(&mut left, &format!("bp/readings/{first}"), correction(&reading, 152, &[])).raw,
+    );
+    let one = left.view();
+    assert_eq!(one.conflicts, Vec::<Value>::new());
+    assert_eq!(one.fields["bp"]["readings"][&reading]["corrected_by"], json!([first]));
+    assert_eq!(one.to_json(None, None)["derived"]["category"], "HIGH");
+
+    raws.push(
+        Pen::new(3).set(&mut right, &format!("bp/readings/{second}"), correction(&reading, 182, &[])).raw,
+    );
+    let mut both = merged(left.id(), &raws);
+    let view = both.view();
+    assert_eq!(view.conflicts.len(), 1);
+    assert_eq!(view.conflicts[0]["path"], format!("bp/readings/{reading}"));
+    assert_eq!(
+        view.to_json(None, None)["derived"]["category"],
+        "VERY_HIGH",
+        "the more urgent counts meanwhile"
+    );
+
+    let settle = correction(&reading, 152, &[first, second]);
+    raws.push(Pen::new(4).set(&mut both, &format!("bp/readings/{third}"), settle).raw);
+    let view = merged(left.id(), &raws).view();
+    assert_eq!(view.conflicts, Vec::<Value>::new());
+    assert_eq!(view.to_json(None, None)["derived"]["category"], "HIGH");
+    let readings = view.fields["bp"]["readings"].as_object().unwrap();
+    let chains = Corrections::of(readings.iter().map(|(id, value)| (id.as_str(), value)));
+    assert_eq!(chains.leaves(&reading, readings.keys().map(String::as_str)), [third]);
+}
+
+#[test]
+fn a_struck_out_reading_stays_visible_and_no_longer_counts() {
+    let (mut record, _) = Pen::new(1).begin(Kind::Contact, contact());
+    let reading = record.view().fields["bp"]["readings"].as_object().unwrap().keys().next().unwrap().clone();
+    let amendment =
+        json!({"entry": format!("bp/readings/{reading}"), "set": {"struck_out": {"reason": "wrong person"}}});
+    Pen::new(2).set(&mut record, "amendments/aaaaaaaa", amendment);
+    let shown = record.view().to_json(None, None);
+    assert_eq!(shown["bp"]["readings"][&reading]["struck_out"]["reason"], "wrong person");
+    assert_eq!(shown["derived"]["category"], Value::Null);
+    assert_eq!(shown.get("amendments"), None);
+}
+
+#[test]
+fn a_value_beside_fields_below_it_is_a_conflict() {
+    let (mut left, mut right, mut raws) = pair(Kind::Person, json!({"phone": "07700 900123"}));
+    raws.push(Pen::new(2).set(&mut left, "housing", json!("hostel")).raw);
+    raws.push(Pen::new(3).set(&mut right, "housing/kind", json!("sofa")).raw);
+    let view = merged(left.id(), &raws).view();
+    assert_eq!(view.conflicts.len(), 1);
+    let shown = view.to_json(None, None).to_string();
+    assert!(shown.contains("hostel") && shown.contains("sofa"), "{shown}");
+}
+
+#[test]
+fn bytes_that_do_not_give_back_every_change_are_an_error() {
+    let (_, _, mut raws) = pair(Kind::Person, json!({"phone": "07700 900123"}));
+    let id: RecordId = SITE.parse().unwrap();
+    let cut = raws[0].len() / 2;
+    raws.push(raws[0][..cut].to_vec());
+    assert!(Record::load(id, &raws).is_err());
+    assert!(Record::load(id, &raws[..0]).unwrap().kind().is_none());
+}
