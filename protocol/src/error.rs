@@ -36,6 +36,7 @@ macro_rules! codes {
 
 codes! {
     // --- entry: what a person or a program typed in ---
+    BadArguments = "bad_arguments", retry false, "The command line is not understood.";
     BadJson = "bad_json", retry false, "This is not valid JSON.";
     MissingField = "missing_field", retry false, "A required field is missing.";
     WrongType = "wrong_type", retry false, "A field holds the wrong type of value.";

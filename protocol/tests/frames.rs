@@ -1,5 +1,7 @@
 //! Frames: what is written is read back, and whatever arrives never does harm.
 
+#![allow(clippy::unwrap_used)]
+
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 use wayside_protocol::{

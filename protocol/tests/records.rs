@@ -1,5 +1,7 @@
 //! The record schema end to end: JSON in, document, JSON out, with everything concurrent shown.
 
+#![allow(clippy::unwrap_used)]
+
 use serde_json::{Value, json};
 use wayside_protocol::{
     error::Code,
@@ -221,6 +223,21 @@ fn concurrent_values_are_all_shown_until_somebody_settles_them() {
     let settled = merged(left.id(), &raws).view();
     assert_eq!(settled.conflicts, Vec::<Value>::new());
     assert_eq!(settled.fields["name"]["family"], "Khan");
+}
+
+#[test]
+fn settling_on_either_value_is_an_honest_change() {
+    let (mut left, mut right, mut raws) = pair(Kind::Person, json!({"name": {"family": "Khan"}}));
+    raws.push(Pen::new(2).set(&mut left, "name/family", json!("Kahn")).raw);
+    raws.push(Pen::new(3).set(&mut right, "name/family", json!("Cann")).raw);
+    for value in ["Kahn", "Cann"] {
+        let mut both = merged(left.id(), &raws);
+        let settled = Pen::new(4).set(&mut both, "name/family", json!(value));
+        let parsed = chunk::parse(&settled.raw).expect("never a delete");
+        assert_eq!(check_change(both.id(), Some(Kind::Person), &parsed), Ok(Kind::Person));
+        assert_eq!(both.view().conflicts, Vec::<Value>::new());
+        assert_eq!(both.view().fields["name"]["family"], value);
+    }
 }
 
 #[test]

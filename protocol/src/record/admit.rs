@@ -27,6 +27,9 @@ use crate::error::Code;
 
 type Hash = [u8; 32];
 
+/// A document kept between calls of [`apply_checked_on`]; `None` until the first.
+pub type Scratch = Option<Automerge>;
+
 /// How a change stands to the accepted history of its record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fit {
@@ -198,7 +201,8 @@ where
 }
 
 /// Applies `raw` to a scratch document of the record's `accepted` changes (raw bytes, dependencies first)
-/// and requires that it can be read back.
+/// and requires that it can be read back. Ask [`History::fit`] first: this takes a change that is known
+/// already, or that waits, for one that cannot be read.
 ///
 /// The codes of [`chunk::parse`], since nothing reaches Automerge unread; [`Code::ChangeUnreadable`] when
 /// Automerge refuses, panics, or gives back anything else than these bytes; [`Code::Internal`] when the
@@ -213,7 +217,7 @@ pub fn apply_checked(accepted: &[&[u8]], raw: &[u8]) -> Result<(), Code> {
 /// earlier call; on success it holds `raw` as well, and the caller adds `raw` to `accepted`. Whenever a
 /// change is refused after Automerge saw it the document is dropped, since a panic or a half-applied change
 /// poisons it, and the next call loads again.
-pub fn apply_checked_on(scratch: &mut Option<Automerge>, accepted: &[&[u8]], raw: &[u8]) -> Result<(), Code> {
+pub fn apply_checked_on(scratch: &mut Scratch, accepted: &[&[u8]], raw: &[u8]) -> Result<(), Code> {
     let chunk = chunk::parse(raw)?;
     // The document lives inside the closure, so that a panic drops it.
     let loaded = scratch.take();
@@ -230,8 +234,8 @@ pub fn apply_checked_on(scratch: &mut Option<Automerge>, accepted: &[&[u8]], raw
 }
 
 fn load(accepted: &[&[u8]]) -> Result<Automerge, Code> {
-    // One load of all is faster than one of each, and nothing here is hostile any more. A panic or a swallowed
-    // tail is told from one that the new change causes.
+    // One load of all is faster than one of each, and nothing here is hostile any more. A panic or a
+    // swallowed tail is told from one that the new change causes.
     let loaded = catch_unwind(|| {
         let mut document = Automerge::new();
         document.load_incremental(&accepted.concat()).ok()?;

@@ -3,6 +3,8 @@
 //! Tablets check at entry, where unusual values also want a confirmation; the server checks again
 //! at admission and does not insist on it. Nothing here is about Automerge: that is `admit`.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -242,7 +244,7 @@ fn special(kind: Kind, at_path: &str, value: Value) -> Result<Value, Invalid> {
 /// record's kind.
 pub fn change(id: RecordId, kind: Option<Kind>, chunk: &Chunk) -> Result<Kind, Invalid> {
     let beginning = chunk.deps.is_empty();
-    let written = |name: &str| chunk.writes().find(|(key, _)| *key == name).map(|(_, value)| value);
+    let written = |name: &str| chunk.writes().filter(|(key, _)| *key == name).last().map(|(_, value)| value);
     let kind = if beginning {
         let (Some(ChunkScalar::Str(own_id)), Some(ChunkScalar::Str(own_kind))) =
             (written("id"), written("kind"))
@@ -262,7 +264,9 @@ pub fn change(id: RecordId, kind: Option<Kind>, chunk: &Chunk) -> Result<Kind, I
     };
     let kind =
         kind.ok_or_else(|| Invalid::new(Code::BeginningInvalid, "", Code::BeginningInvalid.message()))?;
-    for (key, value) in chunk.writes() {
+    // What a change itself replaces is never seen: only the last write of a key counts.
+    let last: BTreeMap<&str, ChunkScalar> = chunk.writes().collect();
+    for (key, value) in last {
         let value = Scalar::from_chunk(&value)
             .ok_or_else(|| Invalid::new(Code::WrongType, key, format!("{key} holds what no record may.")))?;
         if matches!(key, "id" | "kind" | "schema") {

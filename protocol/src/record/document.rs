@@ -179,6 +179,15 @@ fn commit(doc: &mut Automerge, writes: &[Write], author: &Author) -> Result<Opti
     let mut transaction = doc.transaction();
     for write in writes {
         let value: ScalarValue = write.value.to_automerge();
+        // Putting the value that Automerge prefers among several makes it *delete* the others, and a
+        // delete can hide what it never saw: settle with a value of its own instead.
+        let concurrent = transaction.get_all(ROOT, write.path.as_str())?;
+        if concurrent.len() > 1 && concurrent.last().is_some_and(|(held, _)| held.as_scalar() == Some(&value))
+        {
+            let other =
+                if value == ScalarValue::Null { ScalarValue::Boolean(false) } else { ScalarValue::Null };
+            transaction.put(ROOT, write.path.as_str(), other)?;
+        }
         transaction.put(ROOT, write.path.as_str(), value)?;
     }
     // The time stands in the message, once; Automerge's own stays 0.

@@ -1,0 +1,199 @@
+//! The product from outside, as a person at a terminal has it: the server's and the tablet's
+//! programs as processes of their own, with real files, real TLS and real signals.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The programs, built with this crate: `env!("CARGO_BIN_EXE_...")` is known to tests only.
+#[derive(Clone)]
+pub struct Programs {
+    pub server: PathBuf,
+    pub tablet: PathBuf,
+}
+
+/// What the programs of one test are called.
+#[macro_export]
+macro_rules! programs {
+    () => {
+        $crate::field::Programs {
+            server: env!("CARGO_BIN_EXE_wayside-under-test").into(),
+            tablet: env!("CARGO_BIN_EXE_wayside-tablet-under-test").into(),
+        }
+    };
+}
+
+/// A place on disk for one base and its tablets, gone at the end of the test.
+pub struct Field {
+    pub programs: Programs,
+    pub dir: TempDir,
+    serving: Option<Child>,
+    listen: String,
+}
+
+impl Field {
+    pub fn new(programs: Programs) -> Field {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        Field { programs, dir, serving: None, listen: "127.0.0.1:0".into() }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("base")
+    }
+
+    /// Starts the server and waits until it listens. After the first time it has the same address.
+    pub fn serve(&mut self) {
+        let mut child = Command::new(&self.programs.server)
+            .args(["serve", "--listen", &self.listen, "--data"])
+            .arg(self.data())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        let out = child.stdout.take().expect("the server's output");
+        let said = BufReader::new(out)
+            .lines()
+            .map_while(Result::ok)
+            .find(|line| line.contains("https://"))
+            .expect("the server says where it listens");
+        let address = said.split("https://").nth(1).expect("an address");
+        self.listen = address.split_whitespace().next().expect("an address").trim_end_matches('/').to_owned();
+        self.serving = Some(child);
+    }
+
+    /// `kill -9`: no chance to tidy up.
+    pub fn kill_server(&mut self) {
+        if let Some(mut child) = self.serving.take() {
+            child.kill().expect("the server can be killed");
+            child.wait().expect("the server ends");
+        }
+    }
+
+    /// As an administrator stops it: SIGTERM, and a clean end.
+    pub fn stop_server(&mut self) {
+        if let Some(mut child) = self.serving.take() {
+            let pid = child.id().to_string();
+            assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
+            assert!(child.wait().expect("the server ends").success(), "a clean end");
+        }
+    }
+
+    /// A `wayside` command on this base's data.
+    pub fn wayside(&self, args: &[&str]) -> Output {
+        Command::new(&self.programs.server)
+            .args(args)
+            .arg("--data")
+            .arg(self.data())
+            .output()
+            .expect("wayside runs")
+    }
+
+    /// A `wayside` command that must succeed, and what it printed.
+    pub fn wayside_text(&self, args: &[&str]) -> String {
+        let output = self.wayside(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
+    }
+
+    pub fn wayside_json(&self, args: &[&str]) -> Value {
+        let mut args = args.to_vec();
+        args.push("--json");
+        serde_json::from_str(&self.wayside_text(&args)).expect("JSON")
+    }
+
+    /// A tablet that has never been used.
+    pub fn tablet(&self, name: &str) -> TabletCli {
+        TabletCli {
+            program: self.programs.tablet.clone(),
+            dir: self.dir.path().join(name),
+            name: name.to_owned(),
+        }
+    }
+
+    /// A tablet enrolled in `team`; the server must have been bound once.
+    pub fn enrolled(&self, name: &str, team: &str) -> TabletCli {
+        let tablet = self.tablet(name);
+        let code = self.wayside_text(&["enrol-code", "--team", team]);
+        tablet.ok(&["enrol", &code, "--name", name]);
+        tablet
+    }
+}
+
+impl Drop for Field {
+    fn drop(&mut self) {
+        self.kill_server();
+    }
+}
+
+/// One tablet, driven by `wayside-tablet`.
+pub struct TabletCli {
+    program: PathBuf,
+    pub dir: PathBuf,
+    pub name: String,
+}
+
+impl TabletCli {
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("--dir").arg(&self.dir).args(args);
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().expect("wayside-tablet runs")
+    }
+
+    /// Must succeed; what it printed.
+    pub fn ok(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(
+            output.status.success(),
+            "{} {args:?}: {}",
+            self.name,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
+    }
+
+    pub fn json(&self, args: &[&str]) -> Value {
+        let mut args = args.to_vec();
+        args.push("--json");
+        serde_json::from_str(&self.ok(&args)).expect("JSON")
+    }
+
+    /// Must fail; the one JSON object on standard error.
+    pub fn refused(&self, args: &[&str]) -> Value {
+        let output = self.run(args);
+        assert_eq!(output.status.code(), Some(1), "{} {args:?} should be refused", self.name);
+        serde_json::from_slice(&output.stderr).expect("one JSON object on standard error")
+    }
+
+    /// Records lines and returns the contacts' ids, one for each line that was committed.
+    pub fn record(&self, lines: &[Value]) -> Vec<String> {
+        let (ids, output) = self.record_with(&[], lines);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        ids
+    }
+
+    pub fn record_with(&self, args: &[&str], lines: &[Value]) -> (Vec<String>, Output) {
+        let file = self.dir.with_extension("lines");
+        write_lines(&file, lines);
+        let mut all = vec!["record", file.to_str().expect("a plain path")];
+        all.extend_from_slice(args);
+        let output = self.run(&all);
+        let ids = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+        (ids, output)
+    }
+}
+
+pub fn write_lines(file: &Path, lines: &[Value]) {
+    let mut out = std::fs::File::create(file).expect("a file");
+    for line in lines {
+        writeln!(out, "{line}").expect("a line");
+    }
+}

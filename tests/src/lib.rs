@@ -1,0 +1,6 @@
+//! The demo, end-to-end tests, simulations and benches, and what they share.
+
+pub mod day;
+pub mod field;
+pub mod link;
+pub mod seeds;

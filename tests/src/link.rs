@@ -1,0 +1,145 @@
+//! A real TCP link between a tablet and its server, which can be cut: refused, closed in mid-word,
+//! or ended after so many bytes. Nothing in it knows what goes through.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinHandle,
+};
+
+/// A proxy on a port of its own in front of `server`.
+pub struct Link {
+    addr: SocketAddr,
+    server: SocketAddr,
+    listener: Option<JoinHandle<()>>,
+    /// Raised to close every connection there is.
+    cuts: watch::Sender<u64>,
+    budget: Arc<Budget>,
+    carried: Arc<AtomicU64>,
+}
+
+/// How many more bytes go through, both ways together, before the link cuts itself.
+struct Budget(AtomicU64);
+
+const UNLIMITED: u64 = u64::MAX;
+
+impl Budget {
+    /// Takes up to `wanted` bytes from the budget.
+    fn take(&self, wanted: u64) -> u64 {
+        let mut taken = 0;
+        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+            if left == UNLIMITED {
+                taken = wanted;
+                return None;
+            }
+            taken = wanted.min(left);
+            Some(left - taken)
+        });
+        taken
+    }
+}
+
+impl Link {
+    /// A link that is up.
+    pub async fn up(server: SocketAddr) -> std::io::Result<Link> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let mut link = Link {
+            addr: listener.local_addr()?,
+            server,
+            listener: None,
+            cuts: watch::channel(0).0,
+            budget: Arc::new(Budget(AtomicU64::new(UNLIMITED))),
+            carried: Arc::new(AtomicU64::new(0)),
+        };
+        link.listen(listener);
+        Ok(link)
+    }
+
+    /// The address that tablets are given.
+    pub fn url(&self) -> String {
+        format!("https://{}", self.addr)
+    }
+
+    /// Bytes carried in both directions since the link was made.
+    pub fn carried(&self) -> u64 {
+        self.carried.load(Ordering::SeqCst)
+    }
+
+    /// No signal: connections are refused, and those there are end in mid-word.
+    pub async fn cut(&mut self) {
+        if let Some(listener) = self.listener.take() {
+            listener.abort();
+            // Wait until the port is really closed, so that the next connection is refused.
+            let _ = listener.await;
+        }
+        self.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    pub async fn restore(&mut self) -> std::io::Result<()> {
+        self.budget.0.store(UNLIMITED, Ordering::SeqCst);
+        if self.listener.is_none() {
+            let listener = TcpListener::bind(self.addr).await?;
+            self.listen(listener);
+        }
+        Ok(())
+    }
+
+    /// The server moved: later connections go there.
+    pub async fn lead_to(&mut self, server: SocketAddr) -> std::io::Result<()> {
+        self.cut().await;
+        self.server = server;
+        self.restore().await
+    }
+
+    /// The link cuts every connection once `bytes` more have gone through, both ways together.
+    pub fn cut_after(&self, bytes: u64) {
+        self.budget.0.store(bytes, Ordering::SeqCst);
+    }
+
+    fn listen(&mut self, listener: TcpListener) {
+        let (server, budget, carried) = (self.server, self.budget.clone(), self.carried.clone());
+        let cuts = self.cuts.clone();
+        self.listener = Some(tokio::spawn(async move {
+            while let Ok((tablet, _)) = listener.accept().await {
+                let (budget, carried, mut cut) = (budget.clone(), carried.clone(), cuts.subscribe());
+                tokio::spawn(async move {
+                    let Ok(server) = TcpStream::connect(server).await else { return };
+                    let (tablet_in, tablet_out) = tablet.into_split();
+                    let (server_in, server_out) = server.into_split();
+                    tokio::select! {
+                        () = carry(tablet_in, server_out, &budget, &carried) => {}
+                        () = carry(server_in, tablet_out, &budget, &carried) => {}
+                        _ = cut.changed() => {}
+                    }
+                });
+            }
+        }));
+    }
+}
+
+/// Carries bytes one way until the end, or until the budget is spent.
+async fn carry(
+    mut from: impl AsyncReadExt + Unpin,
+    mut to: impl AsyncWriteExt + Unpin,
+    budget: &Budget,
+    carried: &AtomicU64,
+) {
+    let mut buffer = [0; 16 << 10];
+    loop {
+        let Ok(read @ 1..) = from.read(&mut buffer).await else { return };
+        let allowed = budget.take(read as u64) as usize;
+        carried.fetch_add(allowed as u64, Ordering::SeqCst);
+        if to.write_all(&buffer[..allowed]).await.is_err() || allowed < read {
+            return;
+        }
+    }
+}
