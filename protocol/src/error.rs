@@ -87,6 +87,22 @@ codes! {
     TeamUnknown = "team_unknown", retry false, "There is no team of this name.";
     TeamExists = "team_exists", retry false, "There is a team of this name already.";
 
+    // --- the pages and their API ---
+    NotSignedIn = "not_signed_in", retry false, "Sign in first.";
+    RoleNotAllowed = "role_not_allowed", retry false, "Your account may not do this.";
+    SignInWrong = "sign_in_wrong", retry false, "The name or the password is not correct.";
+    LinkInvalid = "link_invalid", retry false, "This link has been used or has expired: ask for a new one.";
+    TryLater = "try_later", retry true, "Too many attempts: wait a little and try again.";
+    CrossOrigin = "cross_origin", retry false, "This request did not come from these pages.";
+    HostUnknown = "host_unknown", retry false, "This server does not go by that name.";
+    AccountExists = "account_exists", retry false, "There is an account of this name already.";
+    AccountUnknown = "account_unknown", retry false, "There is no account of this name.";
+    AccountDisabled = "account_disabled", retry false, "This account is disabled.";
+    PasswordRefused = "password_refused", retry false, "This password cannot be used.";
+    HeadsUnknown = "heads_unknown", retry false, "This record was never in the state that was shown: load it again.";
+    NotInConflict = "not_in_conflict", retry false, "There was nothing to settle here: load the record again.";
+    NotSettleable = "not_settleable", retry false, "These values stay beside each other: there is nothing that could replace them.";
+
     // --- admission: why a change is in quarantine ---
     ChangeMalformed = "change_malformed", retry false, "The change is not a well-formed Automerge change.";
     ChangeCompressed = "change_compressed", retry false, "The change is compressed; only plain changes are accepted.";

@@ -7,19 +7,30 @@ use wayside_protocol::{
     error::Code,
     record::{
         Author, Authored, Corrections, Flattener, Kind, Message, Record, RecordId, Rules, Scalar, Write,
-        change_hash, check_change, chunk, entry_id,
+        change_hash, check_change, chunk, entry_id, tablet_id,
     },
 };
 
 const SITE: &str = "0190b3f2-6c1a-7cde-8f00-2a6b1c9d4e5f";
 
+/// The public key of the n-th tablet.
+fn key(n: u8) -> [u8; 32] {
+    [n; 32]
+}
+
+fn tablet(n: u8) -> String {
+    tablet_id(&key(n))
+}
+
+/// What the server says of a change that stands on what `history` holds.
+fn admitted(record: &Record, kind: Option<Kind>, raw: &[u8], author: u8) -> Result<Kind, Code> {
+    let parsed = chunk::parse(raw).expect("an honest chunk");
+    check_change(record.id(), kind, &parsed, &key(author), |path| record.has(path))
+        .map_err(|invalid| invalid.code)
+}
+
 fn message(tablet: &str) -> Message {
-    Message {
-        at: "2026-11-20T13:05:00Z".into(),
-        by: format!("staff-{tablet}"),
-        offset: 0,
-        tablet: tablet.into(),
-    }
+    Message { at: "2026-11-20T13:05:00Z".into(), by: "nurse-01".into(), offset: 0, tablet: tablet.into() }
 }
 
 struct Pen {
@@ -53,7 +64,7 @@ impl Pen {
 
     fn author<T>(&mut self, f: impl FnOnce(&Author) -> T) -> T {
         self.count += 1;
-        let message = message(&format!("t{}", self.name));
+        let message = message(&tablet(self.name));
         f(&Author { actor: [self.name; 16], fresh: [self.count.wrapping_add(100); 16], message: &message })
     }
 
@@ -93,7 +104,7 @@ fn json_survives_the_document() {
         ("/lifestyle/audit_c", json!({"q1": 1, "q2": 0, "q3": 0})),
         ("/ext", json!({"outcome": {"actions": ["leaflet"]}, "till": 3})),
         ("/from_a_newer_version", json!({"depth": {"list": [1, 2]}, "flag": true})),
-        ("/created", json!({"at": "2026-11-20T13:05:00Z", "by": "staff-t1", "tablet": "t1"})),
+        ("/created", json!({"at": "2026-11-20T13:05:00Z", "by": "nurse-01", "tablet": tablet(1)})),
         ("/conflicts", json!([])),
         ("/derived/category", json!("VERY_HIGH")),
         ("/derived/urgency", json!("same_day")),
@@ -112,16 +123,79 @@ fn json_survives_the_document() {
 #[test]
 fn an_honest_change_passes_admission() {
     let (mut record, beginning) = Pen::new(1).begin(Kind::Contact, contact());
-    let id = record.id();
-    let parsed = chunk::parse(&beginning.raw).unwrap();
-    assert_eq!(check_change(id, None, &parsed), Ok(Kind::Contact));
+    assert_eq!(admitted(&record, None, &beginning.raw, 1), Ok(Kind::Contact));
     let edit = Pen::new(2).set(&mut record, "satisfaction", json!(4));
-    let parsed = chunk::parse(&edit.raw).unwrap();
-    assert_eq!(check_change(id, Some(Kind::Contact), &parsed), Ok(Kind::Contact));
-    let elsewhere = RecordId::from_bytes([9; 16]);
-    let beginning = chunk::parse(&beginning.raw).unwrap();
-    assert_eq!(check_change(elsewhere, None, &beginning).unwrap_err().code, Code::BeginningInvalid);
-    assert_eq!(check_change(id, Some(Kind::Person), &beginning).unwrap_err().code, Code::BeginningInvalid);
+    assert_eq!(admitted(&record, Some(Kind::Contact), &edit.raw, 2), Ok(Kind::Contact));
+    assert_eq!(admitted(&record, Some(Kind::Contact), &edit.raw, 3), Err(Code::ChangeMessage));
+    assert_eq!(admitted(&record, Some(Kind::Person), &beginning.raw, 1), Err(Code::BeginningInvalid));
+    let elsewhere = Record::load(RecordId::from_bytes([9; 16]), [&beginning.raw]).unwrap();
+    assert_eq!(admitted(&elsewhere, None, &beginning.raw, 1), Err(Code::BeginningInvalid));
+}
+
+#[test]
+fn what_an_honest_tablet_never_writes_is_refused_at_admission() {
+    let reading = json!({"taken_at": "2026-11-20T13:06:00Z", "systolic": 120, "diastolic": 80});
+    let with = |name: &str, value: Value| {
+        let mut entry = reading.clone();
+        entry[name] = value;
+        entry
+    };
+    let amend = |set: Value| json!({"entry": "notes/aaaaaaaa", "set": set});
+    for (path, value, code) in [
+        ("kind", json!("person"), Code::BeginningInvalid),
+        ("schema", json!("x"), Code::BeginningInvalid),
+        ("quarantined", json!([1]), Code::BadPath),
+        ("derived/category", json!("NORMAL"), Code::BadPath),
+        ("started_at", json!("2026-11-20T14:05:00+01:00"), Code::WrongType),
+        ("session", json!(SITE.to_uppercase()), Code::WrongType),
+        ("bp/readings/aaaaaaaa", with("corrected_by", json!(["bbbbbbbb"])), Code::BadPath),
+        ("bp/readings/aaaaaaaa", with("struck_out", json!({"reason": "x"})), Code::BadPath),
+        ("bp/readings/aaaaaaaa", with("corrects", json!("bbbbbbbb")), Code::EntryNotFound),
+        ("bp/readings/aaaaaaaa", with("corrects", json!("aaaaaaaa")), Code::EntryNotFound),
+        ("bp/readings/aaaaaaaa", with("supersedes", json!(["bbbbbbbb"])), Code::EntryNotFound),
+        ("amendments/aaaaaaaa", amend(json!({"systolic": 111})), Code::BadPath),
+        ("amendments/aaaaaaaa", amend(json!({"struck_out": {"reason": "x"}})), Code::EntryNotFound),
+    ] {
+        let (mut record, _) = Pen::new(1).begin(Kind::Contact, contact());
+        let before = Record::load(record.id(), [&Pen::new(1).begin(Kind::Contact, contact()).1.raw]).unwrap();
+        let writes = [Write { path: path.into(), value: Scalar::from_json(value.clone()) }];
+        let edit = Pen::new(2).author(|author| record.edit(None, &writes, author).unwrap().unwrap());
+        let parsed = chunk::parse(&edit.raw).unwrap();
+        let refused =
+            check_change(record.id(), Some(Kind::Contact), &parsed, &key(2), |path| before.has(path));
+        assert_eq!(refused.map_err(|invalid| invalid.code), Err(code), "{path} {value}");
+    }
+}
+
+#[test]
+fn a_beginning_says_its_kind_once() {
+    let writes = [
+        Write { path: "kind".into(), value: Scalar::Text("person".into()) },
+        Write { path: "session".into(), value: Scalar::Text(SITE.into()) },
+        Write { path: "started_at".into(), value: Scalar::Text("2026-11-20T13:05:00Z".into()) },
+    ];
+    let id: RecordId = SITE.parse().unwrap();
+    let (record, beginning) =
+        Pen::new(1).author(|author| Record::begin(id, Kind::Contact, &writes, author).unwrap());
+    assert_eq!(record.kind(), Some(Kind::Person), "Automerge shows the last");
+    assert_eq!(admitted(&record, None, &beginning.raw, 1), Err(Code::BeginningInvalid));
+}
+
+#[test]
+fn altered_bytes_never_have_the_name_of_an_honest_change() {
+    let (_, beginning) = Pen::new(1).begin(Kind::Contact, contact());
+    for at in 0..beginning.raw.len() {
+        let mut altered = beginning.raw.clone();
+        altered[at] ^= 1;
+        assert_ne!(change_hash(&altered), beginning.hash, "byte {at}");
+    }
+}
+
+#[test]
+fn a_field_of_a_newer_version_is_shown_whatever_its_name() {
+    let (mut record, _) = Pen::new(1).begin(Kind::Contact, contact());
+    Pen::new(2).set(&mut record, "amendments_of_the_future", json!("kept"));
+    assert_eq!(record.view().fields["amendments_of_the_future"], "kept");
 }
 
 #[test]
@@ -132,11 +206,7 @@ fn rewriting_an_entry_is_refused_at_admission() {
     let value = json!({"taken_at": "2026-11-20T13:06:00Z", "systolic": 120, "diastolic": 80});
     let writes = [Write { path: format!("bp/readings/{reading}"), value: Scalar::from_json(value) }];
     let edit = Pen::new(2).author(|author| record.edit(None, &writes, author).unwrap().unwrap());
-    let parsed = chunk::parse(&edit.raw).unwrap();
-    assert_eq!(
-        check_change(record.id(), Some(Kind::Contact), &parsed).unwrap_err().code,
-        Code::EntryWrittenOnce
-    );
+    assert_eq!(admitted(&record, Some(Kind::Contact), &edit.raw, 2), Err(Code::EntryWrittenOnce));
 }
 
 #[test]
@@ -215,7 +285,7 @@ fn concurrent_values_are_all_shown_until_somebody_settles_them() {
         .map(|v| (v["value"].clone(), v["tablet"].clone()))
         .collect();
     values.sort_by_key(|(value, _)| value.to_string());
-    assert_eq!(values, [(json!("Cann"), json!("t3")), (json!("Kahn"), json!("t2"))]);
+    assert_eq!(values, [(json!("Cann"), json!(tablet(3))), (json!("Kahn"), json!(tablet(2)))]);
     // In the other order of arrival: the same.
     raws.swap(1, 2);
     assert_eq!(merged(left.id(), &raws).view().to_json(None, None), both.view().to_json(None, None));
@@ -233,8 +303,7 @@ fn settling_on_either_value_is_an_honest_change() {
     for value in ["Kahn", "Cann"] {
         let mut both = merged(left.id(), &raws);
         let settled = Pen::new(4).set(&mut both, "name/family", json!(value));
-        let parsed = chunk::parse(&settled.raw).expect("never a delete");
-        assert_eq!(check_change(both.id(), Some(Kind::Person), &parsed), Ok(Kind::Person));
+        assert_eq!(admitted(&both, Some(Kind::Person), &settled.raw, 4), Ok(Kind::Person), "never a delete");
         assert_eq!(both.view().conflicts, Vec::<Value>::new());
         assert_eq!(both.view().fields["name"]["family"], value);
     }

@@ -3,6 +3,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -64,6 +65,11 @@ impl Field {
         let address = said.split("https://").nth(1).expect("an address");
         self.listen = address.split_whitespace().next().expect("an address").trim_end_matches('/').to_owned();
         self.serving = Some(child);
+    }
+
+    /// Where the server listens, or did.
+    pub fn address(&self) -> SocketAddr {
+        self.listen.parse().expect("the server was bound once")
     }
 
     /// `kill -9`: no chance to tidy up.

@@ -24,7 +24,7 @@ pub struct Link {
     /// Raised to close every connection there is.
     cuts: watch::Sender<u64>,
     budget: Arc<Budget>,
-    carried: Arc<AtomicU64>,
+    carried: watch::Sender<u64>,
 }
 
 /// How many more bytes go through, both ways together, before the link cuts itself.
@@ -58,7 +58,7 @@ impl Link {
             listener: None,
             cuts: watch::channel(0).0,
             budget: Arc::new(Budget(AtomicU64::new(UNLIMITED))),
-            carried: Arc::new(AtomicU64::new(0)),
+            carried: watch::channel(0).0,
         };
         link.listen(listener);
         Ok(link)
@@ -71,7 +71,13 @@ impl Link {
 
     /// Bytes carried in both directions since the link was made.
     pub fn carried(&self) -> u64 {
-        self.carried.load(Ordering::SeqCst)
+        *self.carried.borrow()
+    }
+
+    /// Waits until `bytes` have been carried since the link was made.
+    pub async fn has_carried(&self, bytes: u64) {
+        // The sender lives as long as the link, so this never fails.
+        let _ = self.carried.subscribe().wait_for(|carried| *carried >= bytes).await;
     }
 
     /// No signal: connections are refused, and those there are end in mid-word.
@@ -131,13 +137,13 @@ async fn carry(
     mut from: impl AsyncReadExt + Unpin,
     mut to: impl AsyncWriteExt + Unpin,
     budget: &Budget,
-    carried: &AtomicU64,
+    carried: &watch::Sender<u64>,
 ) {
     let mut buffer = [0; 16 << 10];
     loop {
         let Ok(read @ 1..) = from.read(&mut buffer).await else { return };
         let allowed = budget.take(read as u64) as usize;
-        carried.fetch_add(allowed as u64, Ordering::SeqCst);
+        carried.send_modify(|carried| *carried += allowed as u64);
         if to.write_all(&buffer[..allowed]).await.is_err() || allowed < read {
             return;
         }

@@ -86,6 +86,11 @@ impl History {
         self.changes.push(Accepted { deps: chunk.deps.clone(), start_op, max_op, keys });
     }
 
+    /// Whether any accepted change sets this key.
+    pub fn has_set(&self, key: &str) -> bool {
+        self.keys.contains_key(key)
+    }
+
     pub fn contains(&self, hash: &Hash) -> bool {
         self.by_hash.contains_key(hash)
     }

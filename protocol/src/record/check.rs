@@ -3,13 +3,14 @@
 //! Tablets check at entry, where unusual values also want a confirmation; the server checks again
 //! at admission and does not insist on it. Nothing here is about Automerge: that is `admit`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
 use super::{
     chunk::{Chunk, Scalar as ChunkScalar},
-    ids::{RecordId, is_entry_id},
+    ids::{RecordId, is_entry_id, tablet_id},
+    message::Message,
     path,
     schema::{self, AMENDMENTS, At, Kind, MEASUREMENTS_PATH, Member, READINGS_PATH, Shape, Type},
     value::{Scalar, is_shallow},
@@ -17,6 +18,7 @@ use super::{
 use crate::{
     clinical::{self, NhsNumber},
     error::{Code, Invalid},
+    sync::PublicKey,
 };
 
 /// Who asks.
@@ -37,7 +39,8 @@ const MAX_TEXT: usize = 10_000;
 /// ten digits. Null clears a field and is always allowed, but for entries and required fields.
 pub fn value_at(kind: Kind, at_path: &str, value: Value, rules: Rules) -> Result<Scalar, Invalid> {
     if rules == Rules::Unchecked {
-        return Ok(Scalar::from_json(value));
+        // What would pass is still stored in its form; what would not is stored as it came.
+        return value_at(kind, at_path, value.clone(), Rules::Admission).or(Ok(Scalar::from_json(value)));
     }
     if at_path.is_empty() || at_path.len() > 256 {
         return Err(Invalid::new(Code::BadPath, "", "A field's path is 1 to 256 characters long."));
@@ -180,6 +183,9 @@ fn entry(at_path: &str, members: &[Member], value: Value, rules: Rules) -> Resul
     }
     let value = composite(at_path, members, value)?;
     let object = value.as_object();
+    if let Some(name) = schema::FOLDED_IN.iter().find(|name| object.is_some_and(|o| o.contains_key(**name))) {
+        return Err(Invalid::new(Code::BadPath, at_path, format!("{name} is said by a later entry.")));
+    }
     let int = |name: &str| object.and_then(|o| o.get(name)).and_then(Value::as_i64);
     let confirmed = object.and_then(|o| o.get("confirmed_unusual")).and_then(Value::as_bool) == Some(true);
     let findings = match parent {
@@ -194,9 +200,15 @@ fn entry(at_path: &str, members: &[Member], value: Value, rules: Rules) -> Resul
             clinical::check_measurement(what, number)
         }
         AMENDMENTS => {
-            let set = object.and_then(|o| o.get("set"));
-            if !set.is_some_and(|set| set.is_object()) {
-                return Err(wrong_type(&path::join(at_path, "set"), "an object"));
+            let set_path = path::join(at_path, "set");
+            let set = object.and_then(|o| o.get("set")).cloned().unwrap_or_default();
+            let set = composite(&set_path, schema::AMENDABLE, set)?;
+            let names = set.as_object().into_iter().flatten().map(|(name, _)| name);
+            if let Some(name) =
+                names.into_iter().find(|name| !schema::AMENDABLE.iter().any(|m| m.name == *name))
+            {
+                let says = format!("{name} of an entry is never amended: correct the entry instead.");
+                return Err(Invalid::new(Code::BadPath, set_path, says));
             }
             return Ok(value);
         }
@@ -239,48 +251,95 @@ fn special(kind: Kind, at_path: &str, value: Value) -> Result<Value, Invalid> {
     }
 }
 
-/// Checks a whole change of a record against schema and entry limits, as the server does at
-/// admission. `kind` is the record's, `None` where the record has no beginning yet. Returns the
-/// record's kind.
-pub fn change(id: RecordId, kind: Option<Kind>, chunk: &Chunk) -> Result<Kind, Invalid> {
-    let beginning = chunk.deps.is_empty();
-    let written = |name: &str| chunk.writes().filter(|(key, _)| *key == name).last().map(|(_, value)| value);
-    let kind = if beginning {
-        let (Some(ChunkScalar::Str(own_id)), Some(ChunkScalar::Str(own_kind))) =
-            (written("id"), written("kind"))
-        else {
-            return Err(Invalid::new(Code::BeginningInvalid, "", Code::BeginningInvalid.message()));
-        };
-        let own = Kind::parse(own_kind);
-        if own_id != id.to_string() || own.is_none() || kind.is_some_and(|kind| own != Some(kind)) {
-            return Err(Invalid::new(Code::BeginningInvalid, "", Code::BeginningInvalid.message()));
-        }
-        own
-    } else {
-        if written("id").is_some() || written("kind").is_some() {
-            return Err(Invalid::new(Code::BeginningInvalid, "", Code::BeginningInvalid.message()));
-        }
-        kind
+/// Checks a whole change of a record as the server does at admission: its message, and every value
+/// against schema and entry limits. `kind` is the record's, `None` where it has no beginning yet;
+/// `author` is who signed the change; `exists` says whether an accepted change has written a path.
+/// Returns the record's kind.
+pub fn change(
+    id: RecordId,
+    kind: Option<Kind>,
+    chunk: &Chunk,
+    author: &PublicKey,
+    exists: impl Fn(&str) -> bool,
+) -> Result<Kind, Invalid> {
+    let refuse = |code: Code| Invalid::new(code, "", code.message());
+    if Message::parse(chunk.message).is_none_or(|message| message.tablet != tablet_id(author)) {
+        return Err(refuse(Code::ChangeMessage));
+    }
+    let kind = match chunk.deps.is_empty() {
+        true => beginning(id, kind, chunk),
+        false => kind.filter(|_| !chunk.keys().any(|key| SET_ONCE.contains(&key))),
     };
-    let kind =
-        kind.ok_or_else(|| Invalid::new(Code::BeginningInvalid, "", Code::BeginningInvalid.message()))?;
+    let kind = kind.ok_or_else(|| refuse(Code::BeginningInvalid))?;
     // What a change itself replaces is never seen: only the last write of a key counts.
     let last: BTreeMap<&str, ChunkScalar> = chunk.writes().collect();
-    for (key, value) in last {
-        let value = Scalar::from_chunk(&value)
-            .ok_or_else(|| Invalid::new(Code::WrongType, key, format!("{key} holds what no record may.")))?;
-        if matches!(key, "id" | "kind" | "schema") {
+    for (key, value) in &last {
+        let value = Scalar::from_chunk(value)
+            .ok_or_else(|| Invalid::new(Code::WrongType, *key, format!("{key} holds what no record may.")))?;
+        if SET_ONCE.contains(key) {
             continue;
         }
-        value_at(kind, key, value.to_json(), Rules::Admission)?;
+        if schema::SHOWN_ONLY.contains(&key.split('/').next().unwrap_or_default()) {
+            return Err(Invalid::new(Code::BadPath, *key, format!("{key} is shown, never stored.")));
+        }
+        let stored = value_at(kind, key, value.to_json(), Rules::Admission)?;
+        if stored != value {
+            let says = format!("{key} is not written in its stored form.");
+            return Err(Invalid::new(Code::WrongType, *key, says));
+        }
+    }
+    let mut earlier = BTreeSet::new();
+    for (key, value) in chunk.writes() {
+        references(kind, key, &value, |named| exists(named) || earlier.contains(named))?;
+        earlier.insert(key);
     }
     for (key, replaced) in chunk.replaces() {
         if !replaced.is_empty() && matches!(schema::at(kind, key), At::Entry(_) | At::TallyEntry) {
             return Err(Invalid::new(Code::EntryWrittenOnce, key, Code::EntryWrittenOnce.message()));
         }
     }
-    if beginning && let Some(name) = missing(kind, |name| written(name).is_some()) {
-        return Err(Invalid::new(Code::MissingField, name, format!("{name} is missing.")));
+    match missing(kind, |name| last.contains_key(name)) {
+        Some(name) if chunk.deps.is_empty() => {
+            Err(Invalid::new(Code::MissingField, name, format!("{name} is missing.")))
+        }
+        _ => Ok(kind),
     }
-    Ok(kind)
+}
+
+/// What a beginning sets, each once, and no other change does.
+const SET_ONCE: &[&str] = &["id", "kind", "schema"];
+
+/// The kind that a beginning gives its record, if it matches the envelope.
+fn beginning(id: RecordId, kind: Option<Kind>, chunk: &Chunk) -> Option<Kind> {
+    let once = |name: &str| {
+        let mut values = chunk.writes().filter(|(key, _)| *key == name).map(|(_, value)| value);
+        values.next().filter(|_| values.next().is_none())
+    };
+    let (ChunkScalar::Str(own_id), ChunkScalar::Str(own_kind)) = (once("id")?, once("kind")?) else {
+        return None;
+    };
+    let own = Kind::parse(own_kind)?;
+    let schema = matches!(once("schema")?, ChunkScalar::Int(version) if version >= 1);
+    (schema && own_id == id.to_string() && kind.is_none_or(|kind| kind == own)).then_some(own)
+}
+
+/// An entry names only entries that were there before it, so that no two can replace each other.
+fn references(
+    kind: Kind,
+    key: &str,
+    value: &ChunkScalar,
+    exists: impl Fn(&str) -> bool,
+) -> Result<(), Invalid> {
+    let (At::Entry(_), Some(Scalar::Json(value))) = (schema::at(kind, key), Scalar::from_chunk(value)) else {
+        return Ok(());
+    };
+    let parent = key.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let one = |name: &str| value.get(name).and_then(Value::as_str);
+    let replaced = value.get("supersedes").and_then(Value::as_array).into_iter().flatten();
+    let named = replaced.filter_map(Value::as_str).chain(one("corrects")).map(|id| path::join(parent, id));
+    let amended = one("entry").filter(|_| parent == AMENDMENTS).map(str::to_owned);
+    match named.chain(amended).find(|named| !exists(named)) {
+        Some(named) => Err(Invalid::new(Code::EntryNotFound, key, format!("{named} is not in this record."))),
+        None => Ok(()),
+    }
 }

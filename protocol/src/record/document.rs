@@ -11,6 +11,7 @@ use automerge::{
 use sha2::{Digest, Sha256};
 
 use super::{
+    chunk::MAGIC,
     flatten::Write,
     ids::RecordId,
     message::Message,
@@ -21,10 +22,17 @@ use super::{
 /// The hash of a change.
 pub type Hash = [u8; 32];
 
-/// The hash of a change from its bytes: SHA-256 of everything behind the magic and the checksum.
-/// Defined for any bytes at all, so that what cannot be read still has a name in quarantine.
+/// The hash of a change from its bytes: SHA-256 of everything behind magic and checksum, if these
+/// match. Other bytes have a name too, so that they can stand in quarantine, but never that of an
+/// honest change: else somebody could alter the first 8 bytes and have the honest ones refused.
 pub fn change_hash(raw: &[u8]) -> Hash {
-    Sha256::digest(raw.get(8..).unwrap_or(raw)).into()
+    if let Some((head, rest)) = raw.split_at_checked(8) {
+        let hash: Hash = Sha256::digest(rest).into();
+        if head.starts_with(&MAGIC) && head.ends_with(&hash[..4]) {
+            return hash;
+        }
+    }
+    Sha256::new().chain_update(b"not a change").chain_update(raw).finalize().into()
 }
 
 /// A name for who makes changes in one run of a process: 16 random bytes, never stored for reuse.

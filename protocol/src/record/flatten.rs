@@ -158,7 +158,7 @@ impl Flattener<'_> {
                 let id = (self.new_id)();
                 self.entry(&path::join(at_path, &id), entry, writes)
             }),
-            Value::Object(entries) => entries
+            Value::Object(entries) => in_order(entries)
                 .into_iter()
                 .try_for_each(|(id, entry)| self.entry(&path::join(at_path, &id), entry, writes)),
             Value::String(text) if at_path == "notes" => {
@@ -246,6 +246,30 @@ impl Flattener<'_> {
                 .into_iter()
                 .try_for_each(|(name, value)| self.unknown(&path::join(at_path, &name), value, writes)),
             value => self.put(at_path, value, writes),
+        }
+    }
+}
+
+/// Entries by id, each behind the one that it corrects: an entry names only what was there before.
+fn in_order(mut entries: Map<String, Value>) -> Vec<(String, Value)> {
+    let mut ordered = Vec::with_capacity(entries.len());
+    loop {
+        let waits = |entry: &Value| {
+            entry
+                .get("corrects")
+                .and_then(Value::as_str)
+                .is_some_and(|original| entries.contains_key(original))
+        };
+        let ready: Vec<String> =
+            entries.iter().filter(|(_, entry)| !waits(entry)).map(|(id, _)| id.clone()).collect();
+        if ready.is_empty() {
+            // A circle, which admission will refuse.
+            ordered.extend(entries);
+            return ordered;
+        }
+        ordered.extend(ready.into_iter().filter_map(|id| entries.remove_entry(&id)));
+        if entries.is_empty() {
+            return ordered;
         }
     }
 }

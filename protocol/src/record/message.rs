@@ -19,6 +19,8 @@ pub struct Message {
 }
 
 const MAX_LENGTH: usize = 512;
+/// No place on Earth is further from UTC, in minutes.
+const MAX_OFFSET: i32 = 18 * 60;
 
 impl Message {
     pub fn to_text(&self) -> String {
@@ -33,9 +35,11 @@ impl Message {
         let value: Value = serde_json::from_str(text).ok()?;
         let field = |name: &str| value.get(name)?.as_str().map(str::to_owned);
         let at = field("at")?;
-        at.parse::<jiff::Timestamp>().ok()?;
+        let utc = at.parse::<jiff::Timestamp>().ok()?.to_string() == at;
         let offset = i32::try_from(value.get("offset")?.as_i64()?).ok()?;
-        Some(Message { at, by: field("by")?, offset, tablet: field("tablet")? })
+        let message = Message { at, by: field("by")?, offset, tablet: field("tablet")? };
+        let plausible = utc && !message.by.is_empty() && message.offset.abs() <= MAX_OFFSET;
+        (plausible && canonical(&value) == text).then_some(message)
     }
 }
 
@@ -52,6 +56,11 @@ mod tests {
             tablet: "abcdefgh234567ab".into(),
         };
         assert_eq!(Message::parse(&message.to_text()), Some(message));
+        let newer = r#"{"at":"2026-11-20T13:05:00Z","by":"x","offset":0,"shift":2,"tablet":"y"}"#;
+        assert!(Message::parse(newer).is_some());
+        assert_eq!(Message::parse(&newer.replace(":0", ":1500")), None);
+        assert_eq!(Message::parse(&newer.replace("00Z", "00+00:00")), None);
+        assert_eq!(Message::parse(&newer.replace(",", ", ")), None);
         for text in ["", "{}", "null", r#"{"at":"yesterday","by":"x","offset":0,"tablet":"y"}"#] {
             assert_eq!(Message::parse(text), None);
         }

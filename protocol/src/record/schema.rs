@@ -142,6 +142,17 @@ pub const COMMON: &[Field] = &[
 /// Where a later entry says what happened to an earlier one: `{entry: path, set: {struck_out: ...}}`.
 pub const AMENDMENTS: &str = "amendments";
 
+/// What an amendment may set: nothing that the entry itself says.
+pub const AMENDABLE: &[Member] = &[
+    member("struck_out", Type::Any),
+    member("withdrawn_at", Type::Time),
+    member("returned_at", Type::Time),
+    member("active", Type::Bool),
+];
+
+/// Names that a door shows in an entry but no entry holds.
+pub const FOLDED_IN: &[&str] = &["corrected_by", "struck_out", "withdrawn_at", "returned_at"];
+
 /// Names that a door shows but no document holds.
 pub const SHOWN_ONLY: &[&str] = &["team", "created", "conflicts", "derived", "quarantined"];
 

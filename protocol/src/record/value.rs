@@ -147,6 +147,15 @@ fn write_canonical(value: &Value, out: &mut String) {
             }
             out.push(']');
         }
+        // Not the JSON library's own spelling of floats, which has changed between its versions: the
+        // shortest digits that read back the same, without an exponent, with at least one decimal.
+        Value::Number(n) if n.is_f64() => {
+            let digits = n.as_f64().unwrap_or_default().to_string();
+            out.push_str(&digits);
+            if !digits.contains('.') {
+                out.push_str(".0");
+            }
+        }
         leaf => out.push_str(&leaf.to_string()),
     }
 }
@@ -163,6 +172,12 @@ mod tests {
         let text = canonical(&value);
         assert_eq!(text, r#"{"a":{"y":true,"z":"é\n"},"b":[1,2.5,null]}"#);
         assert_eq!(parse_canonical(text.as_bytes()), Some(value));
+        for (number, text) in
+            [(1e16, "[10000000000000000.0]"), (0.1, "[0.1]"), (-0.0, "[-0.0]"), (1e-7, "[0.0000001]")]
+        {
+            assert_eq!(canonical(&json!([number])), text);
+            assert_eq!(parse_canonical(text.as_bytes()), Some(json!([number])));
+        }
         assert_eq!(parse_canonical(br#"{"b":1,"a":2}"#), None);
         assert_eq!(parse_canonical(br#"{ "a":2}"#), None);
         assert_eq!(parse_canonical(br#""text""#), None);

@@ -80,7 +80,7 @@ impl Record {
         }
         let mut amendments = Vec::new();
         values.retain(|key, value| {
-            let amends = key.starts_with(AMENDMENTS) && key.len() > AMENDMENTS.len();
+            let amends = key.strip_prefix(AMENDMENTS).is_some_and(|rest| rest.starts_with('/'));
             if amends {
                 amendments.push((key.clone(), value.take()));
             }
@@ -189,6 +189,9 @@ fn amend(
         let Some(entry) = amendment.get("entry").and_then(Value::as_str) else { continue };
         let Some(set) = amendment.get("set").and_then(Value::as_object) else { continue };
         for (name, value) in set {
+            if !schema::AMENDABLE.iter().any(|member| member.name == name) {
+                continue;
+            }
             let seen = folded.entry((entry.to_owned(), name.clone())).or_default();
             if !seen.iter().any(|other| other.value == *value) {
                 seen.push(Sourced { value: value.clone(), source: record.source_of(&key, sources) });

@@ -20,8 +20,12 @@ pub const MAX_PAYLOAD: usize = 1 << 20;
 /// No body's payloads are larger than this together, once plain.
 const MAX_PLAIN: usize = 16 << 20;
 const MAX_FRAMES: usize = 1024;
-/// A signed list holds at most this many changes.
+/// A signed list holds at most this many changes, and at least one.
 pub const MAX_LIST: usize = 1024;
+/// A frame holds at most this many lists: each costs its reader a signature.
+pub const MAX_LISTS: usize = 512;
+/// A place names at most this many ranges beyond its cursor.
+pub const MAX_HELD: usize = 1024;
 
 /// Payloads below this are not worth compressing.
 const COMPRESS_FROM: usize = 160;
@@ -63,7 +67,7 @@ pub struct Place {
     /// The last sequence number up to which everything is held.
     pub cursor: u64,
     pub fingerprint: Fingerprint,
-    /// Sequence numbers held beyond the cursor, as inclusive ranges: the tablet's own changes.
+    /// Sequence numbers held beyond the cursor, as inclusive ranges, ascending: the tablet's own changes.
     pub held: Vec<(u64, u64)>,
 }
 
@@ -312,11 +316,19 @@ impl Hello {
         let time_ms = r.varint()?;
         let teams = (0..r.count(42)?).map(|_| {
             let (team, epoch, cursor, fingerprint) = (record(r)?, r.array()?, r.varint()?, r.array()?);
-            let held = (0..r.count(2)?).map(|_| {
+            let ranges = r.count(2)?;
+            let mut held = Vec::new();
+            let mut after = cursor;
+            for _ in 0..ranges {
                 let from = r.varint()?;
-                Ok((from, from.checked_add(r.varint()?).ok_or(Malformed)?))
-            });
-            Ok(Place { team, epoch, cursor, fingerprint, held: held.collect::<Result<_, _>>()? })
+                let to = from.checked_add(r.varint()?).ok_or(Malformed)?;
+                if from <= after || held.len() >= MAX_HELD {
+                    return Err(Malformed);
+                }
+                after = to;
+                held.push((from, to));
+            }
+            Ok(Place { team, epoch, cursor, fingerprint, held })
         });
         let teams = teams.collect::<Result<_, _>>()?;
         Ok(Hello { version, capabilities, tablet, nonce, time_ms, teams })
@@ -360,11 +372,15 @@ impl Changes {
         let authors = (0..r.count(96)?).map(|_| Ok((r.array()?, r.array()?)));
         let authors = authors.collect::<Result<Vec<_>, Malformed>>()?;
         let mut lists = Vec::new();
-        for _ in 0..r.count(66)? {
+        let count = r.count(66)?;
+        if count > MAX_LISTS {
+            return Err(Malformed);
+        }
+        for _ in 0..count {
             let author = usize::try_from(r.varint()?).map_err(|_| Malformed)?;
             let signature = r.array()?;
             let count = r.count(19)?;
-            if author > authors.len() || count > MAX_LIST {
+            if author > authors.len() || count == 0 || count > MAX_LIST {
                 return Err(Malformed);
             }
             let items = (0..count).map(|_| match r.u8()? {

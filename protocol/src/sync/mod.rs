@@ -13,6 +13,6 @@ pub use enrolment::EnrolmentCode;
 pub use fingerprint::{Fingerprint, SetSum};
 pub use frame::Frame;
 pub use signing::{
-    ListItem, PublicKey, SignatureBytes, sign_certificate, sign_list, sign_request, verify_certificate,
-    verify_list, verify_request,
+    CLOCK_WINDOW_MS, ListItem, PublicKey, SignatureBytes, UNKNOWN_SERVER, sign_certificate, sign_list,
+    sign_request, verify_certificate, verify_list, verify_request,
 };

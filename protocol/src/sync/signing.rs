@@ -14,6 +14,12 @@ pub type SignatureBytes = [u8; 64];
 /// One change's place in a signed list.
 pub type ListItem = (RecordId, Hash);
 
+/// Stands for the server's key where a tablet that asks to be enrolled does not know it yet.
+pub const UNKNOWN_SERVER: PublicKey = [0; 32];
+
+/// A request is refused with `clock` when its time is further from the server's, in milliseconds.
+pub const CLOCK_WINDOW_MS: u64 = 10 * 60 * 1000;
+
 fn verify(key: &PublicKey, text: &[u8], signature: &SignatureBytes) -> bool {
     VerifyingKey::from_bytes(key)
         .is_ok_and(|key| key.verify_strict(text, &Signature::from_bytes(signature)).is_ok())

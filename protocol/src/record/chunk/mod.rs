@@ -44,7 +44,7 @@ pub const MAX_COUNTER: u64 = 1 << 31;
 /// one that overflows: a time at the far end would make the *next* honest change unreadable.
 pub const MAX_TIME: i64 = 1 << 53;
 
-const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+pub(super) const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 const HEADER_BEFORE_TYPE: usize = 8;
 const TYPE_CHANGE: u8 = 1;
 const TYPE_COMPRESSED: u8 = 2;

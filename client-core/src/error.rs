@@ -1,0 +1,102 @@
+//! Everything that can go wrong on a tablet, each with its stable code.
+
+use wayside_protocol::{
+    error::{Code, Invalid},
+    record::RecordError,
+    sync::wire::Malformed,
+};
+
+/// Its message is safe to show and holds no personal data. The sources below it are for logs.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was typed in cannot be saved.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// A failure that its code says everything about.
+    #[error("{}", .0.message())]
+    Failed(Code),
+    #[error("{}", Code::StorageFailed.message())]
+    Storage(#[from] rusqlite::Error),
+    #[error("{}", Code::StorageFailed.message())]
+    Directory(#[source] std::io::Error),
+    #[error("{0}")]
+    Record(#[from] RecordError),
+    /// The server refused, with a code that is perhaps one of a newer version.
+    #[error("{message}")]
+    Server { code: String, message: String },
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// The stable code; [`Code::ServerFailed`] for one that only a newer version knows: see [`Self::code_text`].
+    pub fn code(&self) -> Code {
+        match self {
+            Error::Invalid(invalid) => invalid.code,
+            Error::Failed(code) => *code,
+            Error::Storage(_) | Error::Directory(_) => Code::StorageFailed,
+            Error::Record(RecordError::UnknownHeads) => Code::RecordNotFound,
+            Error::Record(_) => Code::StorageFailed,
+            Error::Server { code, .. } => Code::parse(code).unwrap_or(Code::ServerFailed),
+        }
+    }
+
+    /// The code as it is printed, also one of a newer version.
+    pub fn code_text(&self) -> &str {
+        match self {
+            Error::Server { code, .. } => code,
+            other => other.code().as_str(),
+        }
+    }
+
+    /// Whether doing the same again, unchanged, can succeed.
+    pub fn retry(&self) -> bool {
+        self.code().retry()
+    }
+
+    /// The field that is meant, as in `bp/readings/systolic`; empty when it is about no single one.
+    pub fn path(&self) -> &str {
+        match self {
+            Error::Invalid(invalid) => &invalid.path,
+            _ => "",
+        }
+    }
+
+    /// The same, said of a part of a larger whole.
+    pub(crate) fn within(self, part: &str) -> Error {
+        match self {
+            Error::Invalid(mut invalid) => {
+                let path = std::mem::take(&mut invalid.path);
+                invalid.path = if path.is_empty() { part.to_owned() } else { format!("{part}/{path}") };
+                Error::Invalid(invalid)
+            }
+            other => other,
+        }
+    }
+}
+
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        Error::Failed(code)
+    }
+}
+
+impl From<Malformed> for Error {
+    fn from(_: Malformed) -> Self {
+        Error::Failed(Code::FrameMalformed)
+    }
+}
+
+/// An error as it is shown and stored.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Problem {
+    pub code: String,
+    pub message: String,
+    pub retry: bool,
+}
+
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Self {
+        Problem { code: error.code_text().to_owned(), message: error.to_string(), retry: error.retry() }
+    }
+}

@@ -1,0 +1,30 @@
+//! The tablet's half of Wayside: it records offline, keeps everything encrypted, and syncs.
+//!
+//! [`Tablet`] is the whole surface. Behind it, `store` is the encrypted database, `sync` the protocol (a plan and an
+//! engine without I/O, and the link that carries their bytes), `write` and `read` what people do with records.
+//!
+//! A program that uses this sets a panic hook that prints no payloads (see [`wayside_protocol::record::admit`]).
+
+mod env;
+mod error;
+mod fold;
+mod key;
+mod read;
+mod store;
+mod sync;
+mod tablet;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use env::{Clock, Env, ManualClock, Random, SeededRandom, SystemClock, SystemRandom};
+pub use error::{Error, Problem, Result};
+pub use key::Key;
+pub use read::{Page, Shown};
+pub use sync::{Enrolment, Phase, Progress, SyncReport};
+pub use tablet::{Counts, Status, Tablet, Team};
+pub use wayside_protocol::{
+    error::{Code, Invalid},
+    record::{Hash, Kind, RecordId, Rules},
+};
+pub use write::{By, Edit, Recorded};

@@ -1,0 +1,418 @@
+//! The teams' logs as far as they are held here: places, what to offer, verdicts, what was pulled.
+
+use std::collections::{BTreeSet, HashMap, hash_map::Entry};
+
+use rusqlite::{Connection, OptionalExtension};
+use wayside_protocol::{
+    error::Code,
+    record::{
+        Hash, RecordId,
+        admit::{Fit, History},
+        chunk,
+    },
+    sync::{SetSum, frame::Verdict},
+};
+
+use super::{join_hashes, records, split_hashes};
+use crate::{
+    error::{Error, Result},
+    sync::plan::{Offer, Offers, SignedList, TeamPlace},
+};
+
+pub type Epoch = [u8; 8];
+
+/// A list that was pulled, its signature and certificate verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PulledList {
+    pub list: SignedList,
+    /// Those that came with their bytes: record, number in the log, raw.
+    pub bodies: Vec<(RecordId, u64, Vec<u8>)>,
+}
+
+/// What applying verdicts or pulled changes came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Applied {
+    pub accepted: u64,
+    pub quarantined: u64,
+    /// Changes that were not held here before.
+    pub new: u64,
+}
+
+/// A sequence number as SQLite holds it.
+fn number(seq: u64) -> Result<i64> {
+    i64::try_from(seq).map_err(|_| Error::Failed(Code::FrameMalformed))
+}
+
+/// Where this tablet is in the log of each of its teams.
+pub fn places(conn: &Connection) -> Result<Vec<TeamPlace>> {
+    let mut statement =
+        conn.prepare_cached("SELECT id, epoch, cursor, sum, count, refilling FROM team ORDER BY id")?;
+    let teams = statement.query_map([], |row| {
+        Ok(TeamPlace {
+            team: RecordId::from_bytes(row.get(0)?),
+            epoch: row.get(1)?,
+            cursor: row.get(2)?,
+            sum: SetSum { sum: row.get(3)?, count: row.get(4)? },
+            held: Vec::new(),
+            refilling: row.get(5)?,
+        })
+    })?;
+    let mut places: Vec<TeamPlace> = teams.collect::<Result<_, _>>()?;
+    let mut beyond = conn.prepare_cached("SELECT seq FROM change WHERE team = ? AND seq > ? ORDER BY seq")?;
+    for place in &mut places {
+        let mut rows = beyond.query((place.team.as_bytes(), number(place.cursor)?))?;
+        while let Some(row) = rows.next()? {
+            let seq: u64 = row.get(0)?;
+            match place.held.last_mut() {
+                Some((_, to)) if *to + 1 >= seq => *to = seq,
+                _ => place.held.push((seq, seq)),
+            }
+        }
+    }
+    Ok(places)
+}
+
+/// What the server has not answered for yet, in local order, up to so many bytes and at least one change.
+///
+/// A team that is being refilled first hears everything that the server still has: only what is left then is
+/// offered.
+pub fn offers(conn: &Connection, budget: usize) -> Result<Offers> {
+    const FROM: &str = "FROM team t JOIN change c ON c.team = t.id JOIN record r ON r.no = c.record
+        WHERE t.refilling = 0 AND c.seq IS NULL AND c.answered = 0";
+    let mut offers = Offers::default();
+    let count = format!("SELECT count(*) {FROM}");
+    offers.total = conn.prepare_cached(&count)?.query_row([], |row| row.get(0))?;
+    let sql = format!("SELECT c.team, r.id, c.hash, c.raw, c.list {FROM} ORDER BY t.id, c.no");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query([])?;
+    let mut bytes = 0;
+    while let Some(row) = rows.next()? {
+        let raw: Vec<u8> = row.get(3)?;
+        bytes += raw.len();
+        if bytes > budget && !offers.changes.is_empty() {
+            break;
+        }
+        let list: Option<i64> = row.get(4)?;
+        if let Some(no) = list
+            && !offers.lists.contains_key(&no)
+        {
+            offers.lists.insert(no, signed_list(conn, no)?);
+        }
+        offers.changes.push(Offer {
+            team: RecordId::from_bytes(row.get(0)?),
+            record: RecordId::from_bytes(row.get(1)?),
+            hash: row.get(2)?,
+            raw,
+            list,
+        });
+    }
+    Ok(offers)
+}
+
+fn signed_list(conn: &Connection, no: i64) -> Result<SignedList> {
+    let sql = "SELECT author, certificate, signature, items FROM signed_list WHERE no = ?";
+    let list = conn.prepare_cached(sql)?.query_row([no], |row| {
+        let items: Vec<u8> = row.get(3)?;
+        let items = items.as_chunks::<48>().0.iter().filter_map(|item| {
+            let (record, hash) = item.split_first_chunk::<16>()?;
+            Some((RecordId::from_bytes(*record), hash.try_into().ok()?))
+        });
+        Ok(SignedList {
+            author: row.get(0)?,
+            certificate: row.get(1)?,
+            signature: row.get(2)?,
+            items: items.collect(),
+        })
+    })?;
+    Ok(list)
+}
+
+/// Writes down what the server said of exactly these changes.
+pub fn apply_verdicts(
+    conn: &Connection,
+    team: RecordId,
+    verdicts: &[(RecordId, Hash, Verdict)],
+) -> Result<Applied> {
+    let mut applied = Applied::default();
+    let mut touched = BTreeSet::new();
+    for (record, hash, verdict) in verdicts {
+        // An erased record takes its changes with it.
+        let Some(held) = held(conn, *record, hash)? else { continue };
+        match verdict {
+            Verdict::Accepted { seq } | Verdict::Known { seq } => {
+                applied.accepted += 1;
+                number_change(conn, team, *record, hash, &held, *seq)?;
+                if held.quarantined {
+                    touched.insert(held.record);
+                }
+            }
+            Verdict::Quarantined { code } => {
+                applied.quarantined += 1;
+                let sql = "UPDATE change SET state = 'quarantined', code = ?, answered = 1 WHERE no = ?";
+                conn.prepare_cached(sql)?.execute((code, held.no))?;
+                quarantine_descendants(conn, held.record)?;
+                touched.insert(held.record);
+            }
+            Verdict::Waiting => {
+                let sql = "UPDATE change SET state = iif(state = 'pending', 'waiting', state), answered = 1 WHERE no = ?";
+                conn.prepare_cached(sql)?.execute([held.no])?;
+            }
+            Verdict::Erased => {
+                conn.prepare_cached("DELETE FROM record WHERE no = ?")?.execute([held.record])?;
+                touched.remove(&held.record);
+                recount(conn, team)?;
+            }
+        }
+    }
+    touched.into_iter().try_for_each(|no| records::refresh(conn, no))?;
+    Ok(applied)
+}
+
+/// A change that is held here.
+struct Held {
+    no: i64,
+    record: i64,
+    quarantined: bool,
+    numbered: bool,
+}
+
+fn held(conn: &Connection, record: RecordId, hash: &Hash) -> Result<Option<Held>> {
+    let sql = "SELECT c.no, c.record, c.state = 'quarantined', c.seq IS NOT NULL
+        FROM record r JOIN change c ON c.record = r.no WHERE r.id = ? AND c.hash = ?";
+    let held = conn.prepare_cached(sql)?.query_row((record.as_bytes(), hash), |row| {
+        Ok(Held { no: row.get(0)?, record: row.get(1)?, quarantined: row.get(2)?, numbered: row.get(3)? })
+    });
+    Ok(held.optional()?)
+}
+
+/// Accepted under this number. What has a number keeps it: a log never renumbers within an epoch.
+fn number_change(
+    conn: &Connection,
+    team: RecordId,
+    record: RecordId,
+    hash: &Hash,
+    held: &Held,
+    seq: u64,
+) -> Result<()> {
+    if seq == 0 {
+        return Err(Error::Failed(Code::FrameMalformed));
+    }
+    let sql =
+        "UPDATE change SET state = 'accepted', team = ?2, seq = coalesce(seq, ?3), answered = 1, code = NULL
+        WHERE no = ?1";
+    conn.prepare_cached(sql)?.execute((held.no, team.as_bytes(), number(seq)?))?;
+    if !held.numbered {
+        add_below_cursor(conn, team, record, hash, seq)?;
+    }
+    Ok(())
+}
+
+/// The sum covers everything up to the cursor, also what turns out late to lie there.
+fn add_below_cursor(
+    conn: &Connection,
+    team: RecordId,
+    record: RecordId,
+    hash: &Hash,
+    seq: u64,
+) -> Result<()> {
+    let (cursor, mut sum) = cursor(conn, team)?;
+    if seq <= cursor {
+        sum.add(record, hash);
+        set_cursor(conn, team, cursor, &sum)?;
+    }
+    Ok(())
+}
+
+/// What builds on something in quarantine cannot be accepted either, and leaves the document with it.
+fn quarantine_descendants(conn: &Connection, record: i64) -> Result<()> {
+    let changes = records::changes(conn, record)?;
+    let live: BTreeSet<i64> = records::live(&changes).map(|change| change.no).collect();
+    let sql = "UPDATE change SET state = 'quarantined', code = ? WHERE no = ?";
+    for change in changes.iter().filter(|change| !change.quarantined && !live.contains(&change.no)) {
+        conn.prepare_cached(sql)?.execute((Code::DependsOnQuarantined.as_str(), change.no))?;
+    }
+    Ok(())
+}
+
+/// Stores what was pulled in one frame: all of it, or none and an error.
+pub fn apply_pulled(conn: &Connection, team: RecordId, lists: &[PulledList]) -> Result<Applied> {
+    let mut applied = Applied::default();
+    let mut touched = BTreeSet::new();
+    let mut histories: HashMap<i64, History> = HashMap::new();
+    let mut bodies = Vec::new();
+    for list in lists {
+        let no = keep_list(conn, team, &list.list)?;
+        bodies.extend(list.bodies.iter().map(|(record, seq, raw)| (*seq, *record, raw, no)));
+    }
+    // In the log's order, in which each comes after what it builds on, whatever order they were signed in.
+    bodies.sort_by_key(|(seq, ..)| *seq);
+    for (seq, record, raw, list) in bodies {
+        let chunk = chunk::parse(raw)?;
+        if let Some(held) = held(conn, record, &chunk.hash)? {
+            number_change(conn, team, record, &chunk.hash, &held, seq)?;
+            if held.quarantined {
+                touched.insert(held.record);
+                // What builds on it can be accepted again too, and what was read of the record is out of date.
+                histories.remove(&held.record);
+            }
+            continue;
+        }
+        let no = records::make(conn, record, Some(team))?;
+        let history = match histories.entry(no) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(history(conn, no)?),
+        };
+        match history.fit(&chunk) {
+            Fit::Fits | Fit::Known => history.insert(&chunk),
+            Fit::Waits(_) => return Err(Error::Failed(Code::FrameMalformed)),
+            Fit::Refused(code) => return Err(Error::Failed(code)),
+        }
+        let sql = "INSERT INTO change
+                (record, team, hash, actor, actor_seq, deps, state, own, seq, answered, list, raw)
+            VALUES (?, ?, ?, ?, ?, ?, 'accepted', 0, ?, 1, ?, ?)";
+        let (seq_here, actor_seq) = (number(seq)?, number(chunk.seq)?);
+        let deps = join_hashes(&chunk.deps);
+        let row = (no, team.as_bytes(), chunk.hash, chunk.actor, actor_seq, deps, seq_here, list, raw);
+        conn.prepare_cached(sql)?.execute(row)?;
+        add_below_cursor(conn, team, record, &chunk.hash, seq)?;
+        applied.new += 1;
+        touched.insert(no);
+    }
+    touched.into_iter().try_for_each(|no| records::refresh(conn, no))?;
+    Ok(applied)
+}
+
+/// The record's changes that count. One of our own that the parser refuses can never be accepted, and nothing
+/// that is pulled builds on it.
+fn history(conn: &Connection, record: i64) -> Result<History> {
+    let changes = records::changes(conn, record)?;
+    let mut history = History::new();
+    for change in records::live(&changes) {
+        if let Ok(chunk) = chunk::parse(&change.raw) {
+            history.insert(&chunk);
+        }
+    }
+    Ok(history)
+}
+
+fn keep_list(conn: &Connection, team: RecordId, list: &SignedList) -> Result<i64> {
+    let mut items = Vec::with_capacity(list.items.len() * 48);
+    for (record, hash) in &list.items {
+        items.extend_from_slice(record.as_bytes());
+        items.extend_from_slice(hash);
+    }
+    let sql = "INSERT INTO signed_list (team, author, certificate, signature, items) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT (signature, author) DO UPDATE SET team = team RETURNING no";
+    let row = (team.as_bytes(), list.author, list.certificate, list.signature, items);
+    Ok(conn.prepare_cached(sql)?.query_row(row, |row| row.get(0))?)
+}
+
+fn cursor(conn: &Connection, team: RecordId) -> Result<(u64, SetSum)> {
+    let mut statement = conn.prepare_cached("SELECT cursor, sum, count FROM team WHERE id = ?")?;
+    let found = statement.query_row([team.as_bytes()], |row| {
+        Ok((row.get(0)?, SetSum { sum: row.get(1)?, count: row.get(2)? }))
+    });
+    Ok(found?)
+}
+
+fn set_cursor(conn: &Connection, team: RecordId, cursor: u64, sum: &SetSum) -> Result<()> {
+    let sql = "UPDATE team SET cursor = ?, sum = ?, count = ? WHERE id = ?";
+    let row = (number(cursor)?, sum.sum, number(sum.count)?, team.as_bytes());
+    conn.prepare_cached(sql)?.execute(row)?;
+    Ok(())
+}
+
+/// Adds what lies between two places of the log to a sum.
+fn add_range(conn: &Connection, team: RecordId, from: u64, to: u64, sum: &mut SetSum) -> Result<()> {
+    let sql = "SELECT r.id, c.hash FROM change c JOIN record r ON r.no = c.record
+        WHERE c.team = ? AND c.seq > ? AND c.seq <= ?";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query((team.as_bytes(), number(from)?, number(to)?))?;
+    while let Some(row) = rows.next()? {
+        sum.add(RecordId::from_bytes(row.get(0)?), &row.get(1)?);
+    }
+    Ok(())
+}
+
+/// The sum from nothing, after something was taken out of it.
+fn recount(conn: &Connection, team: RecordId) -> Result<()> {
+    let (cursor, _) = cursor(conn, team)?;
+    let mut sum = SetSum::default();
+    add_range(conn, team, 0, cursor, &mut sum)?;
+    set_cursor(conn, team, cursor, &sum)
+}
+
+/// Moves the cursor, once everything up to there is stored.
+pub fn advance(conn: &Connection, team: RecordId, epoch: Epoch, to: u64, more: bool) -> Result<()> {
+    let (from, mut sum) = cursor(conn, team)?;
+    if to > from {
+        add_range(conn, team, from, to, &mut sum)?;
+        set_cursor(conn, team, to, &sum)?;
+    }
+    let sql = "UPDATE team SET epoch = ?, refilling = iif(?, refilling, 0) WHERE id = ?";
+    conn.prepare_cached(sql)?.execute((epoch, more, team.as_bytes()))?;
+    Ok(())
+}
+
+/// Begins to compare everything with the server again, from the beginning of its log. Nothing is forgotten but
+/// the numbers, which may be those of a log that is no more.
+pub fn begin_refill(conn: &Connection, team: RecordId, epoch: Epoch) -> Result<()> {
+    let sql =
+        "UPDATE team SET epoch = ?, cursor = 0, sum = zeroblob(32), count = 0, refilling = 1 WHERE id = ?";
+    conn.execute(sql, (epoch, team.as_bytes()))?;
+    conn.execute("UPDATE change SET seq = NULL, answered = 0 WHERE team = ?", [team.as_bytes()])?;
+    super::meta::set(conn, super::meta::SETTLED, 0)
+}
+
+/// What waits at the server is offered again, once in each sync: perhaps the server has forgotten it.
+pub fn offer_waiting_again(conn: &Connection) -> Result<()> {
+    conn.execute("UPDATE change SET answered = 0 WHERE state = 'waiting' AND state <> 'accepted'", [])?;
+    Ok(())
+}
+
+/// Counts of what has not simply been accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Open {
+    pub waiting: u64,
+    pub quarantined: u64,
+    pub conflicts: u64,
+}
+
+pub fn open(conn: &Connection) -> Result<Open> {
+    let count = |sql: &str| -> Result<u64> { Ok(conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?) };
+    Ok(Open {
+        waiting: count("SELECT count(*) FROM change WHERE state <> 'accepted' AND state <> 'quarantined'")?,
+        quarantined: count(
+            "SELECT count(*) FROM change WHERE state <> 'accepted' AND state = 'quarantined'",
+        )?,
+        conflicts: count("SELECT count(*) FROM record WHERE conflicts > 0")?,
+    })
+}
+
+/// A change in quarantine, with what it depends on.
+pub struct Quarantined {
+    pub hash: Hash,
+    pub deps: Vec<Hash>,
+    pub code: String,
+    pub raw: Vec<u8>,
+}
+
+pub fn quarantined(conn: &Connection, record: i64) -> Result<Vec<Quarantined>> {
+    let sql =
+        "SELECT hash, deps, code, raw FROM change WHERE record = ? AND state = 'quarantined' ORDER BY no";
+    let mut statement = conn.prepare_cached(sql)?;
+    let found = statement.query_map([record], |row| {
+        let deps: Vec<u8> = row.get(1)?;
+        let code: Option<String> = row.get(2)?;
+        let code = code.unwrap_or_else(|| Code::Internal.as_str().to_owned());
+        Ok(Quarantined { hash: row.get(0)?, deps: split_hashes(&deps), code, raw: row.get(3)? })
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// Whether there is nothing to `advance`: then nothing is written.
+pub fn stands_at(conn: &Connection, team: RecordId, epoch: Epoch, to: u64, more: bool) -> Result<bool> {
+    let sql = "SELECT epoch = ? AND cursor >= ? AND (refilling = 0 OR ?) FROM team WHERE id = ?";
+    let row = (epoch, number(to)?, more, team.as_bytes());
+    Ok(conn.prepare_cached(sql)?.query_row(row, |row| row.get(0))?)
+}

@@ -1,0 +1,93 @@
+//! What the tablet knows of itself and its server.
+
+use ed25519_dalek::SigningKey;
+use rusqlite::{
+    Connection, OptionalExtension,
+    types::{FromSql, ToSql},
+};
+use wayside_protocol::{
+    record::RecordId,
+    sync::{PublicKey, SignatureBytes},
+};
+
+use crate::{env::Env, error::Result};
+
+const SEED: &str = "seed";
+const URL: &str = "url";
+const PIN: &str = "pin";
+const SERVER: &str = "server";
+const CERTIFICATE: &str = "certificate";
+
+pub const NAME: &str = "name";
+/// Add to the device's clock to get the server's, in milliseconds.
+pub const CLOCK_OFFSET: &str = "clock_offset_ms";
+pub const LAST_SYNCED_AT: &str = "last_synced_at";
+/// 1 when the last sync proved that both sides hold the same.
+pub const SETTLED: &str = "settled";
+/// How many bytes of changes the next request may hold: less on a link that was cut.
+pub const BUDGET: &str = "budget";
+
+pub fn get<T: FromSql>(conn: &Connection, name: &str) -> Result<Option<T>> {
+    let mut statement = conn.prepare_cached("SELECT value FROM meta WHERE name = ?")?;
+    Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+}
+
+pub fn set(conn: &Connection, name: &str, value: impl ToSql) -> Result<()> {
+    let sql = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    conn.prepare_cached(sql)?.execute((name, value))?;
+    Ok(())
+}
+
+/// The tablet's key, made when the database is first opened.
+pub fn identity(conn: &Connection, env: &Env) -> Result<SigningKey> {
+    if let Some(seed) = get::<[u8; 32]>(conn, SEED)? {
+        return Ok(SigningKey::from_bytes(&seed));
+    }
+    let seed = env.bytes::<32>();
+    set(conn, SEED, seed)?;
+    Ok(SigningKey::from_bytes(&seed))
+}
+
+/// The server that this tablet is enrolled with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    pub url: String,
+    /// SHA-256 of the public key of its TLS certificate.
+    pub pin: [u8; 32],
+    /// Its identity key.
+    pub key: PublicKey,
+    /// Its word that this tablet was enrolled.
+    pub certificate: SignatureBytes,
+}
+
+pub fn server(conn: &Connection) -> Result<Option<Server>> {
+    let (Some(url), Some(pin), Some(key), Some(certificate)) =
+        (get(conn, URL)?, get(conn, PIN)?, get(conn, SERVER)?, get(conn, CERTIFICATE)?)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(Server { url, pin, key, certificate }))
+}
+
+pub fn set_server(conn: &Connection, server: &Server) -> Result<()> {
+    set(conn, URL, &server.url)?;
+    set(conn, PIN, server.pin)?;
+    set(conn, SERVER, server.key)?;
+    set(conn, CERTIFICATE, server.certificate)
+}
+
+/// Adds a team, and gives it everything that was recorded before there was any.
+pub fn join_team(conn: &Connection, team: RecordId, name: &str) -> Result<()> {
+    let sql = "INSERT INTO team (id, name) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name";
+    conn.execute(sql, (team.as_bytes(), name))?;
+    conn.execute("UPDATE record SET team = ? WHERE team IS NULL", [team.as_bytes()])?;
+    conn.execute("UPDATE change SET team = ? WHERE team IS NULL", [team.as_bytes()])?;
+    Ok(())
+}
+
+/// The teams by name.
+pub fn teams(conn: &Connection) -> Result<Vec<(RecordId, String)>> {
+    let mut statement = conn.prepare_cached("SELECT id, name FROM team ORDER BY name, id")?;
+    let teams = statement.query_map([], |row| Ok((RecordId::from_bytes(row.get(0)?), row.get(1)?)))?;
+    Ok(teams.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,112 @@
+//! The tablet's database: SQLCipher, one file, every commit on disk before it is reported.
+//!
+//! `meta` holds what the tablet knows of itself, `records` the records and their views, `log` the team's log as
+//! far as it is held here: places, what to offer, verdicts, what was pulled.
+
+pub mod log;
+pub mod meta;
+pub mod records;
+
+use std::{
+    fs::{self, File},
+    path::Path,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite_migration::{M, Migrations};
+use wayside_protocol::{error::Code, record::Hash};
+
+use crate::{
+    error::{Error, Result},
+    key::Key,
+};
+
+const FILE: &str = "tablet.db";
+/// Taken while a database is opened, so that two processes do not make it at once.
+const OPENING: &str = "opening.lock";
+/// Longer than any transaction of another process takes.
+const BUSY: Duration = Duration::from_secs(30);
+
+const STEPS: &[M<'_>] = &[M::up(include_str!("../../migrations/01-first.sql"))];
+const MIGRATIONS: Migrations<'_> = Migrations::from_slice(STEPS);
+
+pub struct Store {
+    conn: Mutex<Connection>,
+}
+
+impl Store {
+    /// Opens the database in a directory, or makes both. A database that this key does not open is left as it is.
+    pub fn open(dir: &Path, key: &Key) -> Result<Store> {
+        make_private(dir).map_err(Error::Directory)?;
+        let opening = File::create(dir.join(OPENING)).map_err(Error::Directory)?;
+        opening.lock().map_err(Error::Directory)?;
+        let mut conn = Connection::open(dir.join(FILE))?;
+        // SQLCipher would write to standard error, which is not ours.
+        conn.execute_batch("PRAGMA cipher_log_level = NONE;")?;
+        // A raw key: no derivation, it is random already.
+        conn.execute_batch(&format!("PRAGMA key = \"x'{}'\";", key.to_hex()))?;
+        conn.busy_timeout(BUSY)?;
+        conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(wrong_key)?;
+        conn.execute_batch(
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA fullfsync = ON;
+             PRAGMA checkpoint_fullfsync = ON;
+             PRAGMA temp_store = MEMORY;
+             PRAGMA cipher_memory_security = OFF;",
+        )?;
+        MIGRATIONS.to_latest(&mut conn).map_err(|error| match error {
+            rusqlite_migration::Error::MigrationDefinition(_) => Error::Failed(Code::StorageNewer),
+            rusqlite_migration::Error::RusqliteError { err, .. } => Error::Storage(err),
+            _ => Error::Failed(Code::StorageFailed),
+        })?;
+        conn.execute_batch("PRAGMA foreign_keys = ON;")?;
+        conn.set_prepared_statement_cache_capacity(64);
+        Ok(Store { conn: Mutex::new(conn) })
+    }
+
+    /// Everything in `f` or nothing of it; on disk when this returns.
+    pub fn write<T>(&self, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let mut conn = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = f(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+
+    /// Several reads of one moment.
+    pub fn read<T>(&self, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let mut conn = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        f(&transaction)
+    }
+}
+
+fn wrong_key(error: rusqlite::Error) -> Error {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => Error::Failed(Code::WrongKey),
+        _ => Error::Storage(error),
+    }
+}
+
+/// Makes the directory, for this user only.
+fn make_private(dir: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(dir)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// Hashes as they are stored: one after the other.
+pub fn join_hashes(hashes: &[Hash]) -> Vec<u8> {
+    hashes.concat()
+}
+
+pub fn split_hashes(bytes: &[u8]) -> Vec<Hash> {
+    bytes.as_chunks::<32>().0.to_vec()
+}

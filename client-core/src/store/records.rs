@@ -1,0 +1,267 @@
+//! Records, their changes, and the views rebuilt from them.
+
+use std::{
+    collections::HashSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use rusqlite::{Connection, OptionalExtension, Row as SqlRow};
+use serde_json::{Map, Value};
+use wayside_protocol::{
+    error::Code,
+    record::{Actor, Authored, Hash, Kind, Record, RecordError, RecordId, Scalar, View},
+};
+
+use super::{join_hashes, split_hashes};
+use crate::{
+    error::{Error, Result},
+    fold,
+};
+
+/// A record as it is stored.
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub no: i64,
+    pub id: RecordId,
+    /// As its beginning says, perhaps a kind of a newer version; empty as long as that has not arrived.
+    pub kind: String,
+    pub team: Option<RecordId>,
+    pub heads: Vec<Hash>,
+    pub quarantined: u64,
+    /// `None` while every change is in quarantine.
+    pub view: Option<View>,
+}
+
+impl Row {
+    pub const COLUMNS: &str = "r.no, r.id, r.kind, r.team, r.heads, r.quarantined, r.view";
+
+    pub fn read(row: &SqlRow) -> rusqlite::Result<Row> {
+        let kind: String = row.get(2)?;
+        let heads: Vec<u8> = row.get(4)?;
+        let view: Option<String> = row.get(6)?;
+        Ok(Row {
+            no: row.get(0)?,
+            id: RecordId::from_bytes(row.get(1)?),
+            team: row.get::<_, Option<[u8; 16]>>(3)?.map(RecordId::from_bytes),
+            heads: split_hashes(&heads),
+            quarantined: row.get(5)?,
+            view: view.map(|text| read_view(&kind, &text)),
+            kind,
+        })
+    }
+
+    pub fn kind(&self) -> Option<Kind> {
+        Kind::parse(&self.kind)
+    }
+}
+
+fn read_view(kind: &str, text: &str) -> View {
+    let mut stored: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+    let fields = match stored.remove("fields") {
+        Some(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    };
+    let conflicts = match stored.remove("conflicts") {
+        Some(Value::Array(conflicts)) => conflicts,
+        _ => Vec::new(),
+    };
+    View { kind: Kind::parse(kind), fields, conflicts }
+}
+
+pub fn find(conn: &Connection, id: RecordId) -> Result<Option<Row>> {
+    let sql = format!("SELECT {} FROM record r WHERE r.id = ?", Row::COLUMNS);
+    Ok(conn.prepare_cached(&sql)?.query_row([id.as_bytes()], Row::read).optional()?)
+}
+
+pub fn get(conn: &Connection, id: RecordId) -> Result<Row> {
+    find(conn, id)?.ok_or(Error::Failed(Code::RecordNotFound))
+}
+
+/// A record's row, made if it is not there. Where it is, the team of the newest word stands.
+pub fn make(conn: &Connection, id: RecordId, team: Option<RecordId>) -> Result<i64> {
+    let team = team.map(|team| *team.as_bytes());
+    let sql = "INSERT INTO record (id, team) VALUES (?, ?)
+        ON CONFLICT (id) DO UPDATE SET team = coalesce(excluded.team, team) RETURNING no";
+    Ok(conn.prepare_cached(sql)?.query_row((id.as_bytes(), team), |row| row.get(0))?)
+}
+
+/// One of the record's changes, without what it says.
+pub struct Stored {
+    pub no: i64,
+    pub hash: Hash,
+    pub deps: Vec<Hash>,
+    pub quarantined: bool,
+    pub raw: Vec<u8>,
+}
+
+pub fn changes(conn: &Connection, no: i64) -> Result<Vec<Stored>> {
+    let sql = "SELECT no, hash, deps, state = 'quarantined', raw FROM change WHERE record = ? ORDER BY no";
+    let mut statement = conn.prepare_cached(sql)?;
+    let changes = statement.query_map([no], |row| {
+        let deps: Vec<u8> = row.get(2)?;
+        Ok(Stored {
+            no: row.get(0)?,
+            hash: row.get(1)?,
+            deps: split_hashes(&deps),
+            quarantined: row.get(3)?,
+            raw: row.get(4)?,
+        })
+    })?;
+    Ok(changes.collect::<Result<_, _>>()?)
+}
+
+/// The changes of the working document: all that are not in quarantine and build on nothing that is.
+pub fn live(changes: &[Stored]) -> impl Iterator<Item = &Stored> {
+    let mut included: HashSet<Hash> = HashSet::new();
+    changes.iter().filter(move |change| {
+        let lives = !change.quarantined && change.deps.iter().all(|dep| included.contains(dep));
+        lives && included.insert(change.hash)
+    })
+}
+
+/// The working document, at its heads or as it was at older ones.
+pub fn load(id: RecordId, changes: &[Stored]) -> Result<Record> {
+    // What was pulled has passed the parser, but only Automerge knows what Automerge makes of it.
+    let loaded = catch_unwind(AssertUnwindSafe(|| Record::load(id, live(changes).map(|change| &change.raw))));
+    Ok(loaded.unwrap_or(Err(RecordError::Unreadable))?)
+}
+
+pub fn load_at(id: RecordId, changes: &[Stored], heads: &[Hash]) -> Result<Record> {
+    let mut wanted: HashSet<Hash> = heads.iter().copied().collect();
+    for change in changes.iter().rev() {
+        if wanted.contains(&change.hash) {
+            wanted.extend(&change.deps);
+        }
+    }
+    let ancestors = live(changes).filter(|change| wanted.contains(&change.hash));
+    let record = Record::load(id, ancestors.map(|change| &change.raw))?;
+    let mut heads = heads.to_vec();
+    heads.sort_unstable();
+    heads.dedup();
+    if record.heads() == heads { Ok(record) } else { Err(RecordError::UnknownHeads.into()) }
+}
+
+/// Stores a change made on this tablet, to be offered to the server.
+pub fn insert_own(
+    conn: &Connection,
+    no: i64,
+    team: Option<RecordId>,
+    deps: &[Hash],
+    authored: &Authored,
+) -> Result<()> {
+    let sql = "INSERT INTO change (record, team, hash, actor, actor_seq, deps, state, own, raw)
+        VALUES (?, ?, ?, ?, ?, ?, 'pending', 1, ?)";
+    conn.prepare_cached(sql)?.execute((
+        no,
+        team.map(|team| *team.as_bytes()),
+        authored.hash,
+        authored.actor,
+        i64::try_from(authored.seq).unwrap_or(i64::MAX),
+        join_hashes(deps),
+        &authored.raw,
+    ))?;
+    Ok(())
+}
+
+/// Whether this actor has a change of the record in quarantine: then its next number is taken.
+pub fn is_tainted(conn: &Connection, no: i64, actor: &Actor) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM change WHERE record = ? AND actor = ? AND state = 'quarantined')";
+    Ok(conn.prepare_cached(sql)?.query_row((no, actor), |row| row.get(0))?)
+}
+
+/// Rebuilds what people see of a record from its changes.
+pub fn refresh(conn: &Connection, no: i64) -> Result<()> {
+    let id = conn.prepare_cached("SELECT id FROM record WHERE no = ?")?.query_row([no], |row| row.get(0))?;
+    let changes = changes(conn, no)?;
+    refresh_with(conn, no, &load(RecordId::from_bytes(id), &changes)?)
+}
+
+/// As `refresh`, with the working document at hand.
+pub fn refresh_with(conn: &Connection, no: i64, record: &Record) -> Result<()> {
+    let viewed = catch_unwind(AssertUnwindSafe(|| record.view()));
+    let view = viewed.map_err(|_| Error::Record(RecordError::Unreadable))?;
+    let heads = record.heads();
+    let kind = match record.scalars("kind").into_iter().next() {
+        Some(Scalar::Text(kind)) => kind,
+        _ => String::new(),
+    };
+    let text = |name: &str| view.fields.get(name).and_then(Value::as_str);
+    let person = text("person").and_then(|id| id.parse::<RecordId>().ok());
+    let person = person.filter(|_| view.kind == Some(Kind::Contact)).map(|id| *id.as_bytes());
+    let usable = view.kind == Some(Kind::Site) && !view.fields.contains_key("entered_in_error");
+    let name = text("name").filter(|_| usable).map(fold::name);
+    let stored = (!heads.is_empty())
+        .then(|| serde_json::json!({"fields": view.fields, "conflicts": view.conflicts}).to_string());
+    let sql =
+        "UPDATE record SET kind = iif(?2 = '', kind, ?2), heads = ?3, conflicts = ?4, person = ?5, name = ?6,
+            view = ?7,
+            quarantined = (SELECT count(*) FROM change WHERE record = ?1 AND state = 'quarantined')
+        WHERE no = ?1";
+    let conflicts = view.conflicts.len();
+    conn.prepare_cached(sql)?.execute((no, kind, join_hashes(&heads), conflicts, person, name, stored))?;
+    match searchable(&view) {
+        Some((rank, text)) => {
+            let sql = "INSERT INTO search (record, rank, text) VALUES (?, ?, ?)
+                ON CONFLICT (record) DO UPDATE SET rank = excluded.rank, text = excluded.text";
+            conn.prepare_cached(sql)?.execute((no, rank, text))?;
+        }
+        None => {
+            conn.prepare_cached("DELETE FROM search WHERE record = ?")?.execute([no])?;
+        }
+    }
+    Ok(())
+}
+
+/// What a search looks through, every concurrent value included, and where the record stands in the results.
+fn searchable(view: &View) -> Option<(i64, String)> {
+    let mut words: Vec<String> = Vec::new();
+    let at = |pointer: &str, conflict: &str| -> Vec<String> {
+        let shown = view.fields.get(pointer.split('/').next().unwrap_or_default());
+        let rest = pointer.split_once('/').map_or(String::new(), |(_, rest)| format!("/{rest}"));
+        let others = view.conflicts.iter().filter(|entry| entry["path"] == conflict);
+        let others = others.filter_map(|entry| entry["values"].as_array()).flatten();
+        // A composite value stands whole in its conflict: the member is below it.
+        let member = pointer.strip_prefix(conflict).unwrap_or(&rest).to_owned();
+        let others = others.filter_map(|value| value["value"].pointer(&member));
+        let shown = shown.and_then(|value| value.pointer(&rest));
+        shown.into_iter().chain(others).filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let rank = match view.kind? {
+        Kind::Person => {
+            for part in ["name/given", "name/family"] {
+                words.extend(at(part, part).iter().map(|name| fold::text(name)));
+            }
+            words.extend(at("nhs_number/value", "nhs_number").iter().map(|number| fold::digits(number)));
+            words.extend(at("phone", "phone").iter().map(|phone| {
+                let digits = fold::digits(phone);
+                // A British number, as it is dialled here.
+                digits.strip_prefix("44").map_or(digits.clone(), |rest| format!("{digits} 0{rest}"))
+            }));
+            let mut births = at("date_of_birth", "birth");
+            for conflict in view.conflicts.iter().filter(|entry| entry["path"] == "birth") {
+                let values = conflict["values"].as_array().into_iter().flatten();
+                let dates = values.filter_map(|value| value["value"]["date_of_birth"].as_str());
+                births.extend(dates.map(str::to_owned));
+            }
+            for birth in births {
+                let digits = fold::digits(&birth);
+                if let (Some(year), Some(month), Some(day)) =
+                    (digits.get(..4), digits.get(4..6), digits.get(6..8))
+                {
+                    words.push(format!("{year}{month}{day} {day}{month}{year}"));
+                }
+            }
+            0
+        }
+        Kind::Site => {
+            words.extend(at("name", "name").iter().map(|name| fold::text(name)));
+            1
+        }
+        Kind::Team => {
+            words.extend(at("name", "name").iter().map(|name| fold::text(name)));
+            2
+        }
+        _ => return None,
+    };
+    Some((rank, words.join(" ")))
+}

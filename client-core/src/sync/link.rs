@@ -1,0 +1,242 @@
+//! HTTPS to the one server: a POST and its answer, over one connection as long as it lasts.
+
+use std::{
+    io,
+    pin::Pin as StdPin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Request, StatusCode, Uri,
+    body::{Bytes, Incoming},
+    client::conn::http1::{self, SendRequest},
+    header::{CONTENT_TYPE, HOST},
+};
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_rustls::TlsConnector;
+use wayside_protocol::{error::Code, sync::frame::MAX_BODY};
+
+use super::pin::{self, Pin};
+use crate::error::{Error, Result};
+
+const MEDIA_TYPE: &str = "application/vnd.wayside.frames";
+/// To reach the server at all. A link with a second of latency gets through.
+const CONNECT: Duration = Duration::from_secs(20);
+/// Without a single byte moving in either direction.
+const IDLE: Duration = Duration::from_secs(45);
+
+/// Bytes of HTTP in each direction, headers included, before TLS.
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub up: AtomicU64,
+    pub down: AtomicU64,
+}
+
+impl Counters {
+    fn moved(&self) -> u64 {
+        self.up.load(Ordering::Relaxed) + self.down.load(Ordering::Relaxed)
+    }
+}
+
+/// What came back. `cut` is the error that ended the body early, if one did.
+pub struct Received {
+    pub status: StatusCode,
+    pub body: Vec<u8>,
+    pub cut: Option<Error>,
+}
+
+pub struct Link {
+    config: Arc<ClientConfig>,
+    host: String,
+    port: u16,
+    prefix: String,
+    pub counters: Arc<Counters>,
+    /// With the task that moves its bytes, which ends when this is dropped.
+    open: Option<(SendRequest<Full<Bytes>>, JoinSet<()>)>,
+}
+
+impl Link {
+    /// To a server such as `https://base.example:8443`; a path is kept in front of every request's.
+    pub fn new(url: &str, pin: Pin) -> Result<Link> {
+        let bad = |_| Error::Failed(Code::CodeMalformed);
+        let uri: Uri = url.parse().map_err(|_| bad(()))?;
+        if uri.scheme_str() != Some("https") {
+            return Err(bad(()));
+        }
+        let host = uri.host().ok_or(()).map_err(bad)?.to_owned();
+        let config = pin::client(pin).map_err(|_| Error::Failed(Code::Internal))?;
+        Ok(Link {
+            config: Arc::new(config),
+            host,
+            port: uri.port_u16().unwrap_or(443),
+            prefix: uri.path().trim_end_matches('/').to_owned(),
+            counters: Arc::default(),
+            open: None,
+        })
+    }
+
+    /// One exchange. An error says that no answer came; the request may have arrived all the same.
+    pub async fn post(&mut self, path: &str, body: Vec<u8>) -> Result<Received> {
+        let reusable = match &mut self.open {
+            Some((sender, _)) => sender.ready().await.is_ok(),
+            None => false,
+        };
+        if !reusable {
+            self.open = None;
+            self.open = Some(self.connect().await?);
+        }
+        let (sender, _) = self.open.as_mut().ok_or(Error::Failed(Code::Internal))?;
+        let request = Request::post(format!("{}{path}", self.prefix))
+            .header(HOST, authority(&self.host, self.port))
+            .header(CONTENT_TYPE, MEDIA_TYPE)
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|_| Error::Failed(Code::Internal))?;
+        let counters = self.counters.clone();
+        let sent = while_moving(&counters, sender.send_request(request)).await;
+        let response = match sent {
+            Some(Ok(response)) => response,
+            _ => {
+                self.open = None;
+                return Err(Error::Failed(Code::LinkCut));
+            }
+        };
+        let status = response.status();
+        let (body, cut) = receive(&counters, response.into_body()).await;
+        if cut.is_some() {
+            self.open = None;
+        }
+        Ok(Received { status, body, cut })
+    }
+
+    async fn connect(&self) -> Result<(SendRequest<Full<Bytes>>, JoinSet<()>)> {
+        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(bare.to_owned()).map_err(|_| Error::Failed(Code::CodeMalformed))?;
+        let unreachable = |_| Error::Failed(Code::ServerUnreachable);
+        let tcp = timeout(CONNECT, tcp(bare, self.port)).await.map_err(unreachable)??;
+        // A request is written whole: nothing is gained by waiting for more.
+        tcp.set_nodelay(true).ok();
+        let tls = TlsConnector::from(self.config.clone()).connect(name, tcp);
+        let tls = timeout(CONNECT, tls).await.map_err(unreachable)?.map_err(|error| {
+            Error::Failed(match error.kind() {
+                _ if pin::is_mistrust(&error) => Code::ServerNotTrusted,
+                io::ErrorKind::InvalidData => Code::ServerUnreachable,
+                _ => Code::LinkCut,
+            })
+        })?;
+        let counted = Counted { inner: tls, counters: self.counters.clone() };
+        let (sender, connection) =
+            http1::handshake(TokioIo::new(counted)).await.map_err(|_| Error::Failed(Code::LinkCut))?;
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            // What fails here is reported to whoever waits for the answer.
+            connection.await.ok();
+        });
+        Ok((sender, task))
+    }
+}
+
+fn authority(host: &str, port: u16) -> String {
+    if port == 443 { host.to_owned() } else { format!("{host}:{port}") }
+}
+
+async fn tcp(host: &str, port: u16) -> Result<TcpStream> {
+    // No name server is what no signal looks like.
+    let addresses = tokio::net::lookup_host((host, port)).await.map_err(|_| Error::Failed(Code::NoSignal))?;
+    let mut last = Code::NoSignal;
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => {
+                last = match error.kind() {
+                    io::ErrorKind::NetworkUnreachable
+                    | io::ErrorKind::NetworkDown
+                    | io::ErrorKind::AddrNotAvailable => Code::NoSignal,
+                    _ => Code::ServerUnreachable,
+                };
+            }
+        }
+    }
+    Err(Error::Failed(last))
+}
+
+/// Waits as long as bytes move: a slow link is not a dead one. `None` when they no longer do.
+async fn while_moving<T>(counters: &Counters, wait: impl Future<Output = T>) -> Option<T> {
+    let mut wait = std::pin::pin!(wait);
+    loop {
+        let before = counters.moved();
+        match timeout(IDLE, &mut wait).await {
+            Ok(done) => return Some(done),
+            Err(_) if counters.moved() != before => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+async fn receive(counters: &Counters, mut incoming: Incoming) -> (Vec<u8>, Option<Error>) {
+    let mut body = Vec::new();
+    loop {
+        match while_moving(counters, incoming.frame()).await {
+            Some(None) => return (body, None),
+            Some(Some(Ok(frame))) => {
+                if let Some(data) = frame.data_ref() {
+                    body.extend_from_slice(data);
+                }
+                if body.len() > MAX_BODY {
+                    return (Vec::new(), Some(Error::Failed(Code::FrameMalformed)));
+                }
+            }
+            Some(Some(Err(_))) | None => return (body, Some(Error::Failed(Code::LinkCut))),
+        }
+    }
+}
+
+/// Counts what goes through.
+struct Counted<S> {
+    inner: S,
+    counters: Arc<Counters>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
+    fn poll_read(
+        mut self: StdPin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let done = ready!(StdPin::new(&mut self.inner).poll_read(cx, buf));
+        let read = buf.filled().len() - before;
+        self.counters.down.fetch_add(read as u64, Ordering::Relaxed);
+        Poll::Ready(done)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
+    fn poll_write(mut self: StdPin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let done = ready!(StdPin::new(&mut self.inner).poll_write(cx, buf));
+        if let Ok(written) = &done {
+            self.counters.up.fetch_add(*written as u64, Ordering::Relaxed);
+        }
+        Poll::Ready(done)
+    }
+
+    fn poll_flush(mut self: StdPin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        StdPin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: StdPin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        StdPin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,166 @@
+//! The tablet as programs see it.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use ed25519_dalek::SigningKey;
+use rusqlite::Connection;
+use wayside_protocol::{
+    error::Code,
+    record::{Actor, RecordId, tablet_id},
+};
+
+use crate::{
+    env::Env,
+    error::{Error, Result},
+    key::Key,
+    store::{Store, log, meta},
+};
+
+/// A tablet's records and its link to base. Cheap to clone, shared between threads. Calls block for a moment, but
+/// for [`Tablet::enrol`] and [`Tablet::sync`]; one that records returns when what it recorded is on disk.
+#[derive(Clone)]
+pub struct Tablet(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub store: Store,
+    pub env: Env,
+    pub key: SigningKey,
+    pub id: String,
+    /// Who makes changes in this run: random, never stored, so that a copy of this database forks nothing.
+    pub actor: Actor,
+    pub dir: PathBuf,
+    pub syncing: AtomicBool,
+}
+
+/// A team that this tablet is enrolled in.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Team {
+    pub id: RecordId,
+    pub name: String,
+}
+
+/// Records by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Counts {
+    pub site: u64,
+    pub session: u64,
+    pub person: u64,
+    pub contact: u64,
+    pub team: u64,
+}
+
+/// How things stand.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Status {
+    /// Changes that the server has not accepted yet: nobody at base can see them.
+    pub waiting: u64,
+    /// Changes that the server refused; they are kept here and there, with the reason.
+    pub quarantined: u64,
+    /// Records with conflicts to settle.
+    pub conflicts: u64,
+    pub last_synced_at: Option<String>,
+    /// As of the last sync everything was at base, and nothing was recorded since.
+    pub in_sync: bool,
+    pub records: Counts,
+    pub enrolled: bool,
+    pub teams: Vec<Team>,
+    /// This tablet's id.
+    pub tablet: String,
+    /// What people call it.
+    pub name: Option<String>,
+    /// How far this device's clock is ahead of the server's, in milliseconds; `None` before enrolment.
+    pub clock_skew_ms: Option<i64>,
+    pub syncing: bool,
+}
+
+impl Tablet {
+    /// Opens the tablet in a directory, or makes it.
+    pub fn open(dir: &Path, key: &Key) -> Result<Tablet> {
+        Tablet::open_with(dir, key, Env::system())
+    }
+
+    pub fn open_with(dir: &Path, key: &Key, env: Env) -> Result<Tablet> {
+        let store = Store::open(dir, key)?;
+        let signing = store.write(|conn| meta::identity(conn, &env))?;
+        Ok(Tablet(Arc::new(Inner {
+            store,
+            id: tablet_id(&signing.verifying_key().to_bytes()),
+            key: signing,
+            actor: env.bytes(),
+            env,
+            dir: dir.to_owned(),
+            syncing: AtomicBool::new(false),
+        })))
+    }
+
+    /// This tablet's id, derived from its public key.
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// The teams that this tablet is enrolled in.
+    pub fn teams(&self) -> Result<Vec<Team>> {
+        self.0.store.read(teams)
+    }
+
+    pub fn status(&self) -> Result<Status> {
+        let syncing = self.0.syncing.load(std::sync::atomic::Ordering::Acquire);
+        self.0.store.read(|conn| {
+            let open = log::open(conn)?;
+            let settled = meta::get::<i64>(conn, meta::SETTLED)? == Some(1);
+            Ok(Status {
+                waiting: open.waiting,
+                quarantined: open.quarantined,
+                conflicts: open.conflicts,
+                last_synced_at: meta::get(conn, meta::LAST_SYNCED_AT)?,
+                in_sync: settled && open.waiting == 0 && open.quarantined == 0,
+                records: counts(conn)?,
+                enrolled: meta::server(conn)?.is_some(),
+                teams: teams(conn)?,
+                tablet: self.0.id.clone(),
+                name: meta::get(conn, meta::NAME)?,
+                clock_skew_ms: meta::get::<i64>(conn, meta::CLOCK_OFFSET)?.map(|offset| -offset),
+                syncing,
+            })
+        })
+    }
+}
+
+fn teams(conn: &Connection) -> Result<Vec<Team>> {
+    Ok(meta::teams(conn)?.into_iter().map(|(id, name)| Team { id, name }).collect())
+}
+
+fn counts(conn: &Connection) -> Result<Counts> {
+    let mut counts = Counts::default();
+    let mut statement = conn.prepare_cached("SELECT kind, count(*) FROM record GROUP BY kind")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (kind, count): (String, u64) = (row.get(0)?, row.get(1)?);
+        match kind.as_str() {
+            "site" => counts.site = count,
+            "session" => counts.session = count,
+            "person" => counts.person = count,
+            "contact" => counts.contact = count,
+            "team" => counts.team = count,
+            _ => {}
+        }
+    }
+    Ok(counts)
+}
+
+impl Inner {
+    /// The team that something new belongs to: the one named, else the only one, else none yet.
+    pub fn team_for(&self, conn: &Connection, named: Option<RecordId>) -> Result<Option<RecordId>> {
+        let teams = meta::teams(conn)?;
+        match (named, teams.as_slice()) {
+            (Some(team), teams) if teams.iter().any(|(id, _)| *id == team) => Ok(Some(team)),
+            (Some(_), _) => Err(Error::Failed(Code::TeamNotAllowed)),
+            (None, []) => Ok(None),
+            (None, [(team, _)]) => Ok(Some(*team)),
+            (None, _) => Err(Error::Failed(Code::TeamAmbiguous)),
+        }
+    }
+}

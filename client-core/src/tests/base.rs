@@ -1,0 +1,256 @@
+//! A base that accepts what it is told to, keeps a log, and forgets when it is told to.
+
+use std::collections::HashMap;
+
+use ed25519_dalek::SigningKey;
+use wayside_protocol::{
+    record::{Hash, RecordId, change_hash, chunk},
+    sync::{
+        Frame, SetSum,
+        frame::{self, Changes, Item, List, State, TeamState, Verdict, Verdicts},
+        sign_certificate, sign_list, verify_list, verify_request,
+    },
+};
+
+use super::{Kit, NOW};
+use crate::{
+    Code, Error, Tablet,
+    store::meta,
+    sync::{
+        apply,
+        engine::{Engine, Next, Step},
+        outline, settle,
+    },
+};
+
+pub struct Entry {
+    pub record: RecordId,
+    pub hash: Hash,
+    pub raw: Vec<u8>,
+    pub author: [u8; 32],
+    pub list: Vec<(RecordId, Hash)>,
+    pub signature: [u8; 64],
+}
+
+pub struct Base {
+    pub key: SigningKey,
+    pub team: RecordId,
+    pub epoch: [u8; 8],
+    pub log: Vec<Entry>,
+    /// Refused, by their hash.
+    pub refuse: HashMap<Hash, Code>,
+    /// Refuses everything new that says this.
+    pub refuse_text: Option<(&'static str, Code)>,
+    /// How many log entries fit into one answer.
+    pub page: usize,
+    pub bytes: (usize, usize),
+}
+
+impl Base {
+    pub fn new() -> Base {
+        Base {
+            key: SigningKey::from_bytes(&[42; 32]),
+            team: RecordId::from_bytes([5; 16]),
+            epoch: [1; 8],
+            log: Vec::new(),
+            refuse: HashMap::new(),
+            refuse_text: None,
+            page: 1000,
+            bytes: (0, 0),
+        }
+    }
+
+    pub fn public(&self) -> [u8; 32] {
+        self.key.verifying_key().to_bytes()
+    }
+
+    /// As `Tablet::enrol` leaves a tablet.
+    pub fn enrol(&self, kit: &Kit) {
+        self.enrol_at(kit, "https://127.0.0.1:1", [0; 32]);
+    }
+
+    pub fn enrol_at(&self, kit: &Kit, url: &str, pin: [u8; 32]) {
+        let inner = &kit.tablet.0;
+        let certificate = sign_certificate(&self.key, &inner.key.verifying_key().to_bytes());
+        let server = meta::Server { url: url.to_owned(), pin, key: self.public(), certificate };
+        inner
+            .store
+            .write(|conn| {
+                meta::set_server(conn, &server)?;
+                meta::join_team(conn, self.team, "Riverside")
+            })
+            .unwrap();
+    }
+
+    pub fn handle(&mut self, body: &[u8]) -> Vec<u8> {
+        let (signed, seal) = frame::unseal(body).unwrap();
+        let mut frames = frame::decode(signed).unwrap().into_iter();
+        let Some(Frame::Hello(hello)) = frames.next() else { panic!("no hello") };
+        assert!(verify_request(&hello.tablet, &self.public(), signed, &seal));
+        let mut answer = Vec::new();
+        let mut offered = Vec::new();
+        for (index, frame) in frames.enumerate() {
+            let Frame::Changes(changes) = frame else { panic!("not changes") };
+            let verdicts = self.admit(&hello.tablet, changes, &mut offered);
+            Frame::Verdicts(Verdicts { team: self.team, frame: index as u64, verdicts }).encode(&mut answer);
+        }
+        let place = &hello.teams[0];
+        let head = self.log.len() as u64;
+        let known = place.epoch == self.epoch && place.cursor <= head;
+        let (from, held) = if known { (place.cursor, place.held.clone()) } else { (0, Vec::new()) };
+        let mut reached = from;
+        for seq in from + 1..=head {
+            if held.iter().any(|(a, b)| (*a..=*b).contains(&seq)) || offered.contains(&seq) {
+                reached = seq;
+                continue;
+            }
+            if (seq - from) as usize > self.page {
+                break;
+            }
+            self.pull(seq).encode(&mut answer);
+            reached = seq;
+        }
+        let mut sum = SetSum::default();
+        self.log[..reached as usize].iter().for_each(|entry| sum.add(entry.record, &entry.hash));
+        let state = TeamState {
+            team: self.team,
+            epoch: self.epoch,
+            cursor: reached,
+            fingerprint: sum.fingerprint(),
+            more: reached < head,
+        };
+        Frame::State(State { server_time_ms: NOW as u64, teams: vec![state] }).encode(&mut answer);
+        self.bytes = (body.len(), answer.len());
+        answer
+    }
+
+    fn admit(&mut self, sender: &[u8; 32], frame: Changes, offered: &mut Vec<u64>) -> Vec<Verdict> {
+        let mut verdicts = Vec::new();
+        for list in frame.lists {
+            let author = list.author.checked_sub(1).map_or(*sender, |index| frame.authors[index].0);
+            let items = list.signed_items(change_hash);
+            assert!(verify_list(&author, self.team, &items, &list.signature));
+            for item in list.items {
+                let Item::Body { record, raw, .. } = item else { continue };
+                let hash = change_hash(&raw);
+                if let Some(index) = self.log.iter().position(|e| e.record == record && e.hash == hash) {
+                    offered.push(index as u64 + 1);
+                    verdicts.push(Verdict::Known { seq: index as u64 + 1 });
+                    continue;
+                }
+                if let Some((text, code)) = &self.refuse_text
+                    && raw.windows(text.len()).any(|window| window == text.as_bytes())
+                {
+                    self.refuse.insert(hash, *code);
+                }
+                let deps = chunk::parse(&raw).map(|chunk| chunk.deps).unwrap_or_default();
+                if deps.iter().any(|dep| self.refuse.contains_key(dep)) {
+                    self.refuse.insert(hash, Code::DependsOnQuarantined);
+                }
+                if let Some(code) = self.refuse.get(&hash) {
+                    verdicts.push(Verdict::Quarantined { code: code.as_str().into() });
+                    continue;
+                }
+                let (list_items, signature) = (items.clone(), list.signature);
+                self.log.push(Entry { record, hash, raw, author, list: list_items, signature });
+                offered.push(self.log.len() as u64);
+                verdicts.push(Verdict::Accepted { seq: self.log.len() as u64 });
+            }
+        }
+        verdicts
+    }
+
+    /// A frame with one entry of the log, its list as it was signed.
+    pub fn pull(&self, seq: u64) -> Frame {
+        let entry = &self.log[seq as usize - 1];
+        let items = entry.list.iter().map(|(record, hash)| {
+            if (*record, *hash) == (entry.record, entry.hash) {
+                Item::Body { record: *record, seq, raw: entry.raw.clone() }
+            } else {
+                Item::Absent { record: *record, hash: *hash }
+            }
+        });
+        let list = List { author: 1, signature: entry.signature, items: items.collect() };
+        let own = entry.author == self.public();
+        let authors = vec![(entry.author, sign_certificate(&self.key, &entry.author))];
+        let (authors, list) = if own { (Vec::new(), List { author: 0, ..list }) } else { (authors, list) };
+        Frame::Changes(Changes { team: self.team, authors, lists: vec![list] })
+    }
+
+    /// Something that the server itself does to a record.
+    pub fn write(&mut self, record: RecordId, hash: Hash, raw: Vec<u8>) {
+        let list = vec![(record, hash)];
+        let signature = sign_list(&self.key, self.team, &list);
+        self.log.push(Entry { record, hash, raw, author: self.public(), list, signature });
+    }
+}
+
+/// What a sync without a network came to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub exchanges: u64,
+    pub pushed: u64,
+    pub accepted: u64,
+    pub quarantined: u64,
+    pub pulled: u64,
+    pub in_sync: bool,
+    pub error: Option<Error>,
+}
+
+impl Outcome {
+    pub fn code(&self) -> Option<Code> {
+        self.error.as_ref().map(Error::code)
+    }
+}
+
+/// A sync in which `carry` is the network: `None` cuts the link.
+pub fn sync_through(tablet: &Tablet, base: &Base, mut carry: impl FnMut(Vec<u8>) -> Vec<u8>) -> Outcome {
+    let inner = &tablet.0;
+    let mut engine = Engine::new(inner.key.clone(), base.public());
+    let mut outcome = Outcome::default();
+    loop {
+        let (outline, time) = outline(inner, 1 << 20).unwrap();
+        let request = match engine.next(&outline, inner.env.bytes(), time, 1 << 20) {
+            Ok(Next::Send(request)) => request,
+            Ok(Next::Refill { team, epoch }) => {
+                apply(inner, Step::Refill { team, epoch }).unwrap();
+                continue;
+            }
+            Ok(Next::Done) => {
+                outcome.in_sync = settle(inner).unwrap();
+                return outcome;
+            }
+            Err(error) => return Outcome { error: Some(error), ..outcome },
+        };
+        outcome.exchanges += 1;
+        assert!(outcome.exchanges < 100, "no end");
+        let answer = engine.response(&carry(request));
+        for step in answer.steps {
+            match apply(inner, step) {
+                Ok(applied) => {
+                    outcome.pushed += applied.answered;
+                    outcome.accepted += applied.log.accepted;
+                    outcome.quarantined += applied.log.quarantined;
+                    outcome.pulled += applied.log.new;
+                }
+                Err(error) => return Outcome { error: Some(error), ..outcome },
+            }
+        }
+        if let Some(error) = answer.error {
+            return Outcome { error: Some(error), ..outcome };
+        }
+    }
+}
+
+pub fn sync(kit: &Kit, base: &mut Base) -> Outcome {
+    let cell = std::cell::RefCell::new(base);
+    let public = Base { key: cell.borrow().key.clone(), ..Base::new() };
+    sync_through(&kit.tablet, &public, |request| cell.borrow_mut().handle(&request))
+}
+
+/// A sync that must go well.
+pub fn settled(kit: &Kit, base: &mut Base) -> Outcome {
+    let outcome = sync(kit, base);
+    assert_eq!(outcome.code(), None);
+    outcome
+}

@@ -1,0 +1,165 @@
+use serde_json::json;
+use wayside_protocol::{
+    record::{Author, Message, Record, Scalar, Write},
+    sync::{Frame, frame},
+};
+
+use super::{
+    Kit,
+    base::{Base, settled, sync, sync_through},
+    by,
+    syncing::copy,
+};
+use crate::{Code, Edit, Page};
+
+fn enrolled(base: &Base, seed: u64) -> Kit {
+    let kit = Kit::new(seed);
+    base.enrol(&kit);
+    kit
+}
+
+/// Three authors: two tablets, and the server itself.
+fn full_house() -> (Base, Kit, Kit) {
+    let mut base = Base::new();
+    let (one, two) = (enrolled(&base, 1), enrolled(&base, 2));
+    let person = one.record().person.unwrap();
+    settled(&one, &mut base);
+    two.record();
+    settled(&two, &mut base);
+    two.tablet.edit(person, Edit::set("language", "ur"), &by()).unwrap();
+    settled(&two, &mut base);
+    // A coordinator edits at base.
+    let raws: Vec<Vec<u8>> =
+        base.log.iter().filter(|entry| entry.record == person).map(|entry| entry.raw.clone()).collect();
+    let mut record = Record::load(person, raws).unwrap();
+    let message = Message {
+        at: "2026-11-20T14:00:00Z".into(),
+        by: "coordinator".into(),
+        offset: 0,
+        tablet: "base".into(),
+    };
+    let author = Author { actor: [88; 16], fresh: [89; 16], message: &message };
+    let writes = [Write { path: "phone".into(), value: Scalar::Text("07700 900999".into()) }];
+    let authored = record.edit(None, &writes, &author).unwrap().unwrap();
+    base.write(person, authored.hash, authored.raw);
+    settled(&one, &mut base);
+    settled(&two, &mut base);
+    assert_eq!(one.show(person), two.show(person));
+    assert_eq!(one.show(person)["phone"], "07700 900999");
+    (base, one, two)
+}
+
+#[test]
+fn a_restored_server_is_refilled_with_what_it_lost_as_it_was_signed() {
+    let (mut base, one, two) = full_house();
+    let before: Vec<_> = base.log.iter().map(|entry| (entry.record, entry.hash)).collect();
+    for kept in [0, 3, before.len() - 1] {
+        let mut restored = Base::new();
+        restored.log = base.log.iter().take(kept).map(copy).collect();
+        restored.epoch = [10 + kept as u8; 8];
+        // One tablet holds it all, whoever wrote it.
+        let outcome = sync(&one, &mut restored);
+        assert_eq!((outcome.code(), outcome.in_sync), (None, true), "{kept}");
+        assert_eq!(outcome.pushed as usize, before.len() - kept, "only what was lost is offered");
+        let mut after: Vec<_> = restored.log.iter().map(|entry| (entry.record, entry.hash)).collect();
+        let mut expected = before.clone();
+        (after.sort_unstable(), expected.sort_unstable());
+        assert_eq!(after, expected);
+        let outcome = settled(&two, &mut restored);
+        assert_eq!((outcome.pushed, outcome.pulled, outcome.in_sync), (0, 0, true));
+        settled(&one, &mut restored);
+        base = restored;
+    }
+    let (listed_one, listed_two) = (
+        one.tablet.list(None, Page::default()).unwrap().len(),
+        two.tablet.list(None, Page::default()).unwrap().len(),
+    );
+    assert_eq!((listed_one, listed_two), (8, 8));
+}
+
+#[test]
+fn a_log_that_shrank_or_changed_under_the_same_epoch_is_noticed() {
+    let (base, one, _) = full_house();
+    let before = base.log.len();
+    // Shorter than the cursor.
+    let mut shrunk = Base::new();
+    shrunk.log = base.log.iter().take(2).map(copy).collect();
+    let outcome = sync(&one, &mut shrunk);
+    assert_eq!((outcome.code(), outcome.in_sync, shrunk.log.len()), (None, true, before));
+    // As long as before, but something is gone: only the fingerprint tells.
+    let mut changed = Base::new();
+    changed.log = shrunk.log.iter().skip(1).map(copy).collect();
+    let extra = enrolled(&changed, 9);
+    extra.record();
+    sync(&extra, &mut changed);
+    let outcome = sync(&one, &mut changed);
+    assert_eq!((outcome.code(), outcome.in_sync), (None, true));
+}
+
+#[test]
+fn a_refill_that_is_cut_goes_on_where_it_was() {
+    let (base, one, two) = full_house();
+    let before = base.log.len();
+    let mut restored = Base::new();
+    restored.log = base.log.iter().take(3).map(copy).collect();
+    restored.epoch = [9; 8];
+    let mut exchanges = 0;
+    loop {
+        let mut first = true;
+        let outcome = sync_through(&one.tablet, &base, |request| {
+            let answer = restored.handle(&request);
+            // One exchange gets through each time.
+            if std::mem::take(&mut first) { answer } else { Vec::new() }
+        });
+        exchanges += 1;
+        assert!(exchanges < 10);
+        if outcome.error.is_none() {
+            break;
+        }
+    }
+    assert_eq!(restored.log.len(), before);
+    settled(&two, &mut restored);
+}
+
+#[test]
+fn a_server_that_will_not_hold_the_same_is_not_called_settled() {
+    let (mut base, one, _) = full_house();
+    let mut calls = 0;
+    let outcome = sync_through(&one.tablet, &Base::new(), |request| {
+        calls += 1;
+        let mut body = Vec::new();
+        for mut frame in frame::decode(&base.handle(&request)).unwrap() {
+            if let Frame::State(state) = &mut frame {
+                state.teams[0].fingerprint = [0; 16];
+            }
+            frame.encode(&mut body);
+        }
+        body
+    });
+    assert_eq!(outcome.code(), Some(Code::NotSettled));
+    assert!(calls < 10);
+    assert!(!one.tablet.status().unwrap().in_sync);
+    assert_eq!(one.tablet.list(None, Page::default()).unwrap().len(), 8, "nothing is ever wiped");
+}
+
+#[test]
+fn a_tablet_restored_from_its_backup_forks_nothing() {
+    let mut base = Base::new();
+    let mut kit = enrolled(&base, 1);
+    let person = kit.record().person.unwrap();
+    settled(&kit, &mut base);
+    let copied = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(kit.dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copied.path().join(entry.file_name())).unwrap();
+    }
+    kit.tablet.edit(person, Edit::set("language", "ur"), &by()).unwrap();
+    settled(&kit, &mut base);
+    kit.dir = copied;
+    kit.reopen();
+    kit.tablet.edit(person, Edit::set("language", "bn"), &by()).unwrap();
+    let outcome = settled(&kit, &mut base);
+    assert_eq!((outcome.pushed, outcome.pulled, outcome.in_sync), (1, 1, true));
+    assert_eq!(kit.show(person)["conflicts"][0]["path"], "language");
+    assert_eq!(kit.show(person)["team"], json!(base.team));
+}

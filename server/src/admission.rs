@@ -1,0 +1,300 @@
+//! What the server accepts from a tablet.
+//!
+//! Signatures first: a list whose signature does not hold refuses the whole request, since nobody can
+//! say whose changes these are; nothing is lost, the tablet keeps them. Everything after that is about
+//! one change, and what fails goes to quarantine alone.
+//!
+//! [`Judge`] does the slow part outside the writer. What it found holds inside the commit as long as
+//! the record has not moved since; `log::append` checks that after the lock and judges again where it
+//! has.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension};
+use wayside_protocol::error::Code;
+use wayside_protocol::record::admit::{Fit, History, Scratch, apply_checked_on};
+use wayside_protocol::record::chunk::{self, Chunk};
+use wayside_protocol::record::{Hash, Kind, RecordId, change_hash, check_change};
+use wayside_protocol::sync::frame::{Changes, Item};
+use wayside_protocol::sync::{ListItem, PublicKey, SignatureBytes, verify_certificate, verify_list};
+
+use crate::error::Result;
+use crate::log;
+
+/// A record's raw changes together. A contact is a few kilobytes.
+const MAX_RECORD_BYTES: u64 = 1 << 20;
+
+/// A list as its author signed it, the signature verified.
+#[derive(Debug, Clone)]
+pub struct SignedList {
+    pub author: PublicKey,
+    pub signature: SignatureBytes,
+    pub items: Vec<ListItem>,
+}
+
+/// One change that is offered.
+#[derive(Debug, Clone)]
+pub struct Offered {
+    pub record: RecordId,
+    pub hash: Hash,
+    pub raw: Vec<u8>,
+    /// The index of its list in the offer.
+    pub list: usize,
+}
+
+/// The changes of one frame, of one team.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    pub team: RecordId,
+    pub lists: Vec<SignedList>,
+    pub changes: Vec<Offered>,
+}
+
+impl Offer {
+    /// Takes a frame apart and verifies every list. `server` is our own identity, whose certificates
+    /// vouch for authors other than the sender.
+    pub fn verify(frame: Changes, sender: &PublicKey, server: &PublicKey) -> Result<Offer> {
+        let mut offer = Offer { team: frame.team, lists: Vec::new(), changes: Vec::new() };
+        let authors = frame.authors.iter().map(|(key, certificate)| {
+            (key == server || verify_certificate(server, key, certificate)).then_some(*key)
+        });
+        let authors: Vec<Option<PublicKey>> = authors.collect();
+        for list in frame.lists {
+            let author = match list.author.checked_sub(1) {
+                None => Some(*sender),
+                Some(index) => authors.get(index).copied().flatten(),
+            };
+            let author = author.ok_or(Code::SignatureInvalid)?;
+            let items = list.signed_items(change_hash);
+            if !verify_list(&author, frame.team, &items, &list.signature) {
+                return Err(Code::SignatureInvalid.into());
+            }
+            let index = offer.lists.len();
+            for (item, (record, hash)) in list.items.into_iter().zip(&items) {
+                if let Item::Body { raw, .. } = item {
+                    offer.changes.push(Offered { record: *record, hash: *hash, raw, list: index });
+                }
+            }
+            offer.lists.push(SignedList { author, signature: list.signature, items });
+        }
+        Ok(offer)
+    }
+}
+
+/// Why a change goes to quarantine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    pub code: Code,
+    /// The field it is about; may be empty.
+    pub path: String,
+    pub message: String,
+}
+
+impl From<Code> for Reason {
+    fn from(code: Code) -> Self {
+        Reason { code, path: String::new(), message: code.message().to_owned() }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// In the log, or earlier in this batch.
+    Known,
+    /// Was put in quarantine before, for this code.
+    InQuarantine(String),
+    Quarantine(Reason),
+    /// Depends on these, which are not here.
+    Waits(Vec<Hash>),
+    Fits {
+        actor: Vec<u8>,
+        actor_seq: u64,
+        kind: Kind,
+    },
+}
+
+/// A judgement, and how many changes the record had in the log when it was made.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    pub judgement: Judgement,
+    pub base: u64,
+}
+
+/// Judges the changes of one batch in their order, each on what the log holds and on those before it.
+pub struct Judge {
+    server: PublicKey,
+    records: HashMap<RecordId, State>,
+    /// Put in quarantine in this batch.
+    refused: HashSet<(RecordId, Hash)>,
+}
+
+/// A record as far as this batch has got.
+struct State {
+    /// The team it is bound to.
+    team: Option<i64>,
+    kind: Option<Kind>,
+    base: u64,
+    raws: Vec<Vec<u8>>,
+    bytes: u64,
+    history: History,
+    scratch: Scratch,
+}
+
+impl Judge {
+    pub fn new(server: PublicKey) -> Judge {
+        Judge { server, records: HashMap::new(), refused: HashSet::new() }
+    }
+
+    /// Forgets what was read of a record, because the log went on without this judge.
+    pub fn forget(&mut self, record: RecordId) {
+        self.records.remove(&record);
+    }
+
+    pub fn judge(
+        &mut self,
+        conn: &Connection,
+        team: &log::Team,
+        change: &Offered,
+        author: &PublicKey,
+    ) -> Result<Judged> {
+        let mut state = match self.records.remove(&change.record) {
+            Some(state) => state,
+            None => State::load(conn, team.n, change.record)?,
+        };
+        let base = state.base;
+        let judgement = self.judge_on(&mut state, conn, team, change, author);
+        self.records.insert(change.record, state);
+        let judgement = judgement?;
+        if matches!(&judgement, Judgement::Quarantine(reason) if !reason.code.retry()) {
+            self.refused.insert((change.record, change.hash));
+        }
+        Ok(Judged { judgement, base })
+    }
+
+    fn judge_on(
+        &self,
+        state: &mut State,
+        conn: &Connection,
+        team: &log::Team,
+        change: &Offered,
+        author: &PublicKey,
+    ) -> Result<Judgement> {
+        let Offered { record, hash, raw, .. } = change;
+        if state.history.contains(hash) {
+            return Ok(Judgement::Known);
+        }
+        if let Some(code) = final_quarantine(conn, team.n, *record, hash)? {
+            return Ok(Judgement::InQuarantine(code));
+        }
+        let refuse = |code: Code| Ok(Judgement::Quarantine(code.into()));
+        let chunk = match chunk::parse(raw) {
+            Ok(chunk) => chunk,
+            Err(code) => return refuse(code),
+        };
+        if state.team.is_some_and(|bound| bound != team.n) {
+            return refuse(Code::RecordElsewhere);
+        }
+        if *author != self.server && (*record == team.id || is_team_record(state, &chunk)) {
+            return refuse(Code::RecordRefused);
+        }
+        for dep in chunk.deps.iter().filter(|dep| !state.history.contains(dep)) {
+            let refused = self.refused.contains(&(*record, *dep));
+            if refused || final_quarantine(conn, team.n, *record, dep)?.is_some() {
+                return refuse(Code::DependsOnQuarantined);
+            }
+        }
+        if owner(conn, chunk.actor)?.is_some_and(|(_, owner)| owner != *author) {
+            return refuse(Code::ActorOwned);
+        }
+        match state.history.fit(&chunk) {
+            Fit::Fits => {}
+            Fit::Known => return Ok(Judgement::Known),
+            Fit::Waits(missing) => return Ok(Judgement::Waits(missing)),
+            Fit::Refused(code) => return refuse(code),
+        }
+        let kind = match check_change(*record, state.kind, &chunk, author, |path| state.history.has_set(path))
+        {
+            Ok(kind) => kind,
+            Err(invalid) => {
+                let (code, path, message) = (invalid.code, invalid.path, invalid.message);
+                return Ok(Judgement::Quarantine(Reason { code, path, message }));
+            }
+        };
+        if state.bytes + raw.len() as u64 > MAX_RECORD_BYTES {
+            return refuse(Code::RecordTooLarge);
+        }
+        let accepted: Vec<&[u8]> = state.raws.iter().map(Vec::as_slice).collect();
+        if let Err(code) = apply_checked_on(&mut state.scratch, &accepted, raw) {
+            return refuse(code);
+        }
+        state.take(team.n, kind, &chunk, raw);
+        Ok(Judgement::Fits { actor: chunk.actor.to_vec(), actor_seq: chunk.seq, kind })
+    }
+}
+
+impl State {
+    fn load(conn: &Connection, team: i64, record: RecordId) -> Result<State> {
+        let mut state = State {
+            team: None,
+            kind: None,
+            base: 0,
+            raws: Vec::new(),
+            bytes: 0,
+            history: History::new(),
+            scratch: Scratch::None,
+        };
+        let bound: Option<(i64, String, u64, u64)> = conn
+            .prepare_cached("SELECT team, kind, changes, bytes FROM record WHERE record = ?")?
+            .query_row([record.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .optional()?;
+        let Some((bound, kind, changes, bytes)) = bound else { return Ok(state) };
+        state.team = Some(bound);
+        state.kind = Kind::parse(&kind);
+        state.base = changes;
+        state.bytes = bytes;
+        if bound == team {
+            state.raws = log::record_changes(conn, team, record)?;
+            for raw in &state.raws {
+                // One that a later rule would not take stays accepted; what builds on it then waits,
+                // which somebody can see and mend.
+                if let Ok(chunk) = chunk::parse(raw) {
+                    state.history.insert(&chunk);
+                }
+            }
+        }
+        Ok(state)
+    }
+
+    /// What fits is part of the record for those that come after it in the batch.
+    fn take(&mut self, team: i64, kind: Kind, chunk: &Chunk, raw: &[u8]) {
+        self.team = Some(team);
+        self.kind = Some(kind);
+        self.history.insert(chunk);
+        self.raws.push(raw.to_vec());
+        self.bytes += raw.len() as u64;
+    }
+}
+
+/// Coordinators write teams; tablets read them.
+fn is_team_record(state: &State, chunk: &Chunk) -> bool {
+    let beginning = |(key, value): (&str, chunk::Scalar)| {
+        key == "kind" && value == chunk::Scalar::Str(Kind::Team.as_str())
+    };
+    state.kind == Some(Kind::Team) || chunk.writes().any(beginning)
+}
+
+/// Why a change is in quarantine for good. A code that a retry can help keeps nobody out.
+pub fn final_quarantine(
+    conn: &Connection,
+    team: i64,
+    record: RecordId,
+    hash: &Hash,
+) -> Result<Option<String>> {
+    let code = log::quarantine_code(conn, team, record, hash)?;
+    Ok(code.filter(|code| !Code::parse(code).is_some_and(Code::retry)))
+}
+
+/// Who owns an actor, and its number.
+pub fn owner(conn: &Connection, actor: &[u8]) -> Result<Option<(i64, PublicKey)>> {
+    let mut statement = conn.prepare_cached("SELECT n, author FROM actor WHERE actor = ?")?;
+    Ok(statement.query_row([actor], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+}

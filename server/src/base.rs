@@ -1,0 +1,157 @@
+//! A data directory, opened: the log, the keys, and what an administrator does with them.
+//!
+//! Everything here works beside a running `serve` on the same directory, and without one.
+
+use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use wayside_protocol::error::Code;
+use wayside_protocol::record::{Actor, Author, Kind, Message, Record, RecordId, Scalar, Write, tablet_id};
+use wayside_protocol::sync::{EnrolmentCode, sign_list};
+
+use crate::admission::{Offer, Offered, SignedList};
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::keys::{Identity, Tls};
+use crate::log::{self, Log, Source};
+
+/// What stands as author in changes that the server makes on its own.
+const SERVER: &str = "server";
+const MAX_TEAM_NAME: usize = 200;
+
+pub struct Base {
+    data: PathBuf,
+    pub log: Arc<Log>,
+    pub identity: Identity,
+    pub clock: Clock,
+    /// Fresh and random for this run of the process, never stored.
+    actor: Actor,
+}
+
+/// Where `serve` listened last, kept in `DIR/address.json` for enrolment codes.
+#[derive(Serialize, Deserialize)]
+struct Address {
+    url: String,
+    /// The pin of the certificate shown there, in hexadecimal.
+    pin: String,
+}
+
+impl Base {
+    /// Opens a data directory; an empty or missing one becomes a new server.
+    pub fn open(data: &Path, clock: Clock) -> Result<Base> {
+        // Records of people lie here: for the server's own account alone.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(data)
+            .map_err(|error| Error::File("data directory", error))?;
+        Ok(Base {
+            data: data.to_owned(),
+            identity: Identity::open(data)?,
+            log: Arc::new(Log::open(data)?),
+            clock,
+            actor: rand::random(),
+        })
+    }
+
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Adds a team and returns its id, which is also the id of its record.
+    pub fn team_add(&self, name: &str) -> Result<RecordId> {
+        let name = name.trim().to_owned();
+        if name.is_empty() || name.len() > MAX_TEAM_NAME {
+            let message = format!("A team's name is 1 to {MAX_TEAM_NAME} bytes long.");
+            return Err(Error::Said(Code::OutOfRange, message));
+        }
+        let now = self.clock.now_ms();
+        let id = RecordId::fresh(now, &rand::random());
+        let epoch = rand::random();
+        let writes = [Write { path: "name".into(), value: Scalar::Text(name.clone()) }];
+        let offer = self.author(id, id, Kind::Team, &writes, now)?;
+        let source = self.source(now);
+        self.log.write(move |txn| {
+            log::add_team(txn, id, &name, epoch, now)?;
+            log::append(txn, &source, &[offer], &[])
+        })?;
+        Ok(id)
+    }
+
+    /// A record's beginning by the server's own hand, signed as a list of one.
+    fn author(&self, team: RecordId, id: RecordId, kind: Kind, writes: &[Write], now: u64) -> Result<Offer> {
+        let message = Message {
+            at: Timestamp::from_second(i64::try_from(now / 1000).unwrap_or_default())
+                .unwrap_or_default()
+                .to_string(),
+            by: SERVER.into(),
+            offset: 0,
+            tablet: tablet_id(self.identity.public()),
+        };
+        let author = Author { actor: self.actor, fresh: rand::random(), message: &message };
+        let (_, authored) =
+            Record::begin(id, kind, writes, &author).map_err(|_| Error::Internal("a record's beginning"))?;
+        let items = vec![(id, authored.hash)];
+        let signature = sign_list(self.identity.key(), team, &items);
+        let list = SignedList { author: *self.identity.public(), signature, items };
+        let change = Offered { record: id, hash: authored.hash, raw: authored.raw, list: 0 };
+        Ok(Offer { team, lists: vec![list], changes: vec![change] })
+    }
+
+    fn source(&self, received_at: u64) -> Source {
+        let server = *self.identity.public();
+        Source { tablet: tablet_id(&server), server, received_at }
+    }
+
+    /// Makes a one-time code for a tablet of this team. Without a URL it is the one where `serve`
+    /// listened last.
+    pub fn enrol_code(&self, team: &str, url: Option<&str>) -> Result<EnrolmentCode> {
+        let address = self.address()?;
+        let team = self.log.read(|conn| log::team_by_name(conn, team.trim()))?.ok_or(Code::TeamUnknown)?;
+        let url = match (url, &address) {
+            (Some(url), _) => url.trim_end_matches('/').to_owned(),
+            (None, Some(address)) => address.url.clone(),
+            (None, None) => {
+                let message = "This server has not listened anywhere yet: start it, or give --url.";
+                return Err(Error::Said(Code::MissingField, message.into()));
+            }
+        };
+        let pin = match address {
+            Some(address) => data_encoding::HEXLOWER
+                .decode(address.pin.as_bytes())
+                .ok()
+                .and_then(|pin| pin.try_into().ok())
+                .ok_or(Error::Internal("address file"))?,
+            None => Tls::open(&self.data, None, None)?.pin,
+        };
+        let secret: [u8; 16] = rand::random();
+        let now = self.clock.now_ms();
+        self.log.write(move |txn| log::make_code(txn, team.id, &secret, now))?;
+        Ok(EnrolmentCode { url, pin, secret })
+    }
+
+    fn address(&self) -> Result<Option<Address>> {
+        match fs::read(self.data.join("address.json")) {
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map(Some).map_err(|_| Error::Internal("address file"))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::File("address file", error)),
+        }
+    }
+
+    /// Remembers where tablets reach this server.
+    pub(crate) fn listens(&self, url: &str, pin: &[u8; 32]) -> Result<()> {
+        let address = Address { url: url.to_owned(), pin: data_encoding::HEXLOWER.encode(pin) };
+        let text = serde_json::to_vec(&address).map_err(|_| Error::Internal("address file"))?;
+        let draft = self.data.join(format!("address.{:016x}", rand::random::<u64>()));
+        fs::write(&draft, text)
+            .and_then(|()| fs::rename(&draft, self.data.join("address.json")))
+            .map_err(|error| Error::File("address file", error))
+    }
+}

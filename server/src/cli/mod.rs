@@ -1,0 +1,300 @@
+//! The command line, over what the library offers. Exit 0 only if what was asked happened; otherwise
+//! one JSON object `{code, message, retry}` on standard error and exit 1.
+
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::ffi::OsString;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use serde_json::{Map, Value, json};
+use tracing_subscriber::EnvFilter;
+use wayside_protocol::error::Code;
+use wayside_protocol::record::{Kind, RecordId, Scalar, chunk, tablet_id};
+
+use crate::base::Base;
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::keys::TlsFiles;
+use crate::log::{self, Quarantined};
+use crate::serve::{Server, ServerConfig};
+use crate::views::Views;
+
+/// The server of Wayside: what was recorded in the field comes together here.
+#[derive(Parser)]
+#[command(name = "wayside", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Listens for tablets until it is asked to end.
+    Serve(Serve),
+    /// Teams: who shares which records.
+    Team {
+        #[command(subcommand)]
+        command: TeamCommand,
+    },
+    /// Prints a code with which one tablet joins a team, within 24 hours.
+    EnrolCode {
+        #[arg(long)]
+        team: String,
+        /// Where tablets reach this server; by default where it listened last.
+        #[arg(long)]
+        url: Option<String>,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Shows a record by its id; or list, worklist, quarantine.
+    Show {
+        #[arg(value_name = "ID|list|worklist|quarantine")]
+        what: String,
+        #[command(flatten)]
+        print: Print,
+    },
+    /// Lists records.
+    List {
+        /// team, site, session, person or contact.
+        #[arg(long)]
+        kind: Option<String>,
+        #[command(flatten)]
+        print: Print,
+    },
+    /// Finds records in which all these words occur.
+    Search {
+        #[arg(required = true)]
+        text: Vec<String>,
+        #[command(flatten)]
+        print: Print,
+    },
+    /// Contacts that somebody must look at, the most urgent first.
+    Worklist(Print),
+    /// Changes that could not be accepted, and why.
+    Quarantine(Print),
+}
+
+#[derive(Subcommand)]
+enum TeamCommand {
+    /// Adds a team and prints its id.
+    Add {
+        name: String,
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+#[derive(Args)]
+struct Data {
+    /// The server's data directory.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+}
+
+#[derive(Args)]
+struct Print {
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    data: Data,
+}
+
+#[derive(Args)]
+struct Serve {
+    #[command(flatten)]
+    data: Data,
+    /// Port 0 takes any that is free.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
+    listen: String,
+    /// Where tablets reach this server, if that is not where it listens.
+    #[arg(long)]
+    url: Option<String>,
+    /// A certificate chain (PEM) instead of our own.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+}
+
+/// Runs one command line and returns the exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut impl Write, err: &mut impl Write) -> u8 {
+    let done = match Cli::try_parse_from(args) {
+        Ok(cli) => command(cli.command, out),
+        // Help and version are what was asked for.
+        Err(error) if !error.use_stderr() => write!(out, "{error}").map_err(printing),
+        Err(error) => Err(Error::Said(Code::BadArguments, usage(&error))),
+    };
+    match done.and_then(|()| out.flush().map_err(printing)) {
+        Ok(()) => 0,
+        // Whoever read enough closed the pipe.
+        Err(Error::File(_, error)) if error.kind() == ErrorKind::BrokenPipe => 0,
+        Err(error) => {
+            tracing::debug!(detail = error.detail(), "failed");
+            let _ = writeln!(err, "{}", error.to_json());
+            1
+        }
+    }
+}
+
+/// What is wrong with the arguments, in one line; clap's advice is for people at a terminal.
+fn usage(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().take_while(|line| !line.starts_with("Usage")).map(str::trim);
+    let joined = lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    joined.trim_start_matches("error: ").to_owned()
+}
+
+fn printing(error: io::Error) -> Error {
+    Error::File("output", error)
+}
+
+fn command(command: Command, out: &mut impl Write) -> Result<()> {
+    match command {
+        Command::Serve(serve) => serve_until_signal(serve, out),
+        Command::Team { command: TeamCommand::Add { name, data } } => {
+            // The first thing that anybody does: this may make a new server.
+            let id = Base::open(&data.data, Clock::default())?.team_add(&name)?;
+            writeln!(out, "{id}").map_err(printing)
+        }
+        Command::EnrolCode { team, url, data } => {
+            let code = existing(&data.data)?.enrol_code(&team, url.as_deref())?;
+            writeln!(out, "{}", code.to_text()).map_err(printing)
+        }
+        Command::Show { what, print } => match what.as_str() {
+            "list" => list(None, &print, out),
+            "worklist" => worklist(&print, out),
+            "quarantine" => quarantine(&print, out),
+            id => show(id, &print, out),
+        },
+        Command::List { kind, print } => list(kind.as_deref(), &print, out),
+        Command::Search { text, print } => {
+            let found = views(&print)?.search(&text.join(" "))?;
+            print_records(found, &print, out)
+        }
+        Command::Worklist(print) => worklist(&print, out),
+        Command::Quarantine(print) => quarantine(&print, out),
+    }
+}
+
+/// The directory of a server that is there already: a mistyped one must not become a new server.
+fn existing(data: &Path) -> Result<Base> {
+    if !data.join("log.db").is_file() {
+        return Err(Error::File("data directory", ErrorKind::NotFound.into()));
+    }
+    Base::open(data, Clock::default())
+}
+
+/// The views, as far as the log has got.
+fn views(print: &Print) -> Result<Views> {
+    let base = existing(&print.data.data)?;
+    let mut views = Views::open(base.data())?;
+    views.catch_up(&base.log)?;
+    Ok(views)
+}
+
+fn serve_until_signal(serve: Serve, out: &mut impl Write) -> Result<()> {
+    // Nothing of ours carries personal data; what dependencies say is kept to warnings.
+    let filter =
+        EnvFilter::try_from_env("WAYSIDE_LOG").unwrap_or_else(|_| EnvFilter::new("warn,wayside_server=info"));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .try_init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::File("async runtime", error))?;
+    runtime.block_on(async {
+        let tls = serve.tls_cert.zip(serve.tls_key).map(|(cert, key)| TlsFiles { cert, key });
+        let (data, listen, url) = (serve.data.data, serve.listen, serve.url);
+        let running = Server::start(ServerConfig { data, listen, url, tls, clock: Clock::default() }).await?;
+        let said =
+            writeln!(out, "Wayside is listening on https://{}", running.addr).and_then(|()| out.flush());
+        match said {
+            Ok(()) => running.until_signal().await,
+            Err(error) => {
+                running.shutdown().await?;
+                Err(printing(error))
+            }
+        }
+    })
+}
+
+fn show(id: &str, print: &Print, out: &mut impl Write) -> Result<()> {
+    let id: RecordId = id.parse().map_err(|_| Code::BadId)?;
+    let record = views(print)?.show(id)?.ok_or(Code::RecordNotFound)?;
+    if print.json {
+        return writeln!(out, "{record}").map_err(printing);
+    }
+    text::record(&record, out).map_err(printing)
+}
+
+fn list(kind: Option<&str>, print: &Print, out: &mut impl Write) -> Result<()> {
+    let kind = kind.map(|kind| {
+        Kind::parse(kind).ok_or_else(|| {
+            let kinds = Kind::ALL.map(Kind::as_str).join(", ");
+            Error::Said(Code::UnknownValue, format!("A kind is one of: {kinds}."))
+        })
+    });
+    let records = views(print)?.list(kind.transpose()?)?;
+    print_records(records, print, out)
+}
+
+fn print_records(records: Vec<Value>, print: &Print, out: &mut impl Write) -> Result<()> {
+    if print.json {
+        return writeln!(out, "{}", Value::Array(records)).map_err(printing);
+    }
+    text::records(&records, out).map_err(printing)
+}
+
+fn worklist(print: &Print, out: &mut impl Write) -> Result<()> {
+    let mut items = views(print)?.worklist()?;
+    if print.json {
+        for item in items.iter_mut().filter_map(Value::as_object_mut) {
+            item.remove("started_at");
+        }
+        return writeln!(out, "{}", Value::Array(items)).map_err(printing);
+    }
+    text::worklist(&items, out).map_err(printing)
+}
+
+fn quarantine(print: &Print, out: &mut impl Write) -> Result<()> {
+    let base = existing(&print.data.data)?;
+    let items: Vec<Value> = base.log.read(log::quarantine)?.iter().map(quarantined).collect();
+    if print.json {
+        return writeln!(out, "{}", Value::Array(items)).map_err(printing);
+    }
+    text::quarantine(&items, out).map_err(printing)
+}
+
+/// One change in quarantine, with what it would have written where that can be read.
+pub fn quarantined(change: &Quarantined) -> Value {
+    let values = chunk::parse(&change.raw).ok().map(|chunk| {
+        let values = chunk.writes().map(|(path, value)| {
+            (path.to_owned(), Scalar::from_chunk(&value).map_or(Value::Null, |value| value.to_json()))
+        });
+        values.collect::<Map<_, _>>()
+    });
+    let received_at = i64::try_from(change.received_at)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .map(|at| at.to_string());
+    json!({
+        "team": change.team.to_string(),
+        "record": change.record.to_string(),
+        "hash": data_encoding::HEXLOWER.encode(&change.hash),
+        "code": change.code,
+        "path": change.path,
+        "message": change.message,
+        "tablet": change.tablet,
+        "author": tablet_id(&change.author),
+        "received_at": received_at,
+        "values": values,
+    })
+}

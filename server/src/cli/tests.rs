@@ -1,0 +1,106 @@
+use serde_json::{Value, json};
+use wayside_protocol::record::Kind;
+use wayside_protocol::sync::EnrolmentCode;
+
+use super::run;
+use crate::testing::Site;
+
+/// Runs one command line: exit code, standard output, standard error.
+fn wayside(line: &[&str]) -> (u8, String, String) {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let args = ["wayside"].iter().chain(line).map(|arg| arg.into());
+    let code = run(args, &mut out, &mut err);
+    (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+}
+
+fn ok(line: &[&str]) -> String {
+    let (code, out, err) = wayside(line);
+    assert_eq!((code, err.as_str()), (0, ""), "{line:?}");
+    out
+}
+
+fn refused(line: &[&str]) -> String {
+    let (code, out, err) = wayside(line);
+    assert_eq!((code, out.as_str()), (1, ""), "{line:?}");
+    let error: Value = serde_json::from_str(&err).unwrap();
+    assert!(error["message"].is_string() && error["retry"].is_boolean());
+    error["code"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn everything_is_shown_beside_a_server_that_has_the_directory_open() {
+    let site = Site::new();
+    let data = site.dir.path().to_str().unwrap();
+    let tablet = site.tablet();
+    let person = tablet.begin(Kind::Person, json!({"name": {"given": "Amina\u{1b}[2J", "family": "Khan"}})).1;
+    let bad = tablet.begin(Kind::Person, json!({"sex": 1})).1;
+    let contact = json!({"session": person.0.to_string(), "started_at": "2026-11-20T13:05:00Z",
+        "person": person.0.to_string(),
+        "bp": {"readings": [{"taken_at": "2026-11-20T13:06:00Z", "systolic": 190, "diastolic": 124}]}});
+    let contact = tablet.begin(Kind::Contact, contact).1;
+    tablet.push(&site, &[person.clone(), bad, contact.clone()]);
+
+    let read = |line: &[&str]| -> Value {
+        let text = ok(&[line, &["--json", "--data", data]].concat());
+        assert_eq!(text.lines().count(), 1);
+        serde_json::from_str(&text).unwrap()
+    };
+    let shown = read(&["show", &person.0.to_string()]);
+    assert_eq!((&shown["name"]["family"], &shown["team"]), (&json!("Khan"), &json!(site.team.to_string())));
+    assert_eq!(read(&["list", "--kind", "person"]), json!([shown]));
+    assert_eq!(read(&["search", "khan"]), json!([shown]));
+    assert_eq!(read(&["list"]), read(&["show", "list"]));
+    let worklist = read(&["worklist"]);
+    let keys: Vec<_> = worklist[0].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(keys, ["actions", "category", "contact", "person", "urgency", "why"]);
+    assert_eq!(worklist[0]["person"], person.0.to_string());
+    assert_eq!(worklist, read(&["show", "worklist"]));
+    let quarantine = read(&["quarantine"]);
+    assert_eq!((&quarantine[0]["code"], &quarantine[0]["values"]["sex"]), (&json!("wrong_type"), &json!(1)));
+    assert_eq!(quarantine, read(&["show", "quarantine"]));
+
+    // For people: the same without what a terminal would obey.
+    for line in [vec!["show", &person.0.to_string()], vec!["list"], vec!["search", "amina"]] {
+        let text = ok(&[&line[..], &["--data", data]].concat());
+        assert!(text.contains("Khan") && !text.contains('\u{1b}'), "{text}");
+    }
+    assert!(ok(&["worklist", "--data", data]).contains(&contact.0.to_string()));
+    assert!(ok(&["quarantine", "--data", data]).contains("wrong_type"));
+}
+
+#[test]
+fn teams_and_codes() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().to_str().unwrap();
+    let id = ok(&["team", "add", "North", "--data", data]);
+    assert_eq!(id.trim().as_bytes()[14], b'7');
+    assert_eq!(refused(&["team", "add", "North", "--data", data]), "team_exists");
+    assert_eq!(refused(&["team", "add", " ", "--data", data]), "out_of_range");
+    assert_eq!(refused(&["enrol-code", "--team", "North", "--data", data]), "missing_field");
+    let code = |team| vec!["enrol-code", "--team", team, "--url", "https://base.example/", "--data", data];
+    assert_eq!(refused(&code("South")), "team_unknown");
+    let text = ok(&code("North"));
+    assert_eq!(EnrolmentCode::parse(&text).unwrap().url, "https://base.example");
+    let shown: Value = serde_json::from_str(&ok(&["show", id.trim(), "--json", "--data", data])).unwrap();
+    assert_eq!((&shown["kind"], &shown["name"]), (&json!("team"), &json!("North")));
+    assert_eq!(shown["created"]["by"], "server");
+}
+
+#[test]
+fn what_was_asked_and_did_not_happen_is_said_in_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().to_str().unwrap();
+    assert_eq!(refused(&["lost"]), "bad_arguments");
+    assert_eq!(refused(&["show"]), "bad_arguments");
+    // A mistyped directory does not become a server.
+    assert_eq!(refused(&["list", "--data", data]), "storage_failed");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    let site = Site::new();
+    let data = site.dir.path().to_str().unwrap();
+    assert_eq!(refused(&["show", "somebody", "--data", data]), "bad_id");
+    let nobody = "0190b3f2-6c1a-7cde-8f00-2a6b1c9d4e5f";
+    assert_eq!(refused(&["show", nobody, "--data", data]), "record_not_found");
+    assert_eq!(refused(&["list", "--kind", "people", "--data", data]), "unknown_value");
+    assert_eq!(refused(&["serve", "--listen", "nowhere", "--data", data]), "bad_arguments");
+    assert!(ok(&["--help"]).contains("enrol-code"));
+}

@@ -1,0 +1,99 @@
+//! What can go wrong here, each with its stable code.
+
+use rusqlite_migration::MigrationDefinitionError;
+use serde_json::{Value, json};
+use wayside_protocol::error::Code;
+use wayside_protocol::sync::wire::Malformed;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Messages are safe to show and to send: sources, which may name files and tables, are for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Said by the code alone.
+    #[error("{}", .0.message())]
+    Refused(Code),
+    /// Said more precisely than the code does.
+    #[error("{1}")]
+    Said(Code, String),
+    #[error("{}", Code::StorageFailed.message())]
+    Database(#[from] rusqlite::Error),
+    /// What the group wrote together could not be committed.
+    #[error("{}", Code::StorageFailed.message())]
+    Commit,
+    #[error("{}", Code::StorageFailed.message())]
+    Migration(#[source] rusqlite_migration::Error),
+    #[error("{}", Code::StorageNewer.message())]
+    Newer,
+    #[error("The {0} cannot be read or written.")]
+    File(&'static str, #[source] std::io::Error),
+    #[error("The {0} cannot be used.")]
+    Key(&'static str),
+    #[error("This address cannot be listened on.")]
+    Listen(#[source] std::io::Error),
+    /// Come again after so many seconds.
+    #[error("{}", Code::TryLater.message())]
+    TryLater(u64),
+    #[error("{}", Code::Internal.message())]
+    Internal(&'static str),
+}
+
+impl Error {
+    pub fn code(&self) -> Code {
+        match self {
+            Error::Refused(code) | Error::Said(code, _) => *code,
+            Error::Database(_) | Error::Commit | Error::Migration(_) | Error::File(..) => Code::StorageFailed,
+            Error::Newer => Code::StorageNewer,
+            Error::Key(_) => Code::KeyFileInvalid,
+            Error::Listen(_) => Code::ServerFailed,
+            Error::TryLater(_) => Code::TryLater,
+            Error::Internal(_) => Code::Internal,
+        }
+    }
+
+    /// Whether doing the same again, unchanged, can succeed.
+    pub fn retry(&self) -> bool {
+        self.code().retry()
+    }
+
+    /// As every door prints it.
+    pub fn to_json(&self) -> Value {
+        json!({"code": self.code().as_str(), "message": self.to_string(), "retry": self.retry()})
+    }
+
+    /// What an operator needs beside the code, without anybody's data: never the message, which may
+    /// quote what was typed.
+    pub(crate) fn detail(&self) -> String {
+        match self {
+            Error::Database(error) => error.sqlite_error_code().map(|code| format!("{code:?}")),
+            Error::File(what, error) => Some(format!("{what}: {}", error.kind())),
+            Error::Listen(error) => Some(error.kind().to_string()),
+            Error::Internal(what) | Error::Key(what) => Some((*what).to_owned()),
+            _ => None,
+        }
+        .unwrap_or_default()
+    }
+}
+
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        Error::Refused(code)
+    }
+}
+
+impl From<Malformed> for Error {
+    fn from(_: Malformed) -> Self {
+        Error::Refused(Code::FrameMalformed)
+    }
+}
+
+impl From<rusqlite_migration::Error> for Error {
+    fn from(error: rusqlite_migration::Error) -> Self {
+        match error {
+            rusqlite_migration::Error::MigrationDefinition(MigrationDefinitionError::DatabaseTooFarAhead) => {
+                Error::Newer
+            }
+            error => Error::Migration(error),
+        }
+    }
+}

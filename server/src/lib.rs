@@ -1,0 +1,40 @@
+//! The other half of Wayside: the log of accepted changes, the sync endpoint that fills it, and the
+//! views that people read.
+//!
+//! `log` is the one source of truth and `admission` its door; `sync` is the wire, `router` every
+//! address, `serve` the running server; `views` are derived from the log alone; `base` is what an
+//! administrator does with a data directory, `cli` the command line over all of it.
+
+pub mod admission;
+mod base;
+pub mod cli;
+mod clock;
+mod error;
+mod keys;
+pub mod log;
+mod router;
+mod serve;
+pub mod sync;
+#[cfg(test)]
+mod testing;
+pub mod views;
+
+use std::path::Path;
+
+pub use base::Base;
+pub use clock::Clock;
+pub use error::{Error, Result};
+pub use keys::{Identity, Tls, TlsFiles};
+pub use router::{Route, Who, router, routes};
+pub use serve::{Running, Server, ServerConfig, quiet_panics};
+
+/// Adds a team to a data directory, whether or not a server runs on it. Returns its id. Blocks.
+pub fn team_add(data: &Path, name: &str) -> Result<wayside_protocol::record::RecordId> {
+    Base::open(data, Clock::default())?.team_add(name)
+}
+
+/// Makes an enrolment code and returns its text. Without a URL it names the address where a server
+/// listened last. Blocks.
+pub fn enrol_code(data: &Path, team: &str, url: Option<&str>) -> Result<String> {
+    Ok(Base::open(data, Clock::default())?.enrol_code(team, url)?.to_text())
+}

@@ -1,0 +1,130 @@
+//! The log: for each team the ordered sequence of accepted changes, and the few facts that cannot be
+//! views (tablets, codes, quarantine). The one source of truth.
+//!
+//! One thread writes (`writer`), any number read. `append` is what happens to a batch inside the
+//! commit; what is slow about admission happened before, in `crate::admission`.
+
+mod append;
+mod enrol;
+mod read;
+mod team;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite_migration::{M, Migrations};
+use tokio::sync::watch;
+use wayside_protocol::record::RecordId;
+
+pub use append::{Source, append, unmoved};
+pub use enrol::{Enrolment, Tablet, enrol, make_code, seen, tablet_by_key};
+pub use read::{
+    Quarantined, Row, heads, known, quarantine, quarantine_code, record_changes, rows_after, signed_items,
+    sum_at, touched,
+};
+pub use team::{Team, add_team, team_by_id, team_by_name, team_by_number, teams, teams_of};
+pub use writer::Txn;
+
+use crate::error::Result;
+use writer::Writer;
+
+const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../../migrations/log/1.sql"))];
+
+/// How long one process waits for another's commit.
+pub(crate) const BUSY: Duration = Duration::from_secs(30);
+/// Idle read connections that are kept.
+const KEPT_READERS: usize = 8;
+
+/// The last sequence number of each team.
+pub type Heads = BTreeMap<RecordId, u64>;
+
+pub struct Log {
+    path: PathBuf,
+    writer: Writer,
+    readers: Mutex<Vec<Connection>>,
+    heads: watch::Receiver<Heads>,
+}
+
+impl Log {
+    /// Opens `DIR/log.db`, made or upgraded as needed. One of a newer version is refused.
+    pub fn open(data: &Path) -> Result<Log> {
+        let path = data.join("log.db");
+        let mut connection = connect(&path)?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        migrate(&mut connection, &Migrations::from_slice(MIGRATIONS))?;
+        let (sender, heads) = watch::channel(heads_of(&connection)?);
+        let writer = Writer::start(connection, sender)?;
+        Ok(Log { path, writer, readers: Mutex::default(), heads })
+    }
+
+    /// Reads in one snapshot. Blocks: call it where blocking is allowed.
+    pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let pooled = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut connection = match pooled {
+            Some(connection) => connection,
+            None => {
+                let connection = connect(&self.path)?;
+                connection.pragma_update(None, "query_only", true)?;
+                connection
+            }
+        };
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        let result = work(&transaction);
+        transaction.finish()?;
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < KEPT_READERS {
+            readers.push(connection);
+        }
+        result
+    }
+
+    /// Runs `work` in the writer's next group, and returns when that is durable. Blocks.
+    pub fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Txn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.writer.write(work)
+    }
+
+    /// Leaves `work` for the writer's next group. For what may be lost.
+    pub fn post(&self, work: impl FnOnce(&mut Txn) -> Result<()> + Send + 'static) {
+        self.writer.post(work);
+    }
+
+    /// Changes after every commit of this process. Another process may append too: poll as well.
+    pub fn watch(&self) -> watch::Receiver<Heads> {
+        self.heads.clone()
+    }
+}
+
+fn heads_of(connection: &Connection) -> Result<Heads> {
+    Ok(heads(connection)?.into_iter().map(|(team, _, head)| (team, head)).collect())
+}
+
+/// A connection as every database here has it.
+pub(crate) fn connect(path: &Path) -> Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+pub(crate) fn migrate(connection: &mut Connection, migrations: &Migrations) -> Result<()> {
+    match migrations.to_latest(connection) {
+        // Two processes may meet a new database at once: the one that came second looks again.
+        Err(rusqlite_migration::Error::RusqliteError { .. }) => Ok(migrations.to_latest(connection)?),
+        result => Ok(result?),
+    }
+}

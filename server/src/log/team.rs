@@ -1,0 +1,73 @@
+//! Teams: the unit of access and of replication.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use wayside_protocol::{error::Code, record::RecordId};
+
+use super::Txn;
+use crate::error::{Error, Result};
+
+/// A team and where its log stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Team {
+    /// Its number in this database.
+    pub n: i64,
+    pub id: RecordId,
+    pub name: String,
+    pub epoch: [u8; 8],
+    pub head: u64,
+}
+
+const COLUMNS: &str = "team.n, team.id, team.name, team.epoch, team.head";
+
+fn team(row: &Row) -> rusqlite::Result<Team> {
+    Ok(Team {
+        n: row.get(0)?,
+        id: RecordId::from_bytes(row.get(1)?),
+        name: row.get(2)?,
+        epoch: row.get(3)?,
+        head: row.get(4)?,
+    })
+}
+
+/// Registers a team. Its record is appended by the caller, in the same transaction.
+pub fn add_team(txn: &Txn, id: RecordId, name: &str, epoch: [u8; 8], now_ms: u64) -> Result<Team> {
+    if team_by_name(txn.conn, name)?.is_some() {
+        return Err(Error::Refused(Code::TeamExists));
+    }
+    txn.conn
+        .prepare_cached("INSERT INTO team (id, name, epoch, created_at) VALUES (?, ?, ?, ?)")?
+        .execute((id.as_bytes(), name, epoch, now_ms))?;
+    team_by_id(txn.conn, id)?.ok_or(Error::Internal("a team was not stored"))
+}
+
+pub fn team_by_name(conn: &Connection, name: &str) -> Result<Option<Team>> {
+    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM team WHERE name = ?"))?;
+    Ok(statement.query_row([name], team).optional()?)
+}
+
+pub fn team_by_id(conn: &Connection, id: RecordId) -> Result<Option<Team>> {
+    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM team WHERE id = ?"))?;
+    Ok(statement.query_row([id.as_bytes()], team).optional()?)
+}
+
+pub fn team_by_number(conn: &Connection, n: i64) -> Result<Option<Team>> {
+    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM team WHERE n = ?"))?;
+    Ok(statement.query_row([n], team).optional()?)
+}
+
+/// All teams, in the order in which they were added.
+pub fn teams(conn: &Connection) -> Result<Vec<Team>> {
+    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM team ORDER BY n"))?;
+    let teams = statement.query_map([], team)?.collect::<rusqlite::Result<_>>()?;
+    Ok(teams)
+}
+
+/// The teams that a tablet belongs to.
+pub fn teams_of(conn: &Connection, tablet: i64) -> Result<Vec<Team>> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM team JOIN tablet_team ON tablet_team.team = team.n
+         WHERE tablet_team.tablet = ? ORDER BY team.n"
+    ))?;
+    let teams = statement.query_map([tablet], team)?.collect::<rusqlite::Result<_>>()?;
+    Ok(teams)
+}

@@ -1,0 +1,155 @@
+use serde_json::json;
+use wayside_protocol::record::Kind;
+use wayside_protocol::sync::SetSum;
+use wayside_protocol::sync::frame::Verdict;
+
+use super::*;
+use crate::Error;
+use crate::admission::{Judge, Judgement, Offer};
+use crate::testing::Site;
+
+#[test]
+fn numbers_have_no_gap_and_every_row_proves_its_set() {
+    let site = Site::new();
+    let (one, two) = (site.tablet(), site.tablet());
+    let (mut person, begin) = one.begin(Kind::Person, json!({"name": {"given": "Amina"}}));
+    let edit = one.edit(&mut person, None, json!({"language": "ur"}));
+    assert_eq!(one.push(&site, &[begin, edit]), [Verdict::Accepted { seq: 2 }, Verdict::Accepted { seq: 3 }]);
+    let bad = two.begin(Kind::Person, json!({"sex": 3})).1;
+    let good = two.begin(Kind::Site, json!({"name": "Market"})).1;
+    assert_eq!(two.push(&site, &[bad, good])[1], Verdict::Accepted { seq: 4 });
+
+    site.base
+        .log
+        .read(|conn| {
+            let mut sum = SetSum::default();
+            let mut expected = 1;
+            let team = team_by_id(conn, site.team)?.unwrap();
+            rows_after(
+                conn,
+                team.n,
+                0,
+                |_| false,
+                |row| {
+                    assert_eq!(row.seq, expected);
+                    expected += 1;
+                    sum.add(row.record, &row.hash);
+                    assert_eq!(sum_at(conn, team.n, row.seq)?, sum);
+                    Ok(true)
+                },
+            )?;
+            assert_eq!((team.head, expected), (4, 5));
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn what_is_pushed_again_is_known_under_its_number() {
+    let site = Site::new();
+    let tablet = site.tablet();
+    let offer = tablet.begin(Kind::Site, json!({"name": "Market"})).1;
+    assert_eq!(tablet.push(&site, std::slice::from_ref(&offer)), [Verdict::Accepted { seq: 2 }]);
+    assert_eq!(tablet.push(&site, std::slice::from_ref(&offer)), [Verdict::Known { seq: 2 }]);
+    // Twice in one list.
+    let again = tablet.begin(Kind::Site, json!({"name": "Hall"})).1;
+    let verdicts = tablet.push(&site, &[again.clone(), again]);
+    assert_eq!(verdicts, [Verdict::Accepted { seq: 3 }, Verdict::Known { seq: 3 }]);
+    assert_eq!(site.head(), 3);
+}
+
+#[test]
+fn many_commit_together_and_one_that_fails_takes_nothing_with_it() {
+    let site = Site::new();
+    let tablets: Vec<_> = (0..24).map(|_| site.tablet()).collect();
+    let mut watch = site.base.log.watch();
+    watch.mark_unchanged();
+    std::thread::scope(|scope| {
+        for tablet in &tablets {
+            let site = &site;
+            scope.spawn(move || {
+                for _ in 0..4 {
+                    let offer = tablet.begin(Kind::Person, json!({"sex": "F"})).1;
+                    assert!(matches!(tablet.push(site, &[offer])[..], [Verdict::Accepted { .. }]));
+                    let failed = site.base.log.write(|txn| {
+                        txn.conn.execute("UPDATE team SET head = 0", [])?;
+                        Err::<(), _>(Error::Internal("on purpose"))
+                    });
+                    assert!(matches!(failed, Err(Error::Internal("on purpose"))));
+                }
+            });
+        }
+    });
+    assert_eq!(site.head(), 1 + 24 * 4);
+    assert_eq!(site.count("log"), 1 + 24 * 4);
+    assert!(watch.has_changed().unwrap());
+    assert_eq!(watch.borrow()[&site.team], 97);
+}
+
+#[test]
+fn a_panic_inside_a_job_fails_that_job_alone() {
+    let site = Site::new();
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let failed = site.base.log.write(|_| -> Result<()> { panic!("on purpose") });
+    std::panic::set_hook(hook);
+    assert!(matches!(failed, Err(Error::Internal(_))));
+    site.base.team_add("South").unwrap();
+}
+
+/// What was judged before another tablet's commit is judged again after the lock.
+#[test]
+fn a_judgement_does_not_outlive_the_record_that_it_was_made_on() {
+    let site = Site::new();
+    let (one, two) = (site.tablet(), site.tablet());
+    let (mut person, begin) = two.begin(Kind::Person, json!({"sex": "F"}));
+    let edit = one.edit(&mut person, None, json!({"language": "ur"}));
+    let server = *site.base.identity.public();
+    let offers = [Offer::verify(one.frame(site.team, &[edit]), &one.public(), &server).unwrap()];
+    let judged = site
+        .base
+        .log
+        .read(|conn| {
+            let team = team_by_id(conn, site.team)?.unwrap();
+            Judge::new(server).judge(conn, &team, &offers[0].changes[0], &one.public())
+        })
+        .unwrap();
+    assert!(matches!(judged.judgement, Judgement::Waits(_)));
+
+    assert_eq!(two.push(&site, &[begin]), [Verdict::Accepted { seq: 2 }]);
+    let source = Source { tablet: "test".into(), server, received_at: 0 };
+    let verdicts = site.base.log.write(move |txn| append(txn, &source, &offers, &[vec![judged]])).unwrap();
+    assert_eq!(verdicts, [[Verdict::Accepted { seq: 3 }]]);
+}
+
+#[test]
+fn rows_of_the_log_are_never_changed() {
+    let site = Site::new();
+    for sql in ["UPDATE log SET seq = 7", "DELETE FROM log"] {
+        let done = site.base.log.write(move |txn| Ok(txn.conn.execute(sql, [])?));
+        assert!(matches!(done, Err(Error::Database(_))), "{sql}");
+    }
+    assert_eq!(site.count("log"), 1);
+}
+
+#[test]
+fn a_newer_database_is_refused_and_untouched() {
+    let site = Site::new();
+    let (dir, base) = (site.dir, site.base);
+    drop(base);
+    let path = dir.path().join("log.db");
+    let conn = Connection::open(&path).unwrap();
+    conn.pragma_update(None, "user_version", 99).unwrap();
+    assert!(matches!(Log::open(dir.path()), Err(Error::Newer)));
+    let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 99);
+}
+
+#[test]
+fn two_processes_may_open_a_new_directory_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        let opened: Vec<_> = (0..4).map(|_| scope.spawn(|| Log::open(dir.path()).map(drop))).collect();
+        opened.into_iter().for_each(|open| open.join().unwrap().unwrap());
+    });
+}

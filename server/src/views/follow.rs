@@ -1,0 +1,235 @@
+//! Following the log: each record that a batch touched is loaded again and its rows are written anew.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use serde_json::Value;
+use tokio::sync::oneshot;
+use wayside_protocol::clinical::{derive, needs_attention};
+use wayside_protocol::record::{Kind, Record, RecordId, View};
+
+use super::Views;
+use crate::base::Base;
+use crate::error::{Error, Result};
+use crate::log::{self, Log};
+
+/// Log rows in one transaction of the views.
+const BATCH: usize = 1000;
+/// How often to look for what another process appended.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Follows the log until `stop`: at once after a commit of this process, within a second after one of
+/// another.
+pub async fn follow(base: Arc<Base>, mut stop: oneshot::Receiver<()>) {
+    let mut heads = base.log.watch();
+    let mut views = None;
+    loop {
+        let base = base.clone();
+        let kept = views.take();
+        // Kept across rounds; opened again after a failure.
+        let round = tokio::task::spawn_blocking(move || {
+            let mut views = kept.map_or_else(|| Views::open(base.data()), Ok)?;
+            views.catch_up(&base.log)?;
+            Ok::<_, Error>(views)
+        });
+        match round.await.unwrap_or(Err(Error::Internal("a panic in the views"))) {
+            Ok(kept) => views = Some(kept),
+            Err(error) => tracing::error!(code = %error.code(), detail = error.detail(), "views lag behind"),
+        }
+        tokio::select! {
+            _ = &mut stop => return,
+            _ = heads.changed() => {}
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+}
+
+impl Views {
+    /// Follows the log to where it ends now. Blocks.
+    pub fn catch_up(&mut self, log: &Log) -> Result<()> {
+        while log.read(|conn| self.step(conn))? {}
+        Ok(())
+    }
+
+    /// One batch of one team that is behind; false when none is.
+    fn step(&mut self, log: &Connection) -> Result<bool> {
+        let teams = log::teams(log)?;
+        for team in &teams {
+            if cursor(&self.conn, team)? == Some(team.head) {
+                continue;
+            }
+            let transaction = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            // Again, now that nobody else can move it. Another follower may have read a later snapshot.
+            let from = match cursor(&transaction, team)? {
+                Some(seq) if seq >= team.head => continue,
+                Some(seq) => seq,
+                None => {
+                    for sql in ["DELETE FROM record WHERE team = ?", "DELETE FROM contact WHERE team = ?"] {
+                        transaction.execute(sql, [team.id.as_bytes()])?;
+                    }
+                    0
+                }
+            };
+            let (seq, records) = log::touched(log, team.n, from, BATCH)?;
+            write(&transaction, log, team, &records)?;
+            transaction
+                .prepare_cached(
+                    "INSERT INTO cursor (team, epoch, seq) VALUES (?, ?, ?)
+                     ON CONFLICT (team) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq",
+                )?
+                .execute((team.id.as_bytes(), team.epoch, seq))?;
+            transaction.commit()?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
+
+/// How far the views of a team have come; `None` in another epoch, or before the first batch.
+fn cursor(conn: &Connection, team: &log::Team) -> Result<Option<u64>> {
+    let mut statement = conn.prepare_cached("SELECT seq FROM cursor WHERE team = ? AND epoch = ?")?;
+    Ok(statement.query_row((team.id.as_bytes(), team.epoch), |row| row.get(0)).optional()?)
+}
+
+fn write(
+    views: &Transaction,
+    log: &Connection,
+    team: &log::Team,
+    records: &BTreeSet<RecordId>,
+) -> Result<()> {
+    // Contacts last of all: what is derived of them needs their persons.
+    let mut contacts = BTreeSet::new();
+    for id in records {
+        let raws = log::record_changes(log, team.n, *id)?;
+        let Some(view) = read(*id, &raws) else {
+            tracing::error!(record = %id, "an accepted record cannot be read back");
+            continue;
+        };
+        write_record(views, team, *id, &view)?;
+        match view.kind {
+            Some(Kind::Contact) => {
+                contacts.insert(*id);
+            }
+            Some(Kind::Person) => contacts.extend(contacts_of(views, team, *id)?),
+            _ => {}
+        }
+    }
+    for id in contacts {
+        write_contact(views, team, id)?;
+    }
+    Ok(())
+}
+
+/// What an accepted record shows. Nothing here is hostile any more, but no record may stop the others.
+fn read(id: RecordId, raws: &[Vec<u8>]) -> Option<View> {
+    catch_unwind(AssertUnwindSafe(|| Record::load(id, raws).ok().map(|record| record.view()))).ok().flatten()
+}
+
+fn write_record(views: &Transaction, team: &log::Team, id: RecordId, view: &View) -> Result<()> {
+    let fields = Value::Object(view.fields.clone());
+    let conflicts = Value::Array(view.conflicts.clone());
+    let mut search = String::new();
+    for (name, value) in &view.fields {
+        if !matches!(name.as_str(), "id" | "kind" | "schema" | "created") {
+            words(value, &mut search);
+        }
+    }
+    for conflict in &view.conflicts {
+        for concurrent in conflict.get("values").and_then(Value::as_array).into_iter().flatten() {
+            concurrent.get("value").into_iter().for_each(|value| words(value, &mut search));
+        }
+    }
+    let text = |pointer: &str| fields.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    views
+        .prepare_cached(
+            "INSERT OR REPLACE INTO record
+                 (id, team, kind, fields, conflicts, conflict_count, search, created)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute((
+            id.as_bytes(),
+            team.id.as_bytes(),
+            text("/kind"),
+            fields.to_string(),
+            conflicts.to_string(),
+            view.conflicts.len(),
+            search,
+            text("/created/at"),
+        ))?;
+    Ok(())
+}
+
+/// Appends every text and number of a value, in lower case, each on its own.
+fn words(value: &Value, out: &mut String) {
+    match value {
+        Value::String(text) => {
+            out.push_str(&text.to_lowercase());
+            out.push('\n');
+        }
+        Value::Number(number) => {
+            out.push_str(&number.to_string());
+            out.push('\n');
+        }
+        Value::Array(values) => values.iter().for_each(|value| words(value, out)),
+        Value::Object(members) => members.values().for_each(|value| words(value, out)),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+fn contacts_of(views: &Transaction, team: &log::Team, person: RecordId) -> Result<Vec<RecordId>> {
+    let mut statement = views.prepare_cached("SELECT id FROM contact WHERE team = ? AND person = ?")?;
+    let rows = statement
+        .query_map((team.id.as_bytes(), person.to_string()), |row| Ok(RecordId::from_bytes(row.get(0)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The fields of a contact's person, if that is a person of the same team. A reference to another team's
+/// record shows nothing of it.
+pub(super) fn person_of(conn: &Connection, team: &[u8; 16], contact: &Value) -> Result<Option<Value>> {
+    let person = contact.get("person").and_then(Value::as_str).and_then(|id| id.parse::<RecordId>().ok());
+    let Some(person) = person else { return Ok(None) };
+    let mut statement =
+        conn.prepare_cached("SELECT fields FROM record WHERE id = ? AND team = ? AND kind = 'person'")?;
+    let fields: Option<String> =
+        statement.query_row((person.as_bytes(), team), |row| row.get(0)).optional()?;
+    fields.map(|fields| parse(&fields)).transpose()
+}
+
+/// JSON that stands in a view.
+pub(super) fn parse(text: &str) -> Result<Value> {
+    serde_json::from_str(text).map_err(|_| Error::Internal("JSON in the views"))
+}
+
+fn write_contact(views: &Transaction, team: &log::Team, id: RecordId) -> Result<()> {
+    let fields: String = views
+        .prepare_cached("SELECT fields FROM record WHERE id = ?")?
+        .query_row([id.as_bytes()], |row| row.get(0))?;
+    let contact = parse(&fields)?;
+    let person = person_of(views, team.id.as_bytes(), &contact)?;
+    let derived = derive(&contact, person.as_ref());
+    let text = |name: &str| contact.get(name).and_then(Value::as_str);
+    let actions: Vec<&str> = derived.actions.iter().map(|action| action.as_str()).collect();
+    views
+        .prepare_cached(
+            "INSERT OR REPLACE INTO contact
+                 (id, team, session, person, started_at, category, actions, urgency, rank, why, attention)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute((
+            id.as_bytes(),
+            team.id.as_bytes(),
+            text("session"),
+            text("person"),
+            text("started_at").unwrap_or_default(),
+            derived.category.map(|category| category.as_str()),
+            Value::from(actions).to_string(),
+            derived.urgency.as_str(),
+            derived.urgency as i64,
+            &derived.why,
+            needs_attention(&derived),
+        ))?;
+    Ok(())
+}

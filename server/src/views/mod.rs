@@ -1,0 +1,55 @@
+//! Views: what people read, in a SQLite file of its own, derived from the log by following it.
+//!
+//! `follow` writes, `query` reads. `serve` and any command line may follow at the same time: the cursor
+//! is read and moved inside the transaction that writes the rows.
+
+mod follow;
+mod query;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+use rusqlite_migration::{M, Migrations};
+use wayside_protocol::{clinical::RULES_VERSION, record::schema::SCHEMA_VERSION};
+
+pub use follow::follow;
+
+use crate::error::Result;
+use crate::log::{connect, migrate};
+
+const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../../migrations/views/1.sql"))];
+
+/// Rows are derived again when this, the schema or the clinical rules change.
+const DERIVATION: u32 = 1;
+
+/// The views of one data directory.
+pub struct Views {
+    conn: Connection,
+}
+
+impl Views {
+    /// Opens `DIR/views.db`. It may lag behind the log: see [`Views::catch_up`].
+    pub fn open(data: &Path) -> Result<Views> {
+        let mut conn = connect(&data.join("views.db"))?;
+        // What a power cut takes away is derived again.
+        conn.pragma_update(None, "synchronous", "NORMAL")?;
+        migrate(&mut conn, &Migrations::from_slice(MIGRATIONS))?;
+        let rules = format!("{DERIVATION}/{SCHEMA_VERSION}/{RULES_VERSION}");
+        let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let current: bool = transaction.query_row(
+            "SELECT EXISTS (SELECT 1 FROM made_by WHERE rules = ?)",
+            [&rules],
+            |row| row.get(0),
+        )?;
+        if !current {
+            transaction.execute_batch(
+                "DELETE FROM made_by; DELETE FROM cursor; DELETE FROM record; DELETE FROM contact;",
+            )?;
+            transaction.execute("INSERT INTO made_by (rules) VALUES (?)", [&rules])?;
+        }
+        transaction.commit()?;
+        Ok(Views { conn })
+    }
+}

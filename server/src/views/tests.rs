@@ -1,0 +1,168 @@
+use rusqlite::types::Value as Sql;
+use serde_json::{Value, json};
+use wayside_protocol::error::Code;
+use wayside_protocol::record::{Kind, RecordId};
+
+use super::Views;
+use crate::Error;
+use crate::testing::{START, Site};
+
+fn views(site: &Site) -> Views {
+    let mut views = Views::open(site.dir.path()).unwrap();
+    views.catch_up(&site.base.log).unwrap();
+    views
+}
+
+/// Every row of every table.
+fn dump(views: &Views) -> Vec<Vec<Sql>> {
+    let mut rows = Vec::new();
+    for table in ["cursor", "record", "contact"] {
+        let mut statement = views.conn.prepare(&format!("SELECT * FROM {table} ORDER BY 1")).unwrap();
+        let columns = statement.column_count();
+        let found = statement.query_map([], |row| (0..columns).map(|i| row.get(i)).collect()).unwrap();
+        rows.extend(found.map(Result::unwrap));
+    }
+    rows
+}
+
+fn contact(person: Option<RecordId>, started_at: &str, readings: &[(i64, i64)]) -> Value {
+    let readings: Vec<_> = readings
+        .iter()
+        .map(|(s, d)| json!({"taken_at": started_at, "systolic": s, "diastolic": d}))
+        .collect();
+    json!({"session": RecordId::from_bytes([5; 16]).to_string(), "started_at": started_at,
+        "person": person.map(|id| id.to_string()), "bp": {"readings": readings}})
+}
+
+#[test]
+fn a_contact_is_shown_with_its_person_whichever_came_first() {
+    let site = Site::new();
+    let tablet = site.tablet();
+    let fields = json!({"name": {"given": "Amina"}, "date_of_birth": "1968-02-03"});
+    let (mut person, begin) = tablet.begin(Kind::Person, fields);
+    let fields = contact(Some(begin.0), "2026-11-20T13:05:00Z", &[(152, 94)]);
+    let seen = tablet.begin(Kind::Contact, fields).1;
+    tablet.push(&site, std::slice::from_ref(&seen));
+    let age = |views: &Views| views.show(seen.0).unwrap().unwrap()["derived"]["age"].clone();
+    assert_eq!(age(&views(&site)), Value::Null);
+    tablet.push(&site, &[begin]);
+    assert_eq!(age(&views(&site)), 58);
+    let shown = views(&site).show(seen.0).unwrap().unwrap();
+    assert_eq!(shown["team"], site.team.to_string());
+    assert_eq!(shown["conflicts"], json!([]));
+
+    // A child's pressure is read differently: what is derived follows the person.
+    let before = views(&site).worklist().unwrap();
+    tablet.push(&site, &[tablet.edit(&mut person, None, json!({"date_of_birth": "2015-02-03"}))]);
+    assert_ne!(views(&site).worklist().unwrap(), before);
+}
+
+#[test]
+fn views_that_were_deleted_come_back_the_same() {
+    let site = Site::new();
+    let (one, two) = (site.tablet(), site.tablet());
+    let mut grown = views(&site);
+    for i in 0..6 {
+        let (mut person, begin) = one.begin(Kind::Person, json!({"name": {"family": "Khan"}}));
+        let base = person.heads();
+        let day = format!("2026-11-2{i}T10:00:00Z");
+        let seen = two.begin(Kind::Contact, contact(Some(begin.0), &day, &[(150 + i, 90), (141, 88)])).1;
+        two.push(&site, &[seen]);
+        grown.catch_up(&site.base.log).unwrap();
+        one.push(&site, &[begin]);
+        grown.catch_up(&site.base.log).unwrap();
+        let left = one.edit(&mut person, Some(&base), json!({"name": {"family": "Kahn"}}));
+        let right = two.edit(&mut person, Some(&base), json!({"name": {"family": "Cahn"}}));
+        one.push(&site, &[left]);
+        two.push(&site, &[right]);
+        grown.catch_up(&site.base.log).unwrap();
+    }
+    let before = dump(&grown);
+    assert!(before.len() > 12);
+    drop(grown);
+    for file in ["views.db", "views.db-wal", "views.db-shm"] {
+        let _ = std::fs::remove_file(site.dir.path().join(file));
+    }
+    let after = views(&site);
+    assert_eq!(dump(&after), before);
+
+    // Both sides of a conflict are found, whichever is shown.
+    for text in ["kahn", "CAHN"] {
+        assert_eq!(after.search(text).unwrap().len(), 6, "{text}");
+    }
+    let listed = after.list(Some(Kind::Person)).unwrap();
+    assert!(listed.iter().all(|person| person["conflicts"][0]["path"] == "name/family"));
+    assert_eq!(after.search("kahn nowhere").unwrap().len(), 0);
+    assert_eq!(after.search(" ").unwrap().len(), 0);
+}
+
+#[test]
+fn the_worklist_begins_with_the_most_urgent_and_then_the_oldest() {
+    let site = Site::new();
+    let tablet = site.tablet();
+    let offers: Vec<_> = [
+        ("2026-11-20T13:05:00Z", (152, 94)),
+        ("2026-11-20T14:05:00Z", (190, 124)),
+        ("2026-11-19T13:05:00Z", (154, 96)),
+        ("2026-11-20T15:05:00Z", (118, 76)),
+    ]
+    .into_iter()
+    .map(|(at, reading)| tablet.begin(Kind::Contact, contact(None, at, &[reading])).1)
+    .collect();
+    tablet.push(&site, &offers);
+    let listed = views(&site).worklist().unwrap();
+    let order: Vec<_> = listed.iter().map(|item| item["contact"].as_str().unwrap().to_owned()).collect();
+    let id = |i: usize| offers[i].0.to_string();
+    assert_eq!(order[0], id(1));
+    assert_eq!(order.iter().filter(|contact| **contact == id(3)).count(), 0);
+    let high: Vec<_> = order.iter().filter(|contact| **contact != id(1)).cloned().collect();
+    assert!(high == [id(2), id(0)] || high.is_empty(), "{listed:?}");
+    assert_eq!(listed[0]["person"], Value::Null);
+    assert!(listed[0]["actions"].is_array() && listed[0]["why"].is_string());
+}
+
+#[test]
+fn two_may_follow_at_once() {
+    let site = Site::new();
+    let tablet = site.tablet();
+    for _ in 0..3 {
+        let offers: Vec<_> = (0..200).map(|_| tablet.begin(Kind::Person, json!({"sex": "F"})).1).collect();
+        tablet.push(&site, &offers);
+    }
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..3).map(|_| scope.spawn(|| dump(&views(&site)))).collect();
+        let dumps: Vec<_> = all.into_iter().map(|one| one.join().unwrap()).collect();
+        assert!(dumps.iter().all(|dump| *dump == dumps[0] && dump.len() == 602));
+    });
+}
+
+#[test]
+fn another_epoch_or_other_rules_derive_everything_again() {
+    let site = Site::new();
+    let tablet = site.tablet();
+    tablet.push(&site, &[tablet.begin(Kind::Person, json!({"sex": "F"})).1]);
+    let before = dump(&views(&site));
+    let spoil = |sql: &str| views(&site).conn.execute_batch(sql).unwrap();
+    spoil("DELETE FROM record; UPDATE made_by SET rules = 'older'");
+    assert_eq!(dump(&views(&site)), before);
+    spoil("UPDATE record SET search = 'spoilt'; UPDATE cursor SET epoch = zeroblob(8)");
+    assert_eq!(dump(&views(&site)), before);
+    spoil("PRAGMA user_version = 99");
+    assert!(matches!(Views::open(site.dir.path()), Err(Error::Newer)));
+}
+
+#[test]
+fn quarantine_shows_what_would_have_been_written() {
+    let site = Site::new();
+    let tablet = site.tablet();
+    let fields = json!({"nhs_number": {"value": "999 000 0019"}, "name": {"given": "Amina"}});
+    tablet.push(&site, &[tablet.begin(Kind::Person, fields).1]);
+    let kept = site.base.log.read(crate::log::quarantine).unwrap();
+    let shown = crate::cli::quarantined(&kept[0]);
+    assert_eq!(shown["code"], Code::NhsNumberInvalid.as_str());
+    assert_eq!(shown["path"], "nhs_number");
+    assert_eq!(shown["values"]["name/given"], "Amina");
+    let at: jiff::Timestamp = shown["received_at"].as_str().unwrap().parse().unwrap();
+    assert_eq!(at.as_millisecond(), START as i64);
+    assert!(views(&site).list(Some(Kind::Person)).unwrap().is_empty());
+}

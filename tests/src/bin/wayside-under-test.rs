@@ -1,0 +1,8 @@
+//! The server's program, built with the tests so that they always run the code beside them.
+
+use std::{io, process::ExitCode};
+
+fn main() -> ExitCode {
+    wayside_server::quiet_panics();
+    ExitCode::from(wayside_server::cli::run(std::env::args_os(), &mut io::stdout(), &mut io::stderr()))
+}

@@ -1,0 +1,249 @@
+//! The main job by hand, through the programs as people have them: record offline, sync, list.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use wayside_tests::{
+    day::{self, TabletPlan},
+    field::Field,
+    programs,
+};
+
+fn lines(seed: u64, name: &str, count: usize) -> Vec<Value> {
+    let plan = TabletPlan::new(name, "Masjid Al-Noor", count);
+    (0..count).map(|i| day::contact(seed, "2026-11-20".parse().unwrap(), &plan, i)).collect()
+}
+
+/// One line with a first reading of these values.
+fn reading(systolic: i64, diastolic: i64) -> Value {
+    json!({
+        "session": {"site": "Masjid Al-Noor", "date": "2026-11-20", "setting": "pop_up"},
+        "person": {"name": {"given": "Amina", "family": "Khan"}, "date_of_birth": "1968-02-03",
+                   "nhs_number": "999 000 0018", "ethnic_category": "J"},
+        "contact": {"started_at": "2026-11-20T13:05:00Z", "reason": "walk_up", "check_type": "bp_only",
+            "bp": {"readings": [{"taken_at": "2026-11-20T13:06:00Z", "systolic": systolic, "diastolic": diastolic,
+                                 "pulse": 71, "arm": "left", "position": "sitting", "setting": "clinic"}]}}
+    })
+}
+
+/// A field with a server that has been bound once, one team, and tablets enrolled in it.
+fn field_with(tablets: &[&str]) -> (Field, Vec<wayside_tests::field::TabletCli>) {
+    let mut field = Field::new(programs!());
+    field.serve();
+    field.wayside_text(&["team", "add", "Leeds East"]);
+    let tablets = tablets.iter().map(|name| field.enrolled(name, "Leeds East")).collect();
+    (field, tablets)
+}
+
+fn sync(tablet: &wayside_tests::field::TabletCli) -> Value {
+    let report = tablet.json(&["sync"]);
+    assert_eq!(report["error"], Value::Null);
+    report
+}
+
+fn values(conflict: &Value) -> BTreeSet<String> {
+    conflict["values"].as_array().unwrap().iter().map(|value| value["value"].to_string()).collect()
+}
+
+fn conflict<'a>(record: &'a Value, path: &str) -> &'a Value {
+    let conflicts = record["conflicts"].as_array().unwrap();
+    conflicts
+        .iter()
+        .find(|conflict| conflict["path"] == path)
+        .unwrap_or_else(|| panic!("no conflict at {path}"))
+}
+
+#[test]
+fn two_hundred_contacts_recorded_offline_arrive_and_conflicts_show_everywhere() {
+    let (mut field, tablets) = field_with(&["left", "right"]);
+    let [left, right] = &tablets[..] else { unreachable!() };
+
+    // A contact that both tablets know.
+    let shared = left.record(&[reading(152, 94)]).remove(0);
+    sync(left);
+    sync(right);
+    let person = right.json(&["show", &shared])["person"].as_str().unwrap().to_owned();
+
+    field.stop_server();
+    let recorded = left.record(&lines(11, "left", 200));
+    assert_eq!(recorded.len(), 200);
+    let status = left.json(&["status"]);
+    assert!(status["waiting"].as_u64().unwrap() >= 300, "{status}");
+    assert_eq!(status["in_sync"], false);
+    let error = left.refused(&["sync"]);
+    assert_eq!(error["code"], "server_unreachable");
+    assert_eq!(error["retry"], true);
+
+    for (tablet, satisfaction, family) in
+        [(left, "satisfaction=2", "Kahn"), (right, "satisfaction=5", "Cann")]
+    {
+        tablet.ok(&["--staff", &format!("nurse-{}", tablet.name), "edit", &shared, "--set", satisfaction]);
+        tablet.ok(&["edit", &person, "--set", &format!("name/family={family}")]);
+    }
+
+    field.serve();
+    let pushed = sync(left);
+    assert_eq!(pushed["accepted"], pushed["pushed"]);
+    assert_eq!(pushed["quarantined"], 0);
+    sync(right);
+    assert_eq!(sync(left)["in_sync"], true);
+    assert_eq!(sync(right)["in_sync"], true);
+
+    for id in [&shared, &person] {
+        let on_left = left.json(&["show", id]);
+        assert_eq!(on_left, right.json(&["show", id]), "both tablets show the same record");
+        assert_eq!(on_left, field.wayside_json(&["show", id]), "and so does base");
+    }
+    let contact = field.wayside_json(&["show", &shared]);
+    let satisfaction = conflict(&contact, "satisfaction");
+    assert_eq!(values(satisfaction), BTreeSet::from(["2".into(), "5".into()]));
+    let by: BTreeSet<_> =
+        satisfaction["values"].as_array().unwrap().iter().map(|v| v["by"].as_str().unwrap()).collect();
+    assert_eq!(by, BTreeSet::from(["nurse-left", "nurse-right"]));
+    let names = field.wayside_json(&["show", &person]);
+    assert_eq!(
+        values(conflict(&names, "name/family")),
+        BTreeSet::from([r#""Kahn""#.into(), r#""Cann""#.into()])
+    );
+
+    let listed = field.wayside_json(&["list", "--kind", "contact"]);
+    let listed: BTreeSet<&str> =
+        listed.as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap()).collect();
+    for id in recorded.iter().chain([&shared]) {
+        assert!(listed.contains(id.as_str()), "{id} is in the views");
+    }
+    assert_eq!(listed.len(), 201);
+
+    // Settled where it is shown, it is settled for everybody.
+    right.ok(&["edit", &person, "--set", "name/family=Khan"]);
+    sync(right);
+    sync(left);
+    assert_eq!(left.json(&["show", &person])["conflicts"], json!([]));
+    assert_eq!(left.json(&["show", &person])["name"]["family"], "Khan");
+}
+
+#[test]
+fn two_corrections_of_one_reading_stand_side_by_side() {
+    let (field, tablets) = field_with(&["left", "right"]);
+    let [left, right] = &tablets[..] else { unreachable!() };
+    let contact = left.record(&[reading(125, 94)]).remove(0);
+    sync(left);
+    sync(right);
+    let shown = left.json(&["show", &contact]);
+    let reading = shown["bp"]["readings"].as_object().unwrap().keys().next().unwrap().clone();
+    left.ok(&["correct", &contact, &reading, "--set", "systolic=152", "--reason", "misread"]);
+    right.ok(&["correct", &contact, &reading, "--set", "systolic=182", "--reason", "misheard"]);
+    for tablet in [left, right, left] {
+        sync(tablet);
+    }
+    let shown = field.wayside_json(&["show", &contact]);
+    assert_eq!(shown, left.json(&["show", &contact]));
+    let path = format!("bp/readings/{reading}");
+    assert_eq!(conflict(&shown, &path)["values"].as_array().unwrap().len(), 2);
+    assert_eq!(shown["bp"]["readings"].as_object().unwrap().len(), 3, "the original stays");
+    left.ok(&["correct", &contact, &reading, "--set", "systolic=152", "--reason", "asked both"]);
+    sync(left);
+    assert_eq!(field.wayside_json(&["show", &contact])["conflicts"], json!([]));
+}
+
+#[test]
+fn a_very_high_reading_stands_in_the_worklist_as_same_day() {
+    let (field, tablets) = field_with(&["van"]);
+    let contact = tablets[0].record(&[reading(128, 79), reading(185, 100), reading(152, 94)]).remove(1);
+    sync(&tablets[0]);
+    let worklist = field.wayside_json(&["worklist"]);
+    let first = &worklist.as_array().unwrap()[0];
+    assert_eq!(first["contact"], json!(contact));
+    assert_eq!(first["category"], "VERY_HIGH");
+    assert_eq!(first["urgency"], "same_day");
+    assert_eq!(first["actions"], json!(["GP_SAME_DAY"]));
+    assert_eq!(worklist.as_array().unwrap().len(), 2, "the normal one is not work");
+}
+
+#[test]
+fn a_reading_beyond_the_limit_is_refused_at_entry_and_the_rest_is_recorded() {
+    let field = Field::new(programs!());
+    let tablet = field.tablet("van");
+    let (ids, output) =
+        tablet.record_with(&[], &[reading(120, 80), reading(301, 100), reading(69, 45), reading(130, 85)]);
+    assert_eq!(ids.len(), 2, "lines 1 and 4");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("300") && said.contains("out_of_range"), "{said}");
+    assert!(said.contains("confirm_unusual"), "{said}");
+    assert_eq!(tablet.json(&["status"])["records"]["contact"], 2, "recorded before it is enrolled");
+}
+
+#[test]
+fn past_the_tablets_check_it_is_quarantined_and_the_other_199_arrive() {
+    let (field, tablets) = field_with(&["van"]);
+    let van = &tablets[0];
+    let mut day = lines(12, "van", 200);
+    day[57]["contact"]["bp"] = reading(301, 100)["contact"]["bp"].clone();
+    let (ids, output) = van.record_with(&["--unchecked"], &day);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(ids.len(), 200);
+    let report = sync(van);
+    assert_eq!(report["quarantined"], 1);
+    assert_eq!(report["in_sync"], false);
+    assert_eq!(van.json(&["status"])["quarantined"], 1);
+
+    let quarantine = field.wayside_json(&["quarantine"]);
+    let [held] = &quarantine.as_array().unwrap()[..] else { panic!("one in quarantine: {quarantine}") };
+    assert_eq!(held["code"], "out_of_range");
+    assert_eq!(held["record"], json!(ids[57]));
+    assert!(held["message"].as_str().unwrap().contains("300"), "{held}");
+    let listed = field.wayside_json(&["list", "--kind", "contact"]);
+    let listed: BTreeSet<&str> =
+        listed.as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap()).collect();
+    assert_eq!(listed.len(), 199);
+    assert!(ids.iter().enumerate().all(|(i, id)| listed.contains(id.as_str()) == (i != 57)));
+    // Staff see it too, with what it held.
+    let shown = van.json(&["show", &ids[57]]);
+    assert_eq!(shown["quarantined"][0]["code"], "out_of_range");
+    // And it keeps nothing else back.
+    van.record(&[reading(140, 90)]);
+    assert_eq!(sync(van)["accepted"], 2);
+}
+
+#[test]
+fn every_command_says_what_was_wrong_as_one_json_object() {
+    let mut field = Field::new(programs!());
+    let tablet = field.tablet("van");
+    assert_eq!(tablet.refused(&["sync"])["code"], "not_enrolled");
+    assert_eq!(tablet.refused(&["show", "0190b3f2-6c1a-7cde-8f00-2a6b1c9d4e5f"])["code"], "record_not_found");
+    assert_eq!(tablet.refused(&["show", "nobody"])["code"], "bad_id");
+    assert_eq!(tablet.refused(&["enrol", "not-a-code"])["code"], "code_malformed");
+    field.serve();
+    field.wayside_text(&["team", "add", "Leeds East"]);
+    let code = field.wayside_text(&["enrol-code", "--team", "Leeds East"]);
+    tablet.ok(&["enrol", &code]);
+    assert_eq!(field.tablet("other").refused(&["enrol", &code])["code"], "code_used");
+    for (args, expected) in [
+        (&["team", "add", "Leeds East"][..], "team_exists"),
+        (&["enrol-code", "--team", "Nowhere"], "team_unknown"),
+        (&["show", "0190b3f2-6c1a-7cde-8f00-2a6b1c9d4e5f"], "record_not_found"),
+    ] {
+        let output = field.wayside(args);
+        assert_eq!(output.status.code(), Some(1));
+        let error: Value = serde_json::from_slice(&output.stderr).expect("one JSON object on standard error");
+        assert_eq!(error["code"], expected);
+    }
+}
+
+#[test]
+fn views_deleted_come_back_the_same() {
+    let (mut field, tablets) = field_with(&["van"]);
+    tablets[0].record(&lines(13, "van", 30));
+    sync(&tablets[0]);
+    let before = (field.wayside_json(&["list"]), field.wayside_json(&["worklist"]));
+    field.stop_server();
+    for file in std::fs::read_dir(field.dir.path().join("base")).unwrap().map(|file| file.unwrap().path()) {
+        if file.file_name().unwrap().to_string_lossy().starts_with("views.db") {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+    assert_eq!((field.wayside_json(&["list"]), field.wayside_json(&["worklist"])), before);
+}
