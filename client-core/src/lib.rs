@@ -9,6 +9,7 @@ mod env;
 mod error;
 mod fold;
 mod key;
+mod marks;
 mod read;
 mod store;
 mod sync;

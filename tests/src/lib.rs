@@ -1,5 +1,6 @@
 //! The demo, end-to-end tests, simulations and benches, and what they share.
 
+pub mod bench;
 pub mod day;
 pub mod demo;
 pub mod field;

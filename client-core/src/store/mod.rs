@@ -8,7 +8,7 @@ pub mod meta;
 pub mod records;
 
 use std::{
-    fs::{self, File},
+    fs::{DirBuilder, File},
     path::Path,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -91,15 +91,13 @@ fn wrong_key(error: rusqlite::Error) -> Error {
     }
 }
 
-/// Makes the directory, for this user only.
+/// Makes the directory, for this user only. One that is there already is its owner's business: it may hold more.
 fn make_private(dir: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(dir)?;
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
-    }
-    Ok(())
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
 }
 
 /// Hashes as they are stored: one after the other.

@@ -77,8 +77,6 @@ pub enum Step {
 pub struct Answer {
     pub steps: Vec<Step>,
     pub error: Option<Error>,
-    /// The server did nothing but tell its time: ask again.
-    pub again: bool,
 }
 
 /// For each team cursor, how much is held beyond it, and whether it is being refilled; and the first change to offer.
@@ -291,7 +289,6 @@ impl Engine {
             self.clock_refused = true;
             self.stood = None;
             answer.steps.push(Step::Time { server_time_ms: refusal.server_time_ms });
-            answer.again = true;
             return Ok(());
         }
         Err(refusal_error(refusal))

@@ -75,7 +75,9 @@ fn nothing_on_disk_can_be_read() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        assert_eq!(fs::metadata(kit.dir.path()).unwrap().permissions().mode() & 0o777, 0o700);
+        let made = kit.dir.path().join("vans/one");
+        Tablet::open(&made, &KEY).unwrap();
+        assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o700);
     }
 }
 

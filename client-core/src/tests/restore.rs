@@ -63,7 +63,8 @@ fn a_restored_server_is_refilled_with_what_it_lost_as_it_was_signed() {
         assert_eq!(outcome.pushed as usize, before.len() - kept, "only what was lost is offered");
         let mut after: Vec<_> = restored.log.iter().map(|entry| (entry.record, entry.hash)).collect();
         let mut expected = before.clone();
-        (after.sort_unstable(), expected.sort_unstable());
+        after.sort_unstable();
+        expected.sort_unstable();
         assert_eq!(after, expected);
         let outcome = settled(&two, &mut restored);
         assert_eq!((outcome.pushed, outcome.pulled, outcome.in_sync), (0, 0, true));
