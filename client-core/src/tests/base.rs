@@ -15,7 +15,7 @@ use wayside_protocol::{
 use super::{Kit, NOW};
 use crate::{
     Code, Error, Tablet,
-    store::meta,
+    store::{log, meta},
     sync::{
         apply,
         engine::{Engine, Next, Step},
@@ -206,6 +206,7 @@ impl Outcome {
 /// A sync in which `carry` is the network: `None` cuts the link.
 pub fn sync_through(tablet: &Tablet, base: &Base, mut carry: impl FnMut(Vec<u8>) -> Vec<u8>) -> Outcome {
     let inner = &tablet.0;
+    inner.store.write(log::offer_waiting_again).unwrap();
     let mut engine = Engine::new(inner.key.clone(), base.public());
     let mut outcome = Outcome::default();
     loop {

@@ -153,6 +153,22 @@ fn what_is_quarantined_leaves_the_document_with_what_builds_on_it_and_blocks_not
 }
 
 #[test]
+fn what_the_server_cannot_keep_now_is_offered_again() {
+    let (mut base, one, _) = pair();
+    let contact = one.record().contact;
+    settled(&one, &mut base);
+    one.tablet.edit(contact, Edit::set("ext/shift", "LATER"), &by()).unwrap();
+    base.refuse_text = Some(("LATER", Code::WaitingFull));
+    assert_eq!(sync(&one, &mut base).quarantined, 0);
+    let status = one.tablet.status().unwrap();
+    assert_eq!((status.waiting, status.quarantined, status.in_sync), (1, 0, false));
+    assert_eq!(one.show(contact)["ext"]["shift"], "LATER", "and stays in the document");
+    (base.refuse_text, base.refuse) = (None, Default::default());
+    assert_eq!(sync(&one, &mut base).accepted, 1);
+    assert_eq!(one.tablet.status().unwrap().waiting, 0);
+}
+
+#[test]
 fn a_descendant_that_was_never_sent_is_quarantined_here_and_sent_all_the_same() {
     let (mut base, one, _) = pair();
     let contact = one.record().contact;
