@@ -5,5 +5,6 @@
 
 pub mod clinical;
 pub mod error;
+pub mod matching;
 pub mod record;
 pub mod sync;

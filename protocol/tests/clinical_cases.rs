@@ -50,6 +50,23 @@ fn clinical_every_bp_case() {
     }
 }
 
+/// How soon each action must happen, and what the label says of it.
+#[test]
+fn clinical_every_action_has_its_urgency() {
+    let of = |wanted: Urgency| -> Vec<&str> {
+        Action::ALL.iter().filter(|action| action.urgency() == wanted).map(|action| action.as_str()).collect()
+    };
+    assert_eq!(of(Urgency::Emergency), ["EMERGENCY_999_AE", "MATERNITY_EMERGENCY_NOW"]);
+    assert_eq!(of(Urgency::SameDay), ["GP_SAME_DAY", "IRREGULAR_PULSE_GP_SAME_DAY", "MATERNITY_SAME_DAY"]);
+    assert_eq!(of(Urgency::Within7Days), ["GP_WITHIN_7_DAYS"]);
+    assert_eq!(
+        of(Urgency::Within3Weeks),
+        ["ELSE_GP_WITHIN_3_WEEKS", "GP_WITHIN_3_WEEKS", "SYMPTOM_GP_REVIEW"]
+    );
+    assert_eq!(of(Urgency::Routine).len(), Action::ALL.len() - 9);
+    assert_eq!(urgency(&[]), Urgency::Routine);
+}
+
 #[test]
 fn clinical_every_nhs_number_case() {
     for row in cases("nhs_number_cases.csv") {
@@ -218,7 +235,7 @@ fn clinical_derived_shape_and_age() {
             "category": "HIGH", "actions": ["OFFER_ABPM_HBPM", "ELSE_GP_WITHIN_3_WEEKS"],
             "urgency": "within_3_weeks", "chosen_reading": "a", "systolic": 148, "diastolic": 92,
             "why": "Lower of the last two readings (152/94, 148/92)", "another_reading_due": false,
-            "bmi": 25.0, "age": 57, "rules": "2026.1",
+            "bmi": 25.0, "age": 57, "rules": RULES_VERSION,
         })
     );
     let age = |person: Value| derive(&contact, Some(&person)).age;

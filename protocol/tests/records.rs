@@ -417,6 +417,18 @@ fn a_struck_out_reading_stays_visible_and_no_longer_counts() {
     assert_eq!(shown["bp"]["readings"][&reading]["struck_out"]["reason"], "wrong person");
     assert_eq!(shown["derived"]["category"], Value::Null);
     assert_eq!(shown.get("amendments"), None);
+
+    // Two who strike it out for different reasons disagree, until a third settles that.
+    let again = |reason: &str| json!({"entry": format!("bp/readings/{reading}"), "set": {"struck_out": {"reason": reason}}});
+    Pen::new(3).set(&mut record, "amendments/bbbbbbbb", again("test of the cuff"));
+    let path = format!("bp/readings/{reading}/struck_out");
+    assert_eq!(record.view().conflicts[0]["path"], json!(path));
+    let mut settled = again("wrong person");
+    settled["supersedes"] = json!(["aaaaaaaa", "bbbbbbbb"]);
+    Pen::new(4).set(&mut record, "amendments/cccccccc", settled);
+    let view = record.view();
+    assert_eq!(view.conflicts, Vec::<Value>::new());
+    assert_eq!(view.fields["bp"]["readings"][&reading]["struck_out"]["reason"], "wrong person");
 }
 
 #[test]

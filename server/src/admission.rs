@@ -18,7 +18,7 @@ use wayside_protocol::record::{Hash, Kind, RecordId, change_hash, check_change};
 use wayside_protocol::sync::frame::{Changes, Item};
 use wayside_protocol::sync::{ListItem, PublicKey, SignatureBytes, verify_certificate, verify_list};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::log;
 
 /// A record's raw changes together. A contact is a few kilobytes.
@@ -223,8 +223,11 @@ impl Judge {
             return refuse(Code::RecordTooLarge);
         }
         let accepted: Vec<&[u8]> = state.raws.iter().map(Vec::as_slice).collect();
-        if let Err(code) = apply_checked_on(&mut state.scratch, &accepted, raw) {
-            return refuse(code);
+        match apply_checked_on(&mut state.scratch, &accepted, raw) {
+            Ok(()) => {}
+            // What is accepted does not load: that is our trouble, and no reason to refuse what came.
+            Err(Code::Internal) => return Err(Error::Internal("an accepted record does not load")),
+            Err(code) => return refuse(code),
         }
         state.take(team.n, kind, &chunk, raw);
         Ok(Judgement::Fits { actor: chunk.actor.to_vec(), actor_seq: chunk.seq, kind })

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Actor, Author, Kind, Message, Record, RecordId, Scalar, Write, tablet_id};
 use wayside_protocol::sync::{EnrolmentCode, sign_list};
@@ -31,6 +32,8 @@ pub struct Base {
     pub clock: Clock,
     /// Fresh and random for this run of the process, never stored.
     actor: Actor,
+    /// What pages that are open compare themselves with, told when the views have caught up.
+    viewed: watch::Sender<String>,
 }
 
 /// Where `serve` listened last, kept in `DIR/address.json` for enrolment codes.
@@ -39,6 +42,9 @@ struct Address {
     url: String,
     /// The pin of the certificate shown there, in hexadecimal.
     pin: String,
+    /// Where the pages were served on this machine without TLS, if they were.
+    #[serde(default)]
+    pages: Option<String>,
 }
 
 impl Base {
@@ -56,11 +62,25 @@ impl Base {
             log: Arc::new(Log::open(data)?),
             clock,
             actor: rand::random(),
+            viewed: watch::channel(String::new()).0,
         })
     }
 
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// Changes once the views show something new. Says that, not what.
+    pub fn viewed(&self) -> watch::Receiver<String> {
+        self.viewed.subscribe()
+    }
+
+    pub(crate) fn now_viewed(&self, position: String) {
+        self.viewed.send_if_modified(|held| {
+            let moved = *held != position;
+            *held = position;
+            moved
+        });
     }
 
     /// Adds a team and returns its id, which is also the id of its record.
@@ -145,9 +165,17 @@ impl Base {
         }
     }
 
-    /// Remembers where tablets reach this server.
-    pub(crate) fn listens(&self, url: &str, pin: &[u8; 32]) -> Result<()> {
-        let address = Address { url: url.to_owned(), pin: data_encoding::HEXLOWER.encode(pin) };
+    /// Where people found the pages last.
+    pub fn pages_url(&self) -> Result<String> {
+        let message = "This server has not listened anywhere yet: start it, or give --base.";
+        let address = self.address()?.ok_or_else(|| Error::Said(Code::MissingField, message.into()))?;
+        Ok(address.pages.unwrap_or(address.url))
+    }
+
+    /// Remembers where tablets reach this server, and people its pages.
+    pub(crate) fn listens(&self, url: &str, pin: &[u8; 32], pages: Option<String>) -> Result<()> {
+        let pin = data_encoding::HEXLOWER.encode(pin);
+        let address = Address { url: url.to_owned(), pin, pages };
         let text = serde_json::to_vec(&address).map_err(|_| Error::Internal("address file"))?;
         let draft = self.data.join(format!("address.{:016x}", rand::random::<u64>()));
         fs::write(&draft, text)

@@ -3,9 +3,12 @@
 //!
 //! `log` is the one source of truth and `admission` its door; `sync` is the wire, `router` every
 //! address, `serve` the running server; `views` are derived from the log alone; `base` is what an
-//! administrator does with a data directory, `cli` the command line over all of it.
+//! administrator does with a data directory, `cli` the command line over all of it. `web` are the
+//! coordinator's pages, `api` what they show as data, `accounts` who may see them.
 
+pub mod accounts;
 pub mod admission;
+pub mod api;
 mod base;
 pub mod cli;
 mod clock;
@@ -18,6 +21,7 @@ pub mod sync;
 #[cfg(test)]
 mod testing;
 pub mod views;
+mod web;
 
 use std::path::Path;
 
@@ -31,6 +35,14 @@ pub use serve::{Running, Server, ServerConfig, quiet_panics};
 /// Adds a team to a data directory, whether or not a server runs on it. Returns its id. Blocks.
 pub fn team_add(data: &Path, name: &str) -> Result<wayside_protocol::record::RecordId> {
     Base::open(data, Clock::default())?.team_add(name)
+}
+
+/// Makes a link that signs an account in once, within ten minutes. Without a URL it leads to where the
+/// pages were served last. Blocks.
+pub fn sign_in_link(data: &Path, name: &str, url: Option<&str>) -> Result<String> {
+    let base = Base::open(data, Clock::default())?;
+    let url = url.map_or_else(|| base.pages_url(), |url| Ok(url.to_owned()))?;
+    accounts::sign_in_link(&base, name, &url)
 }
 
 /// Makes an enrolment code and returns its text. Without a URL it names the address where a server

@@ -15,9 +15,10 @@ use tokio::sync::Semaphore;
 use wayside_protocol::error::Code;
 use wayside_protocol::sync::frame::MAX_BODY;
 
+use crate::accounts::Role;
 use crate::base::Base;
 use crate::error::{Error, Result};
-use crate::{log, sync};
+use crate::{log, sync, web};
 
 const FRAMES: &str = "application/vnd.wayside.frames";
 const JSON: &str = "application/json";
@@ -36,6 +37,10 @@ pub enum Who {
     CodeHolder,
     /// A tablet that is enrolled, by its signature over the request, within its own teams.
     Tablet,
+    /// Whoever holds an unused one-time link to the pages.
+    LinkHolder,
+    /// Who is signed in with an account of this role, or of one that includes it.
+    Account(Role),
 }
 
 /// One address.
@@ -46,14 +51,17 @@ pub struct Route {
     pub who: Who,
 }
 
-/// Every address, so that a test can ask of each whether it refuses who may not use it.
-pub const fn routes() -> &'static [Route] {
-    &[
-        Route { method: "GET", path: "/healthz", who: Who::Anyone },
-        Route { method: "POST", path: "/sync/v1", who: Who::Tablet },
-        Route { method: "POST", path: "/sync/v1/enrol", who: Who::CodeHolder },
-    ]
+/// Every address, so that tests can ask of each whether it refuses who may not use it.
+pub fn routes() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().chain(web::ROUTES)
 }
+
+/// The addresses of programs: tablets, and whoever watches over the server.
+const ROUTES: &[Route] = &[
+    Route { method: "GET", path: "/healthz", who: Who::Anyone },
+    Route { method: "POST", path: "/sync/v1", who: Who::Tablet },
+    Route { method: "POST", path: "/sync/v1/enrol", who: Who::CodeHolder },
+];
 
 /// What every handler needs.
 #[derive(Clone)]
@@ -62,10 +70,10 @@ struct App {
     places: Arc<Semaphore>,
 }
 
-/// The router of [`routes`]. An address in the list without a handler here answers 404.
+/// The router of the addresses of programs. One in the list without a handler here answers 404.
 pub fn router(base: Arc<Base>) -> Router {
     let mut router = Router::new();
-    for route in routes() {
+    for route in ROUTES {
         let handler = match (route.method, route.path) {
             ("GET", "/healthz") => get(health),
             ("POST", "/sync/v1") => post(exchange),

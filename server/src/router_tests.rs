@@ -7,7 +7,7 @@ use wayside_protocol::error::Code;
 use wayside_protocol::record::Kind;
 use wayside_protocol::sync::frame::{self, Frame, MAX_BODY};
 
-use super::{Route, Who, router, routes};
+use super::{ROUTES, Route, Who, router};
 use crate::testing::{START, Site, Tablet, nowhere};
 
 async fn send(site: &Site, method: &str, path: &str, body: impl Into<Body>) -> (StatusCode, Vec<u8>) {
@@ -56,7 +56,7 @@ async fn every_endpoint_refuses_who_may_not_use_it() {
     let (site, elsewhere) = (Site::new(), Site::new());
     let (known, stranger) = (site.tablet(), Tablet::new());
     let server = *site.base.identity.public();
-    for route in routes() {
+    for route in ROUTES {
         let send = async |body| send(&site, route.method, route.path, body).await;
         if route.who == Who::Anyone {
             let (status, body) = send(vec![]).await;
@@ -125,7 +125,7 @@ async fn other_addresses_and_methods_are_refused_in_json() {
         let (status, body) = send(&site, "GET", path, vec![]).await;
         assert_eq!((status, code(&body)), (StatusCode::NOT_FOUND, json!("not_found")), "{path}");
     }
-    for route in routes() {
+    for route in ROUTES {
         let (status, body) = send(&site, "DELETE", route.path, vec![]).await;
         assert_eq!((status, code(&body)), (StatusCode::METHOD_NOT_ALLOWED, json!("method_not_allowed")));
     }

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::keys::{Tls, TlsFiles};
 use crate::router::router;
 use crate::views;
+use crate::web::{self, Door, Web};
 
 /// How long requests that are in flight may take after a shutdown was asked for.
 const GRACE: Duration = Duration::from_secs(20);
@@ -34,6 +35,10 @@ pub struct ServerConfig {
     pub url: Option<String>,
     /// `None`: our own self-signed certificate. Tablets pin its key.
     pub tls: Option<TlsFiles>,
+    /// What the pages call the service.
+    pub name: String,
+    /// Where to serve the pages without TLS, too, as in `127.0.0.1:8080`: on this machine only.
+    pub pages: Option<String>,
     pub clock: Clock,
 }
 
@@ -41,7 +46,9 @@ impl ServerConfig {
     /// Listens on a free port of this machine: for tests and the demo.
     pub fn local(data: impl Into<PathBuf>) -> ServerConfig {
         let clock = Clock::default();
-        ServerConfig { data: data.into(), listen: "127.0.0.1:0".into(), url: None, tls: None, clock }
+        let name = web::DEFAULT_NAME.to_owned();
+        let listen = "127.0.0.1:0".into();
+        ServerConfig { data: data.into(), listen, url: None, tls: None, name, pages: None, clock }
     }
 }
 
@@ -50,9 +57,13 @@ pub struct Server;
 impl Server {
     /// Returns once the server listens.
     pub async fn start(config: ServerConfig) -> Result<Running> {
+        let name = config.name.clone();
         let prepared = tokio::task::spawn_blocking(move || prepare(config)).await;
-        let (base, listener, tls, url) = prepared.map_err(|_| Error::Internal("a panic at start"))??;
+        let Prepared { base, listener, pages, tls, url } =
+            prepared.map_err(|_| Error::Internal("a panic at start"))??;
         let addr = listener.local_addr().map_err(Error::Listen)?;
+        let web = Web::new(base.clone(), &name);
+        let pages = pages.map(|listener| Pages::serve(&web, listener)).transpose()?;
         let handle = axum_server::Handle::new();
         let mut server = axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(tls.config))
             .map_err(Error::Listen)?
@@ -65,30 +76,78 @@ impl Server {
             .auto_date_header(false)
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD);
-        let service = router(base.clone()).into_make_service();
+        let door = Door { web: web.clone(), secure: true, loopback: None };
+        let service = router(base.clone()).merge(web::router(door)).into_make_service();
         let serving = tokio::spawn(async move { server.serve(service).await.map_err(Error::Listen) });
         let (stop, stopped) = oneshot::channel();
         let following = tokio::spawn(views::follow(base.clone(), stopped));
         tracing::info!(%addr, "listening");
-        Ok(Running { addr, url, base, handle, serving, following, stop })
+        Ok(Running { addr, url, base, handle, serving, following, stop, web, pages })
     }
 }
 
-fn prepare(config: ServerConfig) -> Result<(Arc<Base>, TcpListener, Tls, String)> {
+/// The listener of the pages alone.
+struct Pages {
+    addr: SocketAddr,
+    handle: axum_server::Handle<SocketAddr>,
+    serving: JoinHandle<Result<()>>,
+}
+
+impl Pages {
+    fn serve(web: &Arc<Web>, listener: TcpListener) -> Result<Pages> {
+        let addr = listener.local_addr().map_err(Error::Listen)?;
+        let handle = axum_server::Handle::new();
+        let mut server = axum_server::from_tcp(listener).map_err(Error::Listen)?.handle(handle.clone());
+        server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+        let door = Door { web: web.clone(), secure: false, loopback: Some(addr.port()) };
+        let service = web::router(door).into_make_service();
+        let serving = tokio::spawn(async move { server.serve(service).await.map_err(Error::Listen) });
+        tracing::info!(%addr, "pages are listening");
+        Ok(Pages { addr, handle, serving })
+    }
+}
+
+/// What is ready before anything is served.
+struct Prepared {
+    base: Arc<Base>,
+    listener: TcpListener,
+    pages: Option<TcpListener>,
+    tls: Tls,
+    url: String,
+}
+
+fn bind(addrs: &[SocketAddr]) -> Result<TcpListener> {
+    let listener = TcpListener::bind(addrs).map_err(Error::Listen)?;
+    listener.set_nonblocking(true).map_err(Error::Listen)?;
+    Ok(listener)
+}
+
+fn addresses(listen: &str) -> Result<Vec<SocketAddr>> {
+    let unclear = || "An address to listen on looks like 127.0.0.1:8443.".to_owned();
+    let addrs = listen.to_socket_addrs().map_err(|_| Error::Said(Code::BadArguments, unclear()))?;
+    Ok(addrs.collect())
+}
+
+/// Passwords and cookies go over this listener in the clear: never off this machine.
+fn bind_pages(listen: &str) -> Result<TcpListener> {
+    let addrs = addresses(listen)?;
+    if addrs.iter().any(|addr| !addr.ip().is_loopback()) {
+        let message = "Pages without TLS are served on this machine only, as in 127.0.0.1:8080.";
+        return Err(Error::Said(Code::BadArguments, message.into()));
+    }
+    bind(&addrs)
+}
+
+fn prepare(config: ServerConfig) -> Result<Prepared> {
+    // Refused before anything is made or bound.
+    let addrs = addresses(&config.listen)?;
+    let pages = config.pages.as_deref().map(bind_pages).transpose()?;
     let base = Base::open(&config.data, config.clock)?;
     let host = config.listen.rsplit_once(':').map(|(host, _)| host.trim_matches(['[', ']']));
     let named =
         host.filter(|host| host.parse::<IpAddr>().map_or(!host.is_empty(), |ip| !ip.is_unspecified()));
     let tls = Tls::open(&config.data, config.tls.as_ref(), named)?;
-    let addrs: Vec<SocketAddr> = config
-        .listen
-        .to_socket_addrs()
-        .map_err(|_| {
-            Error::Said(Code::BadArguments, "An address to listen on looks like 127.0.0.1:8443.".into())
-        })?
-        .collect();
-    let listener = TcpListener::bind(addrs.as_slice()).map_err(Error::Listen)?;
-    listener.set_nonblocking(true).map_err(Error::Listen)?;
+    let listener = bind(&addrs)?;
     let mut addr = listener.local_addr().map_err(Error::Listen)?;
     let url = config.url.map(|url| url.trim_end_matches('/').to_owned()).unwrap_or_else(|| {
         // Nobody can connect to "everywhere".
@@ -101,8 +160,9 @@ fn prepare(config: ServerConfig) -> Result<(Arc<Base>, TcpListener, Tls, String)
         }
         format!("https://{addr}")
     });
-    base.listens(&url, &tls.pin)?;
-    Ok((Arc::new(base), listener, tls, url))
+    let shown = pages.as_ref().map(TcpListener::local_addr).transpose().map_err(Error::Listen)?;
+    base.listens(&url, &tls.pin, shown.map(|addr| format!("http://{addr}")))?;
+    Ok(Prepared { base: Arc::new(base), listener, pages, tls, url })
 }
 
 /// A server that listens.
@@ -115,6 +175,8 @@ pub struct Running {
     serving: JoinHandle<Result<()>>,
     following: JoinHandle<()>,
     stop: oneshot::Sender<()>,
+    web: Arc<Web>,
+    pages: Option<Pages>,
 }
 
 impl Running {
@@ -127,10 +189,29 @@ impl Running {
         &self.base
     }
 
+    /// The address to which the listener of the pages alone is bound, if there is one.
+    pub fn pages_addr(&self) -> Option<SocketAddr> {
+        self.pages.as_ref().map(|pages| pages.addr)
+    }
+
+    /// Where people find the pages: on this machine without TLS if they are served there.
+    pub fn pages_url(&self) -> String {
+        self.pages_addr().map_or_else(|| self.url.clone(), |addr| format!("http://{addr}"))
+    }
+
     /// Takes no more requests, finishes those in flight, and returns when the writer has ended.
     pub async fn shutdown(self) -> Result<()> {
+        // Live pages never end by themselves.
+        self.web.close();
         self.handle.graceful_shutdown(Some(GRACE));
-        let served = self.serving.await.unwrap_or(Err(Error::Internal("a panic in the server")));
+        if let Some(pages) = &self.pages {
+            pages.handle.graceful_shutdown(Some(GRACE));
+        }
+        let mut served = self.serving.await.unwrap_or(Err(Error::Internal("a panic in the server")));
+        if let Some(pages) = self.pages {
+            served = served.and(pages.serving.await.unwrap_or(Err(Error::Internal("a panic in the pages"))));
+        }
+        drop(self.web);
         let _ = self.stop.send(());
         let _ = self.following.await;
         // The last one out joins the writer, which finishes what is queued.

@@ -12,8 +12,8 @@ use wayside_protocol::{
 
 /// A list that this tablet signs anew is at most this many bytes of changes, so that little is sent again after
 /// a cut.
-pub const BATCH_BYTES: usize = 64 << 10;
-pub const BATCH_CHANGES: usize = 256;
+pub const BATCH_BYTES: usize = 256 << 10;
+pub const BATCH_CHANGES: usize = 1024;
 /// Well below the frames that a body may hold.
 const MAX_BATCHES: usize = 512;
 /// What a change costs in a frame beside its bytes: kind, record, number, length; or record and hash alone.

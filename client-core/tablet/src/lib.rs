@@ -1,7 +1,8 @@
-//! The reference tablet: what [`wayside_client_core::Tablet`] offers, as a command line.
+//! The reference tablet: what [`wayside_client_core::Tablet`] offers, as a command line and as a touch page.
 
 pub mod cli;
 mod key_file;
+pub mod ui;
 
 /// Makes panics say where they happened and nothing else: their text can quote a record. Call it first thing in a
 /// program that holds records.

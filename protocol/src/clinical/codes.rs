@@ -76,6 +76,24 @@ pub const SYMPTOMS_FAINTING: CodeList =
     &[("fainting", "Regular fainting"), ("falls", "Falls"), ("near_faint", "Nearly fainting, near-daily")];
 pub const SYMPTOMS_DIZZY: CodeList = &[("dizzy", "Dizzy"), ("nausea", "Nausea"), ("tired", "Tired")];
 
+/// The member of `bp/symptoms` that says that somebody was asked and has none: an empty set cannot (D).
+pub const NO_SYMPTOMS: &str = "none";
+
+/// Symptoms that call for a reading on standing: falls, dizziness (NG136 1.1.5). Fainting and nearly
+/// fainting count with them (D).
+pub const SYMPTOMS_POSTURAL: &[&str] = &["falls", "dizzy", "fainting", "near_faint"];
+
+/// SNOMED CT of what is measured and asked (DHC): what, code.
+pub const SNOMED: CodeList = &[
+    ("audit_c", "763256006"),
+    ("chd_under_60", "266895004"),
+    ("waist", "276361009"),
+    ("total_cholesterol", "1005671000000105"),
+    ("hdl", "1005681000000107"),
+    ("hba1c", "1003671000000109"),
+    ("gppaq", "1086511000000107"),
+];
+
 /// UK Core NHS number verification status.
 pub const NHS_NUMBER_STATUS: CodeList = &[
     ("01", "Present and verified"),

@@ -1,15 +1,15 @@
 //! What a contact means: computed from its nested JSON whenever it is shown, listed or exported, and
 //! never stored as truth. All choices here are D unless the rule called names another source.
 
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::bp::urgency;
-use super::entries::{Entry, Slot, is_set, slots, timestamp, values_at};
-use super::limits::check_reading;
+use super::entries::{Slot, is_set, slots, timestamp, values_at};
+use super::identity::age_on;
+use super::readings::{
+    Arms, Reading, alternatives, arms_of, by_position, is_postural_drop, pairs, standing_test, utc_date,
+};
 use super::{
     Action, Category, Circumstances, Mean, Pair, RULES_VERSION, Setting, Urgency, bmi, choose, classify,
     codes, home_mean, waking_mean,
@@ -43,6 +43,10 @@ pub fn needs_attention(derived: &Derived) -> bool {
     derived.urgency > Urgency::Routine
 }
 
+/// Where the second finding stands, five minutes after an irregular one: `regular`, `irregular` or
+/// `not_checked`.
+pub const PULSE_AGAIN: &str = "bp/pulse_rhythm_again";
+
 /// So many combinations of unsettled corrections are tried. One more pair of corrections than this
 /// covers is somebody playing; the highest values are tried first.
 const MAX_COMBINATIONS: usize = 64;
@@ -52,43 +56,12 @@ pub fn derive(contact: &Value, person: Option<&Value>) -> Derived {
     if is_set(contact.get("entered_in_error")) {
         return Outcome::none(Vec::new(), "Entered in error".to_owned()).derived(None, None);
     }
-    let age = timestamp(contact.get("started_at")).and_then(|at| age_on(person?, utc_date(at)));
+    let age = timestamp(contact.get("started_at"))
+        .and_then(|at| age_on(person?, utc_date(at)))
+        .map(|age| age.years);
     let circumstances = circumstances(contact, age);
     let readings = slots(contact.pointer("/bp/readings"));
     outcome(&readings, &circumstances).derived(latest_bmi(contact.get("measurements")), age)
-}
-
-/// A reading as it counts here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Reading<'a> {
-    id: &'a str,
-    pair: Pair,
-    setting: Setting,
-    day: Option<Date>,
-    confirmed: bool,
-}
-
-impl<'a> Reading<'a> {
-    fn of((id, entry): Entry<'a>) -> Option<Self> {
-        let setting = match entry.get("setting").and_then(Value::as_str) {
-            Some("hbpm") => Setting::Hbpm,
-            Some("abpm") => Setting::Abpm,
-            // Absent, or one that a newer version knows: never pass over a reading for that.
-            _ => Setting::Clinic,
-        };
-        Some(Reading {
-            id,
-            pair: Pair::new(whole(entry.get("systolic"))?, whole(entry.get("diastolic"))?),
-            setting,
-            day: timestamp(entry.get("taken_at")).map(utc_date),
-            confirmed: entry.get("confirmed_unusual") == Some(&Value::Bool(true)),
-        })
-    }
-
-    /// An impossible reading must not hide a possible one by being the lower of two.
-    fn is_possible(&self) -> bool {
-        !check_reading(self.pair.systolic, self.pair.diastolic, None).blocked()
-    }
 }
 
 /// [`Derived`], as far as blood pressure goes.
@@ -177,19 +150,6 @@ fn outcome(slots: &[Slot<'_>], circumstances: &Circumstances) -> Outcome {
     outcome
 }
 
-/// What one place may hold: equal values are no disagreement. The highest first, so that the cap on
-/// combinations cannot cut it off.
-fn alternatives<'a>(slot: &Slot<'a>) -> Vec<Reading<'a>> {
-    let mut kept: Vec<Reading<'a>> = Vec::new();
-    for reading in slot.alternatives.iter().copied().filter_map(Reading::of) {
-        if !kept.iter().any(|other| other.pair == reading.pair && other.setting == reading.setting) {
-            kept.push(reading);
-        }
-    }
-    kept.sort_by_key(|reading| std::cmp::Reverse(reading.pair));
-    kept
-}
-
 /// Steps to the next combination, the last place fastest: the last readings are those that decide.
 fn advance(chosen: &mut [usize], places: &[Vec<Reading<'_>>]) -> bool {
     for (index, place) in chosen.iter_mut().zip(places).rev() {
@@ -214,7 +174,7 @@ fn evaluate(readings: &[Reading<'_>], circumstances: &Circumstances) -> Outcome 
         evaluate_series(&home, &circumstances, "Home mean as typed in", |possible| {
             let dated: Vec<_> = possible
                 .iter()
-                .filter_map(|reading| Some((reading.day?, reading.pair.systolic, reading.pair.diastolic)))
+                .filter_map(|reading| Some((reading.day()?, reading.pair.systolic, reading.pair.diastolic)))
                 .collect();
             home_mean(&dated)
         })
@@ -231,17 +191,42 @@ fn evaluate(readings: &[Reading<'_>], circumstances: &Circumstances) -> Outcome 
 fn evaluate_clinic(readings: &[Reading<'_>], circumstances: &Circumstances) -> Outcome {
     let possible: Vec<Reading<'_>> = readings.iter().copied().filter(Reading::is_possible).collect();
     let impossible = readings.len() - possible.len();
-    let counted = if possible.is_empty() { readings } else { &possible };
-    let decided = choose(&pairs(counted)).and_then(|choice| Some((counted.get(choice.index)?, choice)));
+    let mut counted = by_position(if possible.is_empty() { readings } else { &possible });
+    let arms = arms_of(&counted);
+    if let Some(arm) = arms.deciding() {
+        counted.retain(|reading| reading.arm != Some(arm.other()));
+    }
+    let decided = choose(&pairs(&counted)).and_then(|choice| Some((counted.get(choice.index)?, choice)));
     let Some((reading, choice)) = decided else {
         return without_reading(circumstances, "No blood pressure reading".to_owned());
     };
     let mut outcome = Outcome::of_reading(reading, circumstances, choice.why);
-    outcome.due = choice.another_reading_due;
+    outcome.due = choice.another_reading_due || matches!(arms, Arms::Repeat { .. });
+    if let Some(arm) = arms.deciding() {
+        let arm = arm.label().to_lowercase();
+        outcome.why = format!("{}. The arms differ by more than 15: the {arm} counts", outcome.why);
+    }
+    if let Some((before, standing)) = standing_test(&possible)
+        && is_postural_drop(before.pair, standing.pair)
+    {
+        outcome.why = format!("{}. Drop on standing ({}, then {})", outcome.why, before.pair, standing.pair);
+        review_of_drop(&mut outcome, circumstances);
+    }
     if impossible > 0 && !possible.is_empty() {
         outcome.why = format!("{}. Left out as impossible: {impossible}", outcome.why);
     }
     outcome
+}
+
+/// NG136 1.1.6-1.1.8: a drop on standing needs a review, which an appointment that is due anyway gives.
+fn review_of_drop(outcome: &mut Outcome, circumstances: &Circumstances) {
+    let arranged = outcome
+        .actions
+        .iter()
+        .any(|action| *action != Action::ElseGpWithin3Weeks && action.urgency() > Urgency::Routine);
+    if !arranged && !circumstances.under_18 {
+        outcome.actions.push(Action::SymptomGpReview);
+    }
 }
 
 /// A single value is a mean that somebody typed in. A series that is too short has no category, unless
@@ -296,7 +281,7 @@ fn without_reading(circumstances: &Circumstances, why: String) -> Outcome {
 
 /// What was asked and seen. Where a field is in conflict, either value counts. A red flag counts from the
 /// list of symptoms too: whoever sends it there means it no less.
-fn circumstances(contact: &Value, age: Option<i64>) -> Circumstances {
+pub(super) fn circumstances(contact: &Value, age: Option<i64>) -> Circumstances {
     let symptoms: Vec<&str> = contact
         .pointer("/bp/symptoms")
         .and_then(Value::as_array)
@@ -314,13 +299,21 @@ fn circumstances(contact: &Value, age: Option<i64>) -> Circumstances {
         red_flag: present || has(codes::RED_FLAGS),
         fainting: has(codes::SYMPTOMS_FAINTING),
         dizzy: has(codes::SYMPTOMS_DIZZY),
-        irregular_pulse: values_at(contact, "bp/pulse_rhythm").any(|rhythm| rhythm == "irregular"),
+        irregular_pulse: irregular_pulse(contact),
         pregnant: values_at(contact, "pregnant").any(|pregnant| *pregnant == Value::Bool(true)),
         under_18: match age {
             Some(age) => age < 18,
             None => contact.get("age_band").and_then(Value::as_str) == Some("under_18"),
         },
     }
+}
+
+/// Still irregular after five minutes (HCF). The second finding has a field of its own; until it is there
+/// the first one counts.
+pub(super) fn irregular_pulse(contact: &Value) -> bool {
+    let is = |path, wanted: &str| values_at(contact, path).any(|rhythm| rhythm == wanted);
+    let again = is(PULSE_AGAIN, "regular") && !is(PULSE_AGAIN, "irregular");
+    is("bp/pulse_rhythm", "irregular") && !again
 }
 
 /// BMI from the latest height and weight; none while corrections of one of them disagree.
@@ -340,42 +333,4 @@ fn latest_bmi(measurements: Option<&Value>) -> Option<f64> {
         found.iter().all(|value| *value == first).then_some(first)
     };
     bmi(latest("height", "cm")?, latest("weight", "kg")?)
-}
-
-/// Age in whole years, from the date of birth, or from years known on some day. An age of years alone
-/// may be a year behind.
-fn age_on(person: &Value, day: Date) -> Option<i64> {
-    let date = |field| person.get(field).and_then(Value::as_str).and_then(|text| text.parse::<Date>().ok());
-    let age = match (date("date_of_birth"), person.get("age_years").and_then(Value::as_i64)) {
-        (Some(birth), _) => years(birth, day),
-        (None, Some(known)) => known.checked_add(date("age_as_of").map_or(0, |as_of| years(as_of, day)))?,
-        (None, None) => return None,
-    };
-    // Beyond these it is a slip of the pen, and no ground to treat somebody as a child.
-    (0..=130).contains(&age).then_some(age)
-}
-
-/// Birthdays passed between two days; negative, and rounded away from zero, when `to` is the earlier.
-fn years(from: Date, to: Date) -> i64 {
-    let not_yet = (to.month(), to.day()) < (from.month(), from.day());
-    i64::from(to.year()) - i64::from(from.year()) - i64::from(not_yet)
-}
-
-/// Days are days in UTC: within an hour of the local ones in England, and the same on every machine.
-fn utc_date(at: Timestamp) -> Date {
-    at.to_zoned(TimeZone::UTC).date()
-}
-
-fn pairs(readings: &[Reading<'_>]) -> Vec<Pair> {
-    readings.iter().map(|reading| reading.pair).collect()
-}
-
-/// A whole number, also when written as `152.0`.
-fn whole(value: Option<&Value>) -> Option<i64> {
-    let value = value?;
-    value.as_i64().or_else(|| {
-        let float = value.as_f64()?;
-        // Inside this range the conversion is exact.
-        (float.fract() == 0.0 && float.abs() < 1e9).then_some(float as i64)
-    })
 }

@@ -82,3 +82,14 @@ fn root<'a>(map: &'a Map<String, Value>, id: &'a str) -> &'a str {
     }
     at
 }
+
+/// Whether the person declined what stands at this path: `declined` names the path, a group around it, or
+/// its last segment alone.
+pub(super) fn is_declined(record: &Value, path: &str) -> bool {
+    let named = |name: &str| {
+        let inside = path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        !name.is_empty() && (inside || path.rsplit('/').next() == Some(name))
+    };
+    let declined = record.get("declined").and_then(Value::as_array);
+    declined.into_iter().flatten().filter_map(Value::as_str).any(named)
+}

@@ -49,28 +49,40 @@ macro_rules! spelt {
     };
 }
 
+pub mod activity;
+pub mod alcohol;
 mod bmi;
 mod bp;
 mod choose;
 pub mod codes;
 mod derive;
+pub mod diabetes;
 mod entries;
+pub mod guide;
+pub mod health_check;
+pub mod identity;
 mod limits;
 mod nhs_number;
+mod readings;
+pub mod smoking;
+pub mod text;
 
-pub use bmi::bmi;
+pub use bmi::{
+    BmiCategory, BmiResult, BmiThresholds, WaistBand, bmi, bmi_result, bmi_thresholds, waist_to_height,
+};
 pub use bp::{Action, Category, Circumstances, Classification, Setting, classify, is_raised, urgency};
 pub use choose::{
     Choice, ChoiceSettings, Mean, Pair, choose, choose_with, home_mean, red_flag_questions_due, waking_mean,
 };
 pub use codes::{EthnicCategory, check_code, ethnic_category};
-pub use derive::{Derived, derive, needs_attention};
+pub use derive::{Derived, PULSE_AGAIN, derive, needs_attention};
 pub use limits::{Finding, Findings, Level, check_measurement, check_reading};
 pub use nhs_number::{NhsNumber, NhsNumberProblem, NhsNumberRange};
+pub use readings::{Arm, Arms, arms, is_postural_drop};
 
 /// The version of this set of rules. Stored beside what was advised, so that a later reader knows by
 /// which rules; it changes with every change that can alter a category, an action or a limit.
-pub const RULES_VERSION: &str = "2026.1";
+pub const RULES_VERSION: &str = "2026.2";
 
 spelt! {
     /// How soon somebody must act. Ordered: later variants are more urgent.

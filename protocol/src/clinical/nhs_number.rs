@@ -31,6 +31,18 @@ pub enum NhsNumberProblem {
 }
 
 impl NhsNumberProblem {
+    /// The id of its text, for other languages.
+    pub const fn text_id(self) -> &'static str {
+        match self {
+            NhsNumberProblem::Empty => "nhs-number-empty",
+            NhsNumberProblem::NationalInsurance => "nhs-number-national-insurance",
+            NhsNumberProblem::NotTenDigits => "nhs-number-not-ten-digits",
+            NhsNumberProblem::CheckDigit => "nhs-number-check-digit",
+            NhsNumberProblem::NeverIssued => "nhs-number-never-issued",
+            NhsNumberProblem::Placeholder => "nhs-number-placeholder",
+        }
+    }
+
     pub const fn code(self) -> Code {
         Code::NhsNumberInvalid
     }
@@ -49,6 +61,17 @@ pub enum NhsNumberRange {
 }
 
 impl NhsNumberRange {
+    /// The id of the warning's text, for other languages.
+    pub const fn text_id(self) -> Option<&'static str> {
+        match self {
+            NhsNumberRange::EnglandWalesIsleOfMan => None,
+            NhsNumberRange::Scotland => Some("nhs-number-scotland"),
+            NhsNumberRange::NorthernIreland => Some("nhs-number-northern-ireland"),
+            NhsNumberRange::Test => Some("nhs-number-test"),
+            NhsNumberRange::NotIssued => Some("nhs-number-not-issued"),
+        }
+    }
+
     /// What to tell staff. A warning never blocks: ranges change, and sources differ on them.
     pub const fn warning(self) -> Option<&'static str> {
         match self {

@@ -136,7 +136,14 @@ pub const COMMON: &[Field] = &[
         Shape::Composite(&[member("at", Type::Time), member("by", Type::Text), needed("reason", Type::Text)]),
     ),
     field("ext", Shape::Open),
-    field(AMENDMENTS, Shape::Entries(&[needed("entry", Type::Text), needed("set", Type::Any)])),
+    field(
+        AMENDMENTS,
+        Shape::Entries(&[
+            needed("entry", Type::Text),
+            needed("set", Type::Any),
+            member("supersedes", Type::Any),
+        ]),
+    ),
 ];
 
 /// Where a later entry says what happened to an earlier one: `{entry: path, set: {struck_out: ...}}`.

@@ -1,6 +1,6 @@
 //! From the document to nested JSON with every concurrent value, as `records.md` shows it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use automerge::{ROOT, ReadDoc, Value as AmValue};
 use serde_json::{Map, Value, json};
@@ -44,14 +44,17 @@ impl View {
         Value::Object(object)
     }
 
+    /// What the rules make of a contact. With its conflicts: while values disagree, the more urgent
+    /// one counts.
+    pub fn derive_contact(&self, person: Option<&Value>) -> clinical::Derived {
+        let mut contact = self.fields.clone();
+        contact.insert("conflicts".into(), Value::Array(self.conflicts.clone()));
+        clinical::derive(&Value::Object(contact), person)
+    }
+
     fn derived(&self, person: Option<&Value>) -> Value {
         match self.kind {
-            Some(Kind::Contact) => {
-                // With its conflicts: while values disagree, the more urgent one counts.
-                let mut contact = self.fields.clone();
-                contact.insert("conflicts".into(), Value::Array(self.conflicts.clone()));
-                serde_json::to_value(clinical::derive(&Value::Object(contact), person)).unwrap_or_default()
-            }
+            Some(Kind::Contact) => serde_json::to_value(self.derive_contact(person)).unwrap_or_default(),
             Some(Kind::Site) => {
                 let kind = self.fields.get("type").and_then(Value::as_str).unwrap_or_default();
                 json!({"sensitive": schema::PLACES_OF_WORSHIP.contains(&kind)})
@@ -184,6 +187,10 @@ fn amend(
     conflicts: &mut Conflicts,
 ) -> Vec<String> {
     let mut struck = Vec::new();
+    // An amendment that a later one names counts no more.
+    let chains = Corrections::of(amendments.iter().map(|(key, value)| (id_of(key), value)));
+    let replaced: BTreeSet<String> = chains.by.keys().map(|id| (*id).to_owned()).collect();
+    let amendments = amendments.into_iter().filter(|(key, _)| !replaced.contains(id_of(key)));
     let mut folded: BTreeMap<(String, String), Vec<Sourced>> = BTreeMap::new();
     for (key, amendment) in amendments {
         let Some(entry) = amendment.get("entry").and_then(Value::as_str) else { continue };
@@ -211,6 +218,11 @@ fn amend(
         }
     }
     struck
+}
+
+/// The last segment of an entry's path.
+fn id_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, id)| id)
 }
 
 /// Marks corrected entries with `corrected_by`, and shows two live corrections that differ as a

@@ -1,6 +1,7 @@
 //! The command line, over what the library offers. Exit 0 only if what was asked happened; otherwise
 //! one JSON object `{code, message, retry}` on standard error and exit 1.
 
+mod account;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -15,6 +16,8 @@ use tracing_subscriber::EnvFilter;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Kind, RecordId, Scalar, chunk, tablet_id};
 
+use self::account::AccountCommand;
+use crate::accounts;
 use crate::base::Base;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -22,6 +25,7 @@ use crate::keys::TlsFiles;
 use crate::log::{self, Quarantined};
 use crate::serve::{Server, ServerConfig};
 use crate::views::Views;
+use crate::web::DEFAULT_NAME;
 
 /// The server of Wayside: what was recorded in the field comes together here.
 #[derive(Parser)]
@@ -47,6 +51,20 @@ enum Command {
         /// Where tablets reach this server; by default where it listened last.
         #[arg(long)]
         url: Option<String>,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Accounts: who may see the pages.
+    Account {
+        #[command(subcommand)]
+        command: AccountCommand,
+    },
+    /// Prints a link that signs an account in once, within ten minutes.
+    SignInLink {
+        name: String,
+        /// Where people find the pages; by default where they were served last.
+        #[arg(long, value_name = "URL")]
+        base: Option<String>,
         #[command(flatten)]
         data: Data,
     },
@@ -119,6 +137,12 @@ struct Serve {
     tls_cert: Option<PathBuf>,
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// What the pages call your service.
+    #[arg(long, default_value = DEFAULT_NAME)]
+    name: String,
+    /// Serves the pages without TLS, too, for a browser on this machine, as in 127.0.0.1:8080.
+    #[arg(long, value_name = "ADDR")]
+    pages: Option<String>,
 }
 
 /// Runs one command line and returns the exit code.
@@ -164,6 +188,13 @@ fn command(command: Command, out: &mut impl Write) -> Result<()> {
         Command::EnrolCode { team, url, data } => {
             let code = existing(&data.data)?.enrol_code(&team, url.as_deref())?;
             writeln!(out, "{}", code.to_text()).map_err(printing)
+        }
+        Command::Account { command } => account::run(command, out),
+        Command::SignInLink { name, base, data } => {
+            let server = existing(&data.data)?;
+            let url = base.map_or_else(|| server.pages_url(), Ok)?;
+            let link = accounts::sign_in_link(&server, &name, &url)?;
+            writeln!(out, "{link}").map_err(printing)
         }
         Command::Show { what, print } => match what.as_str() {
             "list" => list(None, &print, out),
@@ -212,10 +243,14 @@ fn serve_until_signal(serve: Serve, out: &mut impl Write) -> Result<()> {
         .map_err(|error| Error::File("async runtime", error))?;
     runtime.block_on(async {
         let tls = serve.tls_cert.zip(serve.tls_key).map(|(cert, key)| TlsFiles { cert, key });
-        let (data, listen, url) = (serve.data.data, serve.listen, serve.url);
-        let running = Server::start(ServerConfig { data, listen, url, tls, clock: Clock::default() }).await?;
-        let said =
-            writeln!(out, "Wayside is listening on https://{}", running.addr).and_then(|()| out.flush());
+        let (data, listen, url, clock) = (serve.data.data, serve.listen, serve.url, Clock::default());
+        let (name, pages) = (serve.name, serve.pages);
+        let running = Server::start(ServerConfig { data, listen, url, tls, name, pages, clock }).await?;
+        let mut said = writeln!(out, "Wayside is listening on https://{}", running.addr);
+        if let Some(addr) = running.pages_addr() {
+            said = said.and_then(|()| writeln!(out, "The pages are at http://{addr}"));
+        }
+        let said = said.and_then(|()| out.flush());
         match said {
             Ok(()) => running.until_signal().await,
             Err(error) => {

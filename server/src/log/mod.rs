@@ -34,7 +34,10 @@ pub use writer::Txn;
 use crate::error::Result;
 use writer::Writer;
 
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../../migrations/log/1.sql"))];
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("../../migrations/log/1.sql")),
+    M::up(include_str!("../../migrations/log/2_accounts.sql")),
+];
 
 /// How long one process waits for another's commit.
 pub(crate) const BUSY: Duration = Duration::from_secs(30);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use serde_json::Value;
 use tokio::sync::oneshot;
-use wayside_protocol::clinical::{derive, needs_attention};
+use wayside_protocol::clinical::needs_attention;
 use wayside_protocol::record::{Kind, Record, RecordId, View};
 
 use super::Views;
@@ -33,6 +33,8 @@ pub async fn follow(base: Arc<Base>, mut stop: oneshot::Receiver<()>) {
         let round = tokio::task::spawn_blocking(move || {
             let mut views = kept.map_or_else(|| Views::open(base.data()), Ok)?;
             views.catch_up(&base.log)?;
+            // Only now: a page that is told must find what it is told of.
+            base.now_viewed(base.log.read(|conn| views.seen_with(conn))?);
             Ok::<_, Error>(views)
         });
         match round.await.unwrap_or(Err(Error::Internal("a panic in the views"))) {
@@ -204,12 +206,15 @@ pub(super) fn parse(text: &str) -> Result<Value> {
 }
 
 fn write_contact(views: &Transaction, team: &log::Team, id: RecordId) -> Result<()> {
-    let fields: String = views
-        .prepare_cached("SELECT fields FROM record WHERE id = ?")?
-        .query_row([id.as_bytes()], |row| row.get(0))?;
+    let (fields, conflicts): (String, String) = views
+        .prepare_cached("SELECT fields, conflicts FROM record WHERE id = ?")?
+        .query_row([id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let contact = parse(&fields)?;
     let person = person_of(views, team.id.as_bytes(), &contact)?;
-    let derived = derive(&contact, person.as_ref());
+    let (Value::Object(fields), Value::Array(conflicts)) = (contact.clone(), parse(&conflicts)?) else {
+        return Err(Error::Internal("JSON in the views"));
+    };
+    let derived = View { kind: Some(Kind::Contact), fields, conflicts }.derive_contact(person.as_ref());
     let text = |name: &str| contact.get(name).and_then(Value::as_str);
     let actions: Vec<&str> = derived.actions.iter().map(|action| action.as_str()).collect();
     views

@@ -4,6 +4,7 @@
 //! is read and moved inside the transaction that writes the rows.
 
 mod follow;
+mod pages;
 mod query;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! What the pages and their API read beside single records.
 
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 use wayside_protocol::clinical::Urgency;
 use wayside_protocol::record::RecordId;
 
@@ -53,6 +53,14 @@ impl Views {
     pub fn position(&self) -> Result<u64> {
         let mut statement = self.conn.prepare_cached("SELECT coalesce(sum(seq), 0) FROM cursor")?;
         Ok(statement.query_row([], |row| row.get(0))?)
+    }
+
+    /// What pages that are open compare themselves with: how far the views have come, and what is held
+    /// in quarantine.
+    pub(crate) fn seen_with(&self, log: &Connection) -> Result<String> {
+        let mut statement = log.prepare_cached("SELECT count(*), coalesce(max(n), 0) FROM quarantine")?;
+        let (held, last): (u64, i64) = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(format!("{}-{held}-{last}", self.position()?))
     }
 
     /// A part of the worklist, the most urgent first, then the oldest: of one urgency or of all, of
@@ -108,7 +116,12 @@ impl Views {
              GROUP BY session, category, urgency ORDER BY session, rank DESC, category",
         )?;
         let rows = statement.query_map([], |row| {
-            Ok(Count { session: row.get(0)?, category: row.get(1)?, urgency: row.get(2)?, count: row.get(3)? })
+            Ok(Count {
+                session: row.get(0)?,
+                category: row.get(1)?,
+                urgency: row.get(2)?,
+                count: row.get(3)?,
+            })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }

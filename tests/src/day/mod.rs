@@ -158,7 +158,11 @@ impl<'a> Slot<'a> {
         let mut dice = self.dice("session");
         session["starts_at"] = json!(opens.to_string());
         session["ends_at"] = json!((opens + SignedDuration::from_hours(9)).to_string());
-        session["vehicle"] = json!(format!("Van {}", dice.between(1, 3)));
+        if tablet.setting == "van" {
+            // The tablets of one van agree about which van it is.
+            session["vehicle"] =
+                json!(format!("Van {}", Dice::new(self.seed, &tablet.site, 0, "vehicle").between(1, 3)));
+        }
         let (languages, audience): (&[&str], &[&str]) = match tablet.site_type.as_str() {
             "mosque" => (&["en", "ur", "pa", "bn", "ar", "so"], &["everyone", "after_prayers", "women_only"]),
             "gurdwara" => (&["en", "pa"], &["everyone", "after_prayers"]),

@@ -12,8 +12,11 @@ use wayside_client_core::{
     By, Code, Edit, Error, Kind, Page, Phase, Progress, RecordId, Rules, SyncReport, Tablet,
 };
 
-use super::{Command, Common, Done, Failure, text};
-use crate::key_file;
+use super::{Command, Common, Done, Failure, UNKNOWN_STAFF, text};
+use crate::{
+    key_file,
+    ui::{self, UiOptions},
+};
 
 pub fn command(common: &Common, command: Command, out: &mut impl Write, err: &mut impl Write) -> Done {
     let usage = |message: &str| Failure::Usage(message.to_owned());
@@ -86,8 +89,33 @@ pub fn command(common: &Common, command: Command, out: &mut impl Write, err: &mu
                 text::status(&status, out)?;
             }
         }
+        Command::Ui { listen } => {
+            let staff = Some(common.staff.clone()).filter(|staff| staff != UNKNOWN_STAFF);
+            ui(&tablet, UiOptions { listen, staff, signal: None }, common.json, out)?;
+        }
     }
     Ok(())
+}
+
+/// Serves the page until somebody ends the program.
+fn ui(tablet: &Tablet, options: UiOptions, json: bool, out: &mut impl Write) -> Done {
+    runtime()?.block_on(async {
+        let unusable =
+            |error: io::Error| Failure::Usage(format!("The page cannot be served there: {error}."));
+        let mut running = ui::serve(tablet.clone(), options).await.map_err(unusable)?;
+        if json {
+            writeln!(out, "{}", json!({"url": running.url}))?;
+        } else {
+            writeln!(out, "{}", running.url)?;
+        }
+        // Whoever started this waits for the address.
+        out.flush()?;
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => running.shutdown().await,
+            () = running.ended() => {}
+        }
+        Ok(())
+    })
 }
 
 fn open(common: &Common, dir: &Path) -> Done<Tablet> {

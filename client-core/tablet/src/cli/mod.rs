@@ -2,17 +2,23 @@
 //! standard error and exit 1. (`record` reports each bad line as an object of its own.)
 
 mod commands;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::{
     ffi::OsString,
     io::{self, ErrorKind, Write},
+    net::SocketAddr,
     path::PathBuf,
 };
 
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Value, json};
 use wayside_client_core::{Code, Error};
+
+/// Who records, where nobody says.
+const UNKNOWN_STAFF: &str = "unknown";
 
 /// A tablet of Wayside: records offline, syncs when there is signal.
 #[derive(Parser)]
@@ -33,7 +39,7 @@ struct Common {
     #[arg(long, global = true, value_name = "FILE")]
     key_file: Option<PathBuf>,
     /// Who records.
-    #[arg(long, global = true, value_name = "ID", default_value = "unknown")]
+    #[arg(long, global = true, value_name = "ID", default_value = UNKNOWN_STAFF)]
     staff: String,
     /// The team of what is new, by name or id; only needed on a tablet of several teams.
     #[arg(long, global = true)]
@@ -111,6 +117,12 @@ enum Command {
     Sync,
     /// How things stand.
     Status,
+    /// Serves the touch page to the browser on this device, and syncs in the background. Prints its address first.
+    Ui {
+        /// An address of this device only; port 0 is any free one.
+        #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+        listen: SocketAddr,
+    },
 }
 
 /// Why a command did not do what was asked.

@@ -25,7 +25,7 @@ pub fn status(status: &Status, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "Belongs to {}.", names.join(", "))?;
         }
     }
-    open(status, out)?;
+    open(status, status.in_sync, out)?;
     match &status.last_synced_at {
         Some(at) => writeln!(out, "Last synced at {at}.")?,
         None => writeln!(out, "Never synced.")?,
@@ -39,7 +39,7 @@ pub fn status(status: &Status, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// What is not simply at base.
-fn open(status: &Status, out: &mut impl Write) -> io::Result<()> {
+fn open(status: &Status, at_base: bool, out: &mut impl Write) -> io::Result<()> {
     if status.waiting > 0 {
         writeln!(out, "{} waiting: nobody at base can see them yet.", status.waiting)?;
     }
@@ -54,7 +54,7 @@ fn open(status: &Status, out: &mut impl Write) -> io::Result<()> {
         let records = counted(status.conflicts, "record was", "records were");
         writeln!(out, "{records} changed in two ways: please say which is right.")?;
     }
-    if status.in_sync {
+    if at_base {
         writeln!(out, "Everything is at base.")?;
     }
     Ok(())
@@ -62,7 +62,7 @@ fn open(status: &Status, out: &mut impl Write) -> io::Result<()> {
 
 pub fn report(report: &SyncReport, status: &Status, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{} sent, {} fetched.", report.pushed, report.pulled)?;
-    open(status, out)
+    open(status, report.in_sync, out)
 }
 
 /// One record in one line.

@@ -1,0 +1,176 @@
+// The frame around the screens: opening, going from one to the next, the sync chip.
+
+import { get, listen, post, takeToken } from "./api.js";
+import { button, fill, h, icon, notice, say } from "./dom.js";
+import { day } from "./words.js";
+import * as contact from "./contact.js";
+import * as flags from "./flags.js";
+import * as person from "./person.js";
+import * as pressure from "./pressure.js";
+import * as session from "./session.js";
+import * as settle from "./settle.js";
+import * as start from "./start.js";
+
+const SCREENS = {
+  start: start.start,
+  site: start.site,
+  enrol: start.enrol,
+  session: session.session,
+  find: person.find,
+  person: person.form,
+  pressure: pressure.pressure,
+  correct: pressure.correct,
+  contact: contact.contact,
+  flags: flags.flags,
+  emergency: flags.emergency,
+  unsettled: settle.list,
+  settle: settle.record,
+};
+
+/** What every screen may use. `state` is what the program last said of itself. */
+const app = { state: null, lists: null, go, back, failed, refreshState, here: null };
+
+let current = { leave: null, refresh: null, back: null };
+let turn = 0;
+
+/** Shows a screen. `replace` where going back to the present one would do something twice. */
+async function go(screen, params = {}, { replace = false } = {}) {
+  const entry = { screen, params };
+  if (replace) history.replaceState(entry, "");
+  else history.pushState(entry, "");
+  await show(entry);
+}
+
+function back() {
+  const to = current.back ?? ["session", { id: app.state.session }];
+  return go(...to);
+}
+
+async function show({ screen, params }) {
+  const mine = ++turn;
+  await current.leave?.();
+  fill(document.getElementById("alerts"));
+  let made;
+  try {
+    made = await (SCREENS[screen] ?? SCREENS.start)(params, app);
+  } catch (error) {
+    made = { title: "This cannot be shown", back: ["start", {}], node: notice("bad", error.message) };
+  }
+  // Somebody has tapped on: the newer screen stands.
+  if (mine !== turn || made === null) return;
+  current = made;
+  app.here = screen;
+  document.body.dataset.screen = screen;
+  document.title = `${made.title} – Wayside`;
+  bar();
+  fill(document.getElementById("main"), made.node);
+  window.scrollTo(0, 0);
+  const focus = made.focus ?? document.querySelector("main h1");
+  if (focus) {
+    if (focus.tagName === "H1") focus.tabIndex = -1;
+    focus.focus({ preventScroll: true });
+  }
+}
+
+/** Says above the screen what did not work. What was typed stays. */
+function failed(error) {
+  const at = document.getElementById("alerts");
+  fill(at, notice("bad", error.message));
+  at.scrollIntoView({ block: "nearest" });
+}
+
+async function refreshState() {
+  app.state = await get("/api/state");
+  bar();
+}
+
+function bar() {
+  const { state } = app;
+  const site = state.site;
+  const home = current.back
+    ? button("quiet round", icon("back"), back, { "aria-label": "Back" })
+    : h("img", { src: "/page/icon.svg", alt: "", class: "mark" });
+  fill(document.getElementById("bar"), home,
+    h("div", { class: "where" }, h("strong", {}, site ? site.name : "Wayside"),
+      h("span", {}, site ? day(state.date) : state.tablet)),
+    state.signal === null ? null : signalSwitch(state.signal), chip(state.sync));
+}
+
+const LOOKS = {
+  at_base: "done", waiting: "up", syncing: "turn", no_signal: "away", no_answer: "silent", attention: "warn",
+  not_enrolled: "silent",
+};
+
+function chip(sync) {
+  const tap = async () => {
+    if (sync.state === "not_enrolled") return go("enrol");
+    say("Syncing");
+    try {
+      await post("/api/sync");
+    } catch (error) {
+      failed(error);
+    }
+  };
+  return h("button", { type: "button", id: "chip", class: `chip ${sync.state}`, onclick: tap,
+    title: sync.state === "not_enrolled" ? "Enrol this tablet" : "Sync now" },
+  icon(LOOKS[sync.state]), h("span", {}, h("strong", {}, sync.text), sync.detail ? h("small", {}, sync.detail) : null));
+}
+
+function signalSwitch(on) {
+  const tap = () => post("/api/signal", { on: !on }).catch(failed);
+  return h("button", { type: "button", class: "switch", role: "switch", "aria-checked": String(!on), onclick: tap },
+    h("span", { class: "track" }, h("span", { class: "knob" })), "No signal");
+}
+
+let seen = null;
+/** The program has something new to say: the chip, and perhaps what the screen shows. */
+async function heard(event) {
+  if (event === null) {
+    fill(document.getElementById("alerts"), notice("bad",
+      "The Wayside program on this tablet does not answer.", h("p", {}, "Start it again. What was saved is safe.")));
+    // Nobody knows any more what is at base.
+    app.state.sync = { state: "attention", text: "Not known: the program has stopped", detail: "" };
+    bar();
+    seen = null;
+    return;
+  }
+  if (seen === null) fill(document.getElementById("alerts"));
+  const before = app.state;
+  app.state = { ...before, sync: event.sync, signal: event.signal };
+  if (JSON.stringify([before.sync, before.signal]) !== JSON.stringify([event.sync, event.signal])) {
+    const at = document.activeElement;
+    const kept = at?.closest("#bar") ? [...document.querySelectorAll("#bar button")].indexOf(at) : -1;
+    bar();
+    if (kept >= 0) document.querySelectorAll("#bar button")[kept]?.focus();
+    // Each step of a sync aloud would talk over everything else.
+    if (before.sync.state !== event.sync.state) say(event.sync.text);
+  }
+  if (seen !== event.revision) {
+    const first = seen === null;
+    seen = event.revision;
+    if (!first) await current.refresh?.();
+  }
+}
+
+async function open() {
+  if (!takeToken()) {
+    fill(document.getElementById("main"), notice("calm", "Open this page from Wayside on this tablet.",
+      h("p", {}, "The address that Wayside prints when it starts lets you in.")));
+    return;
+  }
+  try {
+    [app.state, app.lists] = await Promise.all([get("/api/state"), get("/api/lists")]);
+  } catch (error) {
+    fill(document.getElementById("main"), notice("bad", error.message));
+    return;
+  }
+  window.addEventListener("popstate", (event) => event.state && show(event.state));
+  window.addEventListener("pagehide", () => current.leave?.(true));
+  const { session: id } = app.state;
+  const entry = history.state ?? (id ? { screen: "session", params: { id } } : { screen: "start", params: {} });
+  history.replaceState(entry, "");
+  await show(entry);
+  listen((event) => heard(event).catch(failed));
+}
+
+open();

@@ -1,0 +1,127 @@
+// Taking a reading, and correcting one.
+
+import { get, post } from "./api.js";
+import { button, h, once } from "./dom.js";
+import { errors, field, segments } from "./form.js";
+import { pad } from "./pad.js";
+
+// As long as the page is open: most people sit the same way round all day.
+let arm = "left";
+
+function arms() {
+  const node = segments("arm", "Arm", [{ code: "left", label: "Left arm" }, { code: "right", label: "Right arm" }], arm,
+    (code) => { arm = code; });
+  return node.node;
+}
+
+/** Sends a reading; asks where a value is unusual, and shows what is wrong where it was typed. */
+function sender(app, send, saved) {
+  let made = null;
+  let busy = false;
+  const save = async (values, confirmed) => {
+    if (busy) return;
+    busy = true;
+    try {
+      await saved(await send({ ...values, ...(confirmed ? { confirmed_unusual: true } : {}) }));
+    } catch (error) {
+      const at = error.path.split("/").pop();
+      if (error.code === "confirm_unusual") {
+        const { findings } = await post("/api/check/reading", values);
+        made.ask(findings.map((finding) => finding.message), () => {}, () => save(values, true));
+      } else if (!made.wrong(at, error.message)) {
+        app.failed(error);
+      }
+    } finally {
+      busy = false;
+    }
+  };
+  return (from) => {
+    made = pad((values) => save(values, false), from);
+    return made;
+  };
+}
+
+/** A first reading of somebody (`person`, or null for no details), or one more of a check (`contact`). */
+export async function pressure(params, app) {
+  const { session, person, started_at } = params;
+  const known = params.contact ? await get(`/api/contacts/${params.contact}`) : null;
+  const who = known ? known.person : person ? await get(`/api/people/${person}`) : null;
+  let id = params.contact ?? null;
+  let base = known?.heads;
+
+  const send = (change) => (id
+    ? post(`/api/contacts/${id}`, { base, ...change })
+    : post("/api/contacts", { session, person, started_at, ...change }));
+  const show = async (contact) => {
+    id = contact.id;
+    base = contact.heads;
+    const to = contact.flags_due ? "flags" : "contact";
+    await app.go(to, { id }, { replace: true });
+  };
+  const numbers = sender(app, (values) => send({ reading: { ...values, arm } }), show)(null);
+  const end = (change, to) => async (event) => once(event.currentTarget, async () => {
+    try {
+      const contact = await send(change);
+      if (to) await app.go("session", { id: session ?? contact.session }, { replace: true });
+      else await show(contact);
+    } catch (error) {
+      app.failed(error);
+    }
+  });
+
+  const live = known?.readings.filter((reading) => reading.state === "live").length ?? 0;
+  const parked = { ended: "parked" };
+  return {
+    title: "Blood pressure",
+    back: known ? ["contact", { id }] : ["session", { id: session }],
+    node: h("div", { class: "pressure" },
+      h("div", { class: "who" }, h("h1", {}, who?.name ?? "No details"),
+        h("p", { class: "quiet" }, who?.about ?? "Somebody who gave no details",
+          live > 0 ? ` · reading ${live + 1}` : "")),
+      arms(), numbers.node,
+      h("div", { class: "ways-out" },
+        button("plain", "Park", end(parked, true)),
+        known ? button("plain", "Back to the result", () => app.back())
+          : button("plain", "No reading, just talked", end({ ended: "completed" }, true)),
+        known ? null : button("plain", "Left early", end({ ended: "left_early" }, true)))),
+    leave: numbers.stop,
+  };
+}
+
+const REASONS = [
+  { code: "Typed wrong", label: "Typed wrong" }, { code: "Misread", label: "Misread" }, { code: "", label: "Other" },
+];
+
+/** Corrects one reading, or strikes it out. Both stay to be seen, with the reason. */
+export async function correct({ id, reading }, app) {
+  const known = await get(`/api/contacts/${id}`);
+  const was = known.readings.find((other) => other.id === reading);
+  const other = field("reason", "Why?", {});
+  other.node.hidden = true;
+  const why = segments("why", "Why it is corrected", REASONS, "Typed wrong", (code) => { other.node.hidden = code !== ""; });
+  const reason = () => why.value() || other.value();
+  const saved = (contact) => app.go(contact.flags_due ? "flags" : "contact", { id }, { replace: true });
+  const numbers = sender(app, (values) => {
+    if (reason() === "") return Promise.reject(Object.assign(new Error("Say why, in a word or two."), { path: "reason" }));
+    // An emptied field is taken out of the reading.
+    return post(`/api/contacts/${id}/correct`, { base: known.heads, reading, set: { pulse: null, ...values }, reason: reason() });
+  }, saved)(was);
+  const strike = async (event) => once(event.currentTarget, async () => {
+    try {
+      await post(`/api/contacts/${id}/strike`, { entry: `bp/readings/${reading}`, reason: reason() });
+      await app.go("contact", { id }, { replace: true });
+    } catch (error) {
+      if (!errors({ reason: other }, error)) app.failed(error);
+    }
+  });
+  return {
+    title: "Correct a reading",
+    back: ["contact", { id }],
+    node: h("div", { class: "pressure" },
+      h("div", { class: "who" }, h("h1", {}, "Correct a reading"),
+        h("p", { class: "quiet" }, `${known.person?.name ?? "No details"} · was ${was.systolic}/${was.diastolic}`)),
+      h("div", {}, why.node, other.node), numbers.node,
+      h("div", { class: "ways-out" }, button("plain", "Strike this reading out", strike))),
+    leave: numbers.stop,
+  };
+}

@@ -1,0 +1,248 @@
+//! What all requests share: the tablet, who records where, and what the page is told of itself.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{FromRequest, Request, State},
+};
+use jiff::{Timestamp, Zoned};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::sync::{Notify, watch};
+use wayside_client_core::{By, Code, Kind, Page, RecordId, Rules, Status, Tablet};
+
+use super::{
+    Answer,
+    fail::Fail,
+    sync::{Event, Progressing},
+    today,
+};
+
+pub struct App {
+    pub tablet: Tablet,
+    pub addr: SocketAddr,
+    pub token: String,
+    pub signal: Option<watch::Sender<bool>>,
+    pub stopped: watch::Receiver<bool>,
+    /// Somebody wants a sync now.
+    pub wanted: Notify,
+    /// What the page was last told.
+    pub event: watch::Sender<Event>,
+    pub progress: Mutex<Progressing>,
+    /// Goes up whenever what a screen shows may have changed.
+    revision: AtomicU64,
+    seen: Mutex<Option<Status>>,
+    desk: Mutex<Desk>,
+}
+
+/// Who records, and where, as long as this program runs.
+#[derive(Debug, Clone, Default)]
+struct Desk {
+    staff: Option<String>,
+    staff_fixed: bool,
+    session: Option<RecordId>,
+}
+
+impl App {
+    pub fn new(
+        tablet: Tablet,
+        addr: SocketAddr,
+        token: String,
+        staff: Option<String>,
+        signal: Option<watch::Sender<bool>>,
+        stopped: watch::Receiver<bool>,
+    ) -> App {
+        let desk = Desk { staff_fixed: staff.is_some(), staff, session: None };
+        App {
+            tablet,
+            addr,
+            token,
+            signal,
+            stopped,
+            wanted: Notify::new(),
+            event: watch::Sender::new(Event::default()),
+            progress: Mutex::default(),
+            revision: AtomicU64::new(0),
+            seen: Mutex::new(None),
+            desk: Mutex::new(desk),
+        }
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// In whose name something is recorded, for the team of what it belongs to.
+    pub fn by(&self, team: Option<RecordId>) -> By {
+        let staff = self.desk().staff.clone().unwrap_or_else(|| By::default().staff);
+        By { staff, team, checks: Rules::Entry }
+    }
+
+    pub fn has_staff(&self) -> bool {
+        self.desk().staff.is_some()
+    }
+
+    pub fn open_session(&self, session: RecordId) {
+        self.desk().session = Some(session);
+    }
+
+    /// Whether there is a signal, as far as the switch says; `None` without a switch.
+    pub fn signal_on(&self) -> Option<bool> {
+        self.signal.as_ref().map(|signal| *signal.borrow())
+    }
+
+    /// Does something with the tablet off the async threads.
+    pub async fn with<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&App) -> Result<T, Fail> + Send + 'static,
+    ) -> Result<T, Fail> {
+        let app = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&app)).await;
+        done.unwrap_or_else(|_| Err(Fail::code(Code::Internal)))
+    }
+
+    /// Does something that records: then the page hears of it, and it is sent at once.
+    pub async fn saving<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&App) -> Result<T, Fail> + Send + 'static,
+    ) -> Result<T, Fail> {
+        let done = self
+            .with(move |app| {
+                let done = work(app)?;
+                app.changed();
+                Ok(done)
+            })
+            .await;
+        if done.is_ok() {
+            self.wanted.notify_one();
+        }
+        done
+    }
+
+    /// Something was recorded or fetched.
+    pub fn changed(&self) {
+        self.revision.fetch_add(1, Ordering::AcqRel);
+        self.publish();
+    }
+
+    /// Reads how things stand and tells the page. Blocks for a moment.
+    pub fn publish(&self) {
+        if let Ok(status) = self.tablet.status() {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            // Another program may record into the same database.
+            let differs = seen.as_ref().is_some_and(|seen| {
+                (seen.waiting, seen.quarantined, seen.conflicts, seen.records)
+                    != (status.waiting, status.quarantined, status.conflicts, status.records)
+            });
+            if differs {
+                self.revision.fetch_add(1, Ordering::AcqRel);
+            }
+            *seen = Some(status);
+        }
+        self.tell();
+    }
+
+    /// Tells the page, with the status as it was last read.
+    pub fn tell(&self) {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(status) = seen else { return };
+        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let event = Event {
+            sync: progress.chip(&status, self.signal_on(), Timestamp::now()),
+            signal: self.signal_on(),
+            revision: self.revision.load(Ordering::Acquire),
+        };
+        self.event.send_if_modified(|told| {
+            let differs = *told != event;
+            *told = event;
+            differs
+        });
+    }
+}
+
+/// The date here.
+pub fn today_here() -> String {
+    Zoned::now().date().to_string()
+}
+
+/// Now, to the second.
+pub fn now() -> String {
+    Timestamp::from_second(Timestamp::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+}
+
+/// A JSON body.
+pub struct Body<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Fail;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Fail> {
+        let bytes = Bytes::from_request(request, state).await.map_err(|_| Fail::code(Code::TooLarge))?;
+        serde_json::from_slice(&bytes).map(Body).map_err(|_| Fail::code(Code::BadJson))
+    }
+}
+
+pub async fn state(State(app): State<Arc<App>>) -> Answer {
+    app.with(|app| {
+        app.publish();
+        let status = app.tablet.status()?;
+        let desk = app.desk().clone();
+        let place = desk.session.map(|session| today::place(app, session)).transpose()?;
+        Ok(Json(json!({
+            "tablet": status.name.clone().unwrap_or_else(|| "This tablet".to_owned()),
+            "enrolled": status.enrolled,
+            "teams": status.teams,
+            "staff": desk.staff.unwrap_or_default(),
+            "staff_fixed": desk.staff_fixed,
+            "staff_known": staff_known(app)?,
+            "session": desk.session,
+            "site": place.as_ref().map(|place| json!({"name": place.site_name})),
+            "date": place.map_or_else(today_here, |place| place.date),
+            "signal": app.signal_on(),
+            "sync": app.event.borrow().sync,
+        })))
+    })
+    .await
+}
+
+/// The staff of this tablet's teams, by name.
+fn staff_known(app: &App) -> Result<Vec<Value>, Fail> {
+    let mut known = Vec::new();
+    for team in app.tablet.list(Some(Kind::Team), Page::default())? {
+        for (id, one) in team["staff"].as_object().into_iter().flatten() {
+            if one["active"] != Value::Bool(false) {
+                known.push(json!({"id": id, "name": one["name"]}));
+            }
+        }
+    }
+    known.sort_by_key(|one| one["name"].as_str().unwrap_or_default().to_lowercase());
+    Ok(known)
+}
+
+#[derive(serde::Deserialize)]
+pub struct Staff {
+    staff: String,
+}
+
+pub async fn set_staff(State(app): State<Arc<App>>, Body(Staff { staff }): Body<Staff>) -> Answer {
+    let staff = staff.trim().to_owned();
+    if app.desk().staff_fixed {
+        return Err(Fail::code(Code::WrongKind));
+    }
+    if staff.is_empty() {
+        return Err(Fail::field(Code::MissingField, "staff", "Say who is recording."));
+    }
+    if staff.len() > 256 {
+        return Err(Fail::field(Code::TooLarge, "staff", "This is too long for a name."));
+    }
+    app.desk().staff = Some(staff);
+    Ok(Json(json!({})))
+}

@@ -1,0 +1,242 @@
+//! A contact as the page shows it: what it means in words, what to do next, every reading.
+
+use data_encoding::HEXLOWER_PERMISSIVE;
+use serde_json::{Value, json};
+use wayside_client_core::{Code, Hash, RecordId};
+use wayside_protocol::clinical::{
+    Action, Category, Pair, Urgency,
+    codes::{RED_FLAGS, label},
+    red_flag_questions_due,
+};
+
+use super::{app::App, fail::Fail, people, today, words};
+
+pub fn heads_text(heads: &[Hash]) -> Value {
+    heads.iter().map(|head| HEXLOWER_PERMISSIVE.encode(head)).collect::<Vec<_>>().into()
+}
+
+/// The heads that a screen was shown on, as the page sends them back.
+pub fn heads(texts: &[String]) -> Result<Vec<Hash>, Fail> {
+    let decode = |text: &String| HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?.try_into().ok();
+    texts.iter().map(|text| decode(text).ok_or_else(|| Fail::code(Code::BadId))).collect()
+}
+
+fn actions(derived: &Value) -> Vec<Action> {
+    let codes = derived["actions"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    codes.filter_map(Action::parse).collect()
+}
+
+fn urgency(derived: &Value) -> Urgency {
+    derived["urgency"].as_str().and_then(Urgency::parse).unwrap_or(Urgency::Routine)
+}
+
+/// The category in words; null without one.
+pub fn category(derived: &Value) -> Value {
+    let close = actions(derived).contains(&Action::AdviceRecheckSooner);
+    let category = derived["category"].as_str().and_then(Category::parse);
+    category.map_or(Value::Null, |category| words::category(category, close))
+}
+
+/// The entries of a map that are neither struck out nor corrected.
+fn live<'a>(contact: &'a Value, pointer: &str) -> Vec<(&'a String, &'a Value)> {
+    let entries = contact.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
+    entries.filter(|(_, entry)| state(entry) == "live").collect()
+}
+
+fn state(entry: &Value) -> &'static str {
+    if !entry["struck_out"].is_null() {
+        "struck_out"
+    } else if entry["corrected_by"].as_array().is_some_and(|by| !by.is_empty()) {
+        "corrected"
+    } else {
+        "live"
+    }
+}
+
+/// The most urgent of those who were told.
+fn told(contact: &Value) -> Option<Urgency> {
+    let told = live(contact, "/referrals").into_iter();
+    told.filter_map(|(_, referral)| referral["urgency"].as_str().and_then(Urgency::parse)).max()
+}
+
+/// Somebody must be phoned, for nobody at base can see it.
+pub fn phone_now(contact: &Value, waiting: bool) -> bool {
+    let urgency = urgency(&contact["derived"]);
+    waiting && urgency >= Urgency::SameDay && told(contact) < Some(urgency)
+}
+
+/// Whether any reading calls for the red-flag questions and not all of them have been answered.
+fn flags_due(contact: &Value) -> bool {
+    let readings: Vec<Pair> = live(contact, "/bp/readings")
+        .into_iter()
+        .filter_map(|(_, reading)| {
+            Some(Pair::new(reading["systolic"].as_i64()?, reading["diastolic"].as_i64()?))
+        })
+        .collect();
+    let flags = live(contact, "/bp/red_flags");
+    let present = flags.iter().any(|(_, flag)| flag["present"] == Value::Bool(true));
+    let all = RED_FLAGS.iter().all(|(code, _)| flags.iter().any(|(_, flag)| flag["flag"] == *code));
+    red_flag_questions_due(&readings) && !present && !all
+}
+
+/// What the page shows of a contact.
+pub fn view(app: &App, id: RecordId) -> Result<Value, Fail> {
+    let shown = app.tablet.show(id)?;
+    let json = shown.json;
+    if json["kind"] != "contact" {
+        return Err(Fail::code(Code::WrongKind));
+    }
+    let derived = &json["derived"];
+    let waiting = app.tablet.waiting_records()?.contains(&id);
+    let place = json["session"].as_str().and_then(|session| today::place(app, session.parse().ok()?).ok());
+    let place = place.map(|place| match place.postcode {
+        Some(postcode) => format!("{}, {postcode}", place.site_name),
+        None => place.site_name,
+    });
+    let person = json["person"].as_str().map(|person| {
+        people::known(app, person).unwrap_or_else(
+            || json!({"id": person, "name": "Details not here yet", "about": "", "conflicts": 0}),
+        )
+    });
+    let readings = readings(&json);
+    let latest = readings.iter().rev().find(|reading| reading["state"] == "live");
+    let latest = latest.map(|reading| format!("{}/{}", reading["systolic"], reading["diastolic"]));
+    let urgency = urgency(derived);
+    let todo = actions(derived);
+    let emergency = if todo.contains(&Action::Emergency999Ae) {
+        json!("999")
+    } else if todo.contains(&Action::MaternityEmergencyNow) {
+        json!("maternity")
+    } else {
+        Value::Null
+    };
+    Ok(json!({
+        "id": id,
+        "heads": heads_text(&shown.heads),
+        "session": json["session"],
+        "where": place.unwrap_or_else(|| "Not known here".to_owned()),
+        "person": person,
+        "started_at": json["started_at"],
+        "ended": json.pointer("/ended/how"),
+        "waiting": waiting,
+        "phone_now": phone_now(&json, waiting),
+        "readings": readings,
+        "latest": latest,
+        "red_flags": red_flags(&json),
+        "flags_due": flags_due(&json),
+        "emergency": emergency,
+        "told_emergency": told(&json) == Some(Urgency::Emergency),
+        "told": told_shown(&json),
+        "told_due": told_due(&json, urgency, &todo),
+        "asked": asked(&json),
+        "conflicts": json["conflicts"].as_array().map_or(0, Vec::len),
+        "refused": refused(&json),
+        "result": {
+            "category": category(derived),
+            "todo": todo.iter().map(|action| words::action(*action)).collect::<Vec<_>>(),
+            "urgency": urgency,
+            "systolic": derived["systolic"],
+            "diastolic": derived["diastolic"],
+            "why": derived["why"],
+            "another_reading_due": derived["another_reading_due"],
+        },
+    }))
+}
+
+/// In the order taken, a correction after what it corrects.
+fn readings(contact: &Value) -> Vec<Value> {
+    let entries = contact.pointer("/bp/readings").and_then(Value::as_object).into_iter().flatten();
+    let mut readings: Vec<Value> = entries
+        .map(|(id, reading)| {
+            let struck = &reading["struck_out"]["reason"];
+            json!({
+                "id": id,
+                "systolic": reading["systolic"],
+                "diastolic": reading["diastolic"],
+                "pulse": reading["pulse"],
+                "arm": reading["arm"],
+                "taken_at": reading["taken_at"],
+                "state": state(reading),
+                "chosen": contact["derived"]["chosen_reading"] == id.as_str(),
+                "corrects": reading["corrects"],
+                "confirmed_unusual": reading["confirmed_unusual"] == Value::Bool(true),
+                "reason": if struck.is_null() { &reading["reason"] } else { struck },
+            })
+        })
+        .collect();
+    readings.sort_by_key(|reading| {
+        let text = |name: &str| reading[name].as_str().unwrap_or_default().to_owned();
+        (text("taken_at"), !reading["corrects"].is_null(), text("id"))
+    });
+    readings
+}
+
+fn red_flags(contact: &Value) -> Vec<Value> {
+    let entries = contact.pointer("/bp/red_flags").and_then(Value::as_object).into_iter().flatten();
+    let flags = entries.map(|(id, flag)| {
+        let code = flag["flag"].as_str().unwrap_or_default();
+        json!({
+            "id": id,
+            "flag": code,
+            "label": label(RED_FLAGS, code).unwrap_or(code),
+            "present": flag["present"],
+            "struck_out": !flag["struck_out"].is_null(),
+        })
+    });
+    flags.collect()
+}
+
+fn told_shown(contact: &Value) -> Vec<Value> {
+    let mut told: Vec<Value> = live(contact, "/referrals")
+        .into_iter()
+        .map(|(_, referral)| {
+            let to = referral["to"].as_str().unwrap_or_default();
+            let label =
+                words::TOLD.iter().find(|(code, _)| *code == to).map_or("Somebody told", |(_, label)| *label);
+            json!({"label": label, "at": referral["made_at"]})
+        })
+        .collect();
+    told.sort_by_key(|one| one["at"].as_str().unwrap_or_default().to_owned());
+    told
+}
+
+/// Whom to tell, as long as nobody was; null when it is not urgent.
+fn told_due(contact: &Value, urgency: Urgency, actions: &[Action]) -> Value {
+    if urgency < Urgency::SameDay || told(contact) >= Some(urgency) {
+        return Value::Null;
+    }
+    let maternity =
+        actions.iter().any(|one| matches!(one, Action::MaternitySameDay | Action::MaternityEmergencyNow));
+    let choices = words::TOLD.iter().filter(|(code, _)| match *code {
+        "gp" => !maternity && urgency == Urgency::SameDay,
+        "nhs111" => urgency == Urgency::SameDay,
+        "maternity" => maternity,
+        _ => true,
+    });
+    let choices: Vec<Value> = choices.map(|(code, label)| json!({"code": code, "label": label})).collect();
+    json!({"title": "Tap who has been told", "choices": choices})
+}
+
+fn asked(contact: &Value) -> Vec<Value> {
+    let symptoms = contact.pointer("/bp/symptoms").and_then(Value::as_array);
+    let has = |code: &str| symptoms.is_some_and(|symptoms| symptoms.iter().any(|one| one == code));
+    let questions = words::ASKED.iter().map(|(code, label)| {
+        let on = match *code {
+            "irregular" => contact.pointer("/bp/pulse_rhythm").is_some_and(|rhythm| rhythm == "irregular"),
+            "pregnant" => contact["pregnant"] == Value::Bool(true),
+            code => has(code),
+        };
+        json!({"code": code, "label": label, "on": on})
+    });
+    questions.collect()
+}
+
+pub fn refused(json: &Value) -> Vec<Value> {
+    let mut reasons: Vec<Value> = Vec::new();
+    for change in json["quarantined"].as_array().into_iter().flatten() {
+        if !reasons.contains(&change["message"]) {
+            reasons.push(change["message"].clone());
+        }
+    }
+    reasons
+}

@@ -1,0 +1,62 @@
+//! The code lists that the page offers.
+
+use axum::Json;
+use serde_json::{Value, json};
+use wayside_protocol::{
+    clinical::codes::{ETHNIC_CATEGORIES, RED_FLAGS},
+    record::schema::{At, Kind, Shape, Type, at},
+};
+
+use super::{Answer, words};
+
+/// What people call these; the codes themselves are the schema's.
+const LABELS: &[(&str, &str)] = &[
+    ("pop_up", "Pop-up"),
+    ("approached", "Approached"),
+    ("conversations", "Conversations"),
+    ("declined", "Declined"),
+    ("leaflets", "Leaflets"),
+];
+
+const TALLIES: &[&str] = &["approached", "conversations", "declined", "leaflets"];
+
+/// A code as people read it: `community_centre` is `Community centre`.
+pub fn label(code: &str) -> String {
+    if let Some((_, label)) = LABELS.iter().find(|(known, _)| *known == code) {
+        return (*label).to_owned();
+    }
+    capital(&code.replace('_', " "))
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// The codes that the schema allows in a field.
+fn codes(kind: Kind, path: &str) -> Vec<Value> {
+    match at(kind, path) {
+        At::Field(Shape::One(Type::Code(list))) => {
+            list.iter().map(|code| json!({"code": code, "label": label(code)})).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub async fn lists() -> Answer {
+    let ethnic = ETHNIC_CATEGORIES.iter().map(|one| {
+        // "Not stated" and "not known" stand apart, each in its own words.
+        let group = if matches!(one.code, "Z" | "99") { "No answer" } else { one.group };
+        json!({"code": one.code, "label": capital(one.label), "group": group})
+    });
+    let red_flags = RED_FLAGS
+        .iter()
+        .map(|(code, label)| json!({"code": code, "label": label, "ask": words::red_flag_question(code)}));
+    Ok(Json(json!({
+        "ethnic_categories": ethnic.collect::<Vec<_>>(),
+        "site_types": codes(Kind::Site, "type"),
+        "settings": codes(Kind::Session, "setting"),
+        "tallies": TALLIES.iter().map(|code| json!({"code": code, "label": label(code)})).collect::<Vec<_>>(),
+        "red_flags": red_flags.collect::<Vec<_>>(),
+    })))
+}

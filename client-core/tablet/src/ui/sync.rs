@@ -1,0 +1,377 @@
+//! The sync in the background, and what the page is told of it.
+//!
+//! At once after every save; every 300 ms while something waits and base is out of reach; otherwise every 2 s,
+//! so that others' changes appear. One at a time. While the *No signal* switch is on nothing is sent.
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    Json,
+    extract::State,
+    response::{
+        Sse,
+        sse::{Event as SseEvent, KeepAlive},
+    },
+};
+use futures_util::{Stream, stream};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::watch;
+use wayside_client_core::{Code, Problem, Progress, Status};
+
+use super::{
+    Answer,
+    app::{App, Body},
+    fail::Fail,
+};
+
+const AGAIN: Duration = Duration::from_millis(300);
+const LOOK: Duration = Duration::from_secs(2);
+/// After what a retry cannot help.
+const REST: Duration = Duration::from_secs(15);
+
+/// What the page is told whenever it changes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Event {
+    pub sync: Chip,
+    pub signal: Option<bool>,
+    pub revision: u64,
+}
+
+/// The sync chip, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Chip {
+    pub state: &'static str,
+    pub text: String,
+    pub detail: String,
+}
+
+/// How the sync goes.
+#[derive(Debug, Clone, Default)]
+pub struct Progressing {
+    /// Changes answered for, of so many, while any are being sent.
+    pub sending: Option<(u64, u64)>,
+    /// What stopped the last sync.
+    pub problem: Option<Problem>,
+}
+
+impl Progressing {
+    /// Always true, never alarming without need: to be offline is normal.
+    pub fn chip(&self, status: &Status, signal: Option<bool>, now: Timestamp) -> Chip {
+        let waiting = status.waiting;
+        let last = status.last_synced_at.as_deref().map(|at| ago(at, now));
+        let base = match (&last, status.in_sync) {
+            (Some(last), true) => format!("All at base, {last}"),
+            (Some(last), false) => format!("Last at base {last}"),
+            (None, _) => "Never at base yet".to_owned(),
+        };
+        let waits = if waiting > 0 { format!("{waiting} waiting") } else { "Nothing waiting".to_owned() };
+        let problem = match (signal, &self.problem) {
+            (Some(false), _) => Some(Code::NoSignal.as_str()),
+            (_, problem) => problem.as_ref().map(|problem| problem.code.as_str()),
+        };
+        let chip = |state, text: String, detail: String| Chip { state, text, detail };
+        if !status.enrolled {
+            return chip("not_enrolled", "Not enrolled".into(), format!("{waits}. Tap to enrol"));
+        }
+        if signal != Some(false)
+            && let Some((done, of)) = self.sending
+        {
+            return chip("syncing", format!("Syncing {done} of {of}"), String::new());
+        }
+        let offline = match problem {
+            Some("no_signal") => Some(("no_signal", format!("No signal. {waits}"))),
+            Some("server_unreachable" | "link_cut" | "server_failed" | "clock") => {
+                Some(("no_answer", format!("Base does not answer. {waits}")))
+            }
+            _ => None,
+        };
+        if status.quarantined > 0 {
+            let detail = offline.map_or(if waiting > 0 { waits } else { base }, |(_, text)| text);
+            return chip(
+                "attention",
+                format!("Needs attention: {} refused by base", status.quarantined),
+                detail,
+            );
+        }
+        if let Some((state, text)) = offline {
+            let detail = if waiting > 0 { format!("Safe on this tablet. {base}") } else { base };
+            return chip(state, text, detail);
+        }
+        if let Some(problem) = &self.problem
+            && !matches!(problem.code.as_str(), "sync_running" | "not_settled")
+        {
+            return chip("attention", "Needs attention".into(), problem.message.clone());
+        }
+        if waiting > 0 {
+            return chip(
+                "waiting",
+                format!("{waiting} waiting: nobody at base can see {} yet", them(waiting)),
+                base,
+            );
+        }
+        match (status.in_sync, last) {
+            (true, Some(last)) => chip("at_base", format!("All at base, {last}"), String::new()),
+            _ => chip("waiting", "Checking with base".into(), base),
+        }
+    }
+
+    /// How long until the next try.
+    fn pause(&self, waiting: u64) -> Duration {
+        match &self.problem {
+            Some(problem) if problem.retry && (waiting > 0 || problem.code == "sync_running") => AGAIN,
+            Some(problem) if !problem.retry => REST,
+            _ => LOOK,
+        }
+    }
+}
+
+fn them(n: u64) -> &'static str {
+    if n == 1 { "it" } else { "them" }
+}
+
+/// A time that is past, in words.
+fn ago(at: &str, now: Timestamp) -> String {
+    let Ok(at) = at.parse::<Timestamp>() else { return "some time ago".to_owned() };
+    let minutes = now.duration_since(at).max(SignedDuration::ZERO).as_mins();
+    let local = at.to_zoned(TimeZone::system());
+    match minutes {
+        0 => "just now".to_owned(),
+        1 => "1 minute ago".to_owned(),
+        2..60 => format!("{minutes} minutes ago"),
+        60..720 => format!("at {:02}:{:02}", local.hour(), local.minute()),
+        _ => format!("on {} at {:02}:{:02}", super::words::date(local.date()), local.hour(), local.minute()),
+    }
+}
+
+/// Syncs until the page is no longer served.
+pub async fn run(app: Arc<App>, stopped: watch::Receiver<bool>) {
+    let mut signal = app.signal.as_ref().map(watch::Sender::subscribe);
+    loop {
+        let on = app.signal_on() != Some(false);
+        let round = async { if on { once(&app).await } else { published(&app).await } };
+        let pause = tokio::select! {
+            pause = round => pause,
+            // Cut in the middle: a sync may be dropped at any point.
+            () = turned(&mut signal) => {
+                finished(&app, None);
+                published(&app).await;
+                continue;
+            }
+            () = stop(stopped.clone()) => return,
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = app.wanted.notified() => {}
+            // On: at once. Off: the page is told, and nothing is sent.
+            () = turned(&mut signal) => {}
+            () = stop(stopped.clone()) => return,
+        }
+    }
+}
+
+/// Returns when the switch is turned; never without one.
+async fn turned(signal: &mut Option<watch::Receiver<bool>>) {
+    match signal {
+        Some(signal) => {
+            if signal.changed().await.is_err() {
+                std::future::pending().await
+            }
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns when the page is no longer to be served.
+pub async fn stop(mut stopped: watch::Receiver<bool>) {
+    // An error says that nobody is left to want it served.
+    stopped.wait_for(|stop| *stop).await.ok();
+}
+
+fn finished(app: &App, problem: Option<Problem>) {
+    let mut progress = app.progress.lock().unwrap_or_else(PoisonError::into_inner);
+    progress.sending = None;
+    progress.problem = problem;
+}
+
+/// Reads how things stand, tells the page, and says how long to wait.
+async fn published(app: &Arc<App>) -> Duration {
+    let told = app
+        .with(|app| {
+            app.publish();
+            Ok(app.tablet.status()?.waiting)
+        })
+        .await;
+    let progress = app.progress.lock().unwrap_or_else(PoisonError::into_inner);
+    progress.pause(told.unwrap_or_default())
+}
+
+async fn once(app: &Arc<App>) -> Duration {
+    let telling = app.clone();
+    let progress = move |progress: Progress| {
+        if progress.to_push > 0 {
+            let mut known = telling.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            known.sending = Some((progress.pushed, progress.to_push));
+            drop(known);
+            telling.tell();
+        }
+    };
+    let report = app.tablet.sync(progress).await;
+    let busy = report.error.as_ref().is_some_and(|problem| problem.code == Code::SyncRunning.as_str());
+    // Another program's sync says nothing about ours.
+    let before = app.progress.lock().unwrap_or_else(PoisonError::into_inner).problem.clone();
+    let not_enrolled =
+        report.error.as_ref().is_some_and(|problem| problem.code == Code::NotEnrolled.as_str());
+    finished(app, if busy { before } else { report.error });
+    if report.pulled > 0 || report.pushed > 0 {
+        app.with(|app| {
+            app.changed();
+            Ok(())
+        })
+        .await
+        .ok();
+    }
+    let pause = published(app).await;
+    if busy {
+        AGAIN
+    } else if not_enrolled {
+        LOOK
+    } else {
+        pause
+    }
+}
+
+/// A stream of what the page is told, the present state first.
+pub async fn events(State(app): State<Arc<App>>) -> Sse<impl Stream<Item = Result<SseEvent, Infallible>>> {
+    app.with(|app| {
+        app.publish();
+        Ok(())
+    })
+    .await
+    .ok();
+    let mut told = app.event.subscribe();
+    told.mark_changed();
+    let stopped = app.stopped.clone();
+    let stream = stream::unfold((told, stopped), |(mut told, stopped)| async move {
+        tokio::select! {
+            changed = told.changed() => changed.ok()?,
+            () = stop(stopped.clone()) => return None,
+        }
+        let event = told.borrow_and_update().clone();
+        let event = SseEvent::default().json_data(event).unwrap_or_default();
+        Some((Ok(event), (told, stopped)))
+    });
+    Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+}
+
+pub async fn now(State(app): State<Arc<App>>) -> Answer {
+    app.wanted.notify_one();
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+pub struct Switch {
+    /// Whether there is a signal.
+    on: bool,
+}
+
+pub async fn signal(State(app): State<Arc<App>>, Body(Switch { on }): Body<Switch>) -> Answer {
+    let Some(signal) = &app.signal else { return Err(Fail::code(Code::NotFound)) };
+    signal.send_if_modified(|known| std::mem::replace(known, on) != on);
+    app.tell();
+    Ok(Json(json!({"on": on})))
+}
+
+#[derive(Deserialize)]
+pub struct Enrol {
+    code: String,
+    #[serde(default)]
+    name: String,
+}
+
+pub async fn enrol(State(app): State<Arc<App>>, Body(Enrol { code, name }): Body<Enrol>) -> Answer {
+    let name = name.trim();
+    if name.is_empty() {
+        return Err(Fail::field(
+            Code::MissingField,
+            "name",
+            "Give this tablet a name, as in Van 2, tablet 1.",
+        ));
+    }
+    let enrolled = app.tablet.enrol(code.trim(), name).await.map_err(|error| match error.code() {
+        code if code.retry() => Fail::from(error),
+        code => Fail::field(code, "code", error.to_string()),
+    })?;
+    app.with(|app| {
+        app.changed();
+        Ok(())
+    })
+    .await?;
+    app.wanted.notify_one();
+    Ok(Json(json!({"team": enrolled.team_name})))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chip(waiting: u64, quarantined: u64, problem: Option<Code>, signal: Option<bool>) -> (String, String) {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let status = Status {
+            waiting,
+            quarantined,
+            conflicts: 0,
+            last_synced_at: Some("2026-11-22T11:57:30Z".into()),
+            in_sync: waiting == 0 && quarantined == 0,
+            records: Default::default(),
+            enrolled: true,
+            teams: Vec::new(),
+            tablet: String::new(),
+            name: None,
+            clock_skew_ms: None,
+            syncing: false,
+        };
+        let problem = problem.map(|code| Problem {
+            code: code.as_str().into(),
+            message: code.message().into(),
+            retry: code.retry(),
+        });
+        let chip = Progressing { sending: None, problem }.chip(&status, signal, now);
+        (chip.text, chip.detail)
+    }
+
+    #[test]
+    fn the_chip_says_what_is_so() {
+        let text = |waiting, quarantined, problem, signal| chip(waiting, quarantined, problem, signal).0;
+        assert_eq!(text(0, 0, None, None), "All at base, 2 minutes ago");
+        assert_eq!(text(3, 0, None, None), "3 waiting: nobody at base can see them yet");
+        assert_eq!(text(3, 0, Some(Code::NoSignal), None), "No signal. 3 waiting");
+        assert_eq!(text(3, 0, Some(Code::ServerUnreachable), None), "Base does not answer. 3 waiting");
+        assert_eq!(text(3, 0, Some(Code::ServerUnreachable), Some(false)), "No signal. 3 waiting");
+        assert_eq!(text(0, 0, Some(Code::NoSignal), None), "No signal. Nothing waiting");
+        assert_eq!(text(0, 1, None, None), "Needs attention: 1 refused by base");
+        assert_eq!(chip(2, 1, Some(Code::NoSignal), None).1, "No signal. 2 waiting");
+        assert_eq!(text(0, 0, Some(Code::ServerNotTrusted), None), "Needs attention");
+    }
+
+    #[test]
+    fn it_tries_again_soon_only_while_something_waits() {
+        let after = |code: Option<Code>, waiting| {
+            let problem = code.map(|code| Problem {
+                code: code.as_str().into(),
+                message: String::new(),
+                retry: code.retry(),
+            });
+            Progressing { sending: None, problem }.pause(waiting)
+        };
+        assert_eq!(after(Some(Code::NoSignal), 1), AGAIN);
+        assert_eq!(after(Some(Code::NoSignal), 0), LOOK);
+        assert_eq!(after(None, 0), LOOK);
+        assert_eq!(after(Some(Code::ServerNotTrusted), 1), REST);
+    }
+}

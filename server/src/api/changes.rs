@@ -1,0 +1,164 @@
+//! A record's changes as the log holds them, each after those it builds on: its history.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension};
+use serde::Serialize;
+use serde_json::Value;
+use wayside_protocol::error::Code;
+use wayside_protocol::record::{Hash, Message, RecordId, Scalar, chunk, tablet_id};
+
+use super::Names;
+use crate::error::{Error, Result};
+
+/// More changes than any honest record has; "made side by side" is left out beyond it.
+const MOST_COMPARED: usize = 500;
+
+/// One change, as people read it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Change {
+    /// Its place in this record's history, from 1.
+    pub number: usize,
+    pub hash: String,
+    /// By the tablet's own clock, RFC 3339.
+    pub at: String,
+    /// That clock's offset from UTC in minutes.
+    pub offset: i32,
+    pub by: String,
+    pub by_name: String,
+    /// Who signed it, which no tablet can make up.
+    pub tablet: String,
+    pub tablet_name: String,
+    /// When this server took it in, RFC 3339.
+    pub received_at: String,
+    /// Numbers of earlier changes that its author had not seen.
+    pub beside: Vec<usize>,
+    pub writes: Vec<Write>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Write {
+    pub path: String,
+    pub value: Value,
+}
+
+/// A change with what is needed to build on it.
+pub(super) struct Stored {
+    pub hash: Hash,
+    pub raw: Vec<u8>,
+    pub deps: Vec<Hash>,
+    signer: [u8; 32],
+    received_at: u64,
+}
+
+/// The number of the team that a record belongs to, with the team's id.
+pub(super) fn team_of(conn: &Connection, record: RecordId) -> Result<Option<(i64, RecordId)>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT team.n, team.id FROM record JOIN team ON team.n = record.team WHERE record.record = ?",
+    )?;
+    let found =
+        statement.query_row([record.as_bytes()], |row| Ok((row.get(0)?, RecordId::from_bytes(row.get(1)?))));
+    Ok(found.optional()?)
+}
+
+/// All accepted changes of a record, in log order, which is causal.
+pub(super) fn stored(conn: &Connection, team: i64, record: RecordId) -> Result<Vec<Stored>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT log.hash, log.raw, log.received_at, signed_list.author
+         FROM log JOIN signed_list ON signed_list.n = log.list
+         WHERE log.team = ? AND log.record = ? ORDER BY log.seq",
+    )?;
+    let rows = statement.query_map((team, record.as_bytes()), |row| {
+        Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?, row.get(2)?, row.get(3)?))
+    })?;
+    let changes = rows.map(|row| {
+        let (hash, raw, received_at, signer) = row?;
+        let parsed = chunk::parse(&raw).map_err(|_| Error::Internal("an accepted change"))?;
+        let deps = parsed.deps.clone();
+        Ok(Stored { hash, deps, raw, received_at, signer })
+    });
+    changes.collect()
+}
+
+/// The changes that these heads stand for, in the same order; refused where a head is not known.
+pub(super) fn up_to<'a>(changes: &'a [Stored], heads: &[Hash]) -> Result<Vec<&'a Stored>> {
+    if heads.is_empty() || heads.iter().any(|head| !changes.iter().any(|change| change.hash == *head)) {
+        return Err(Code::HeadsUnknown.into());
+    }
+    let mut wanted: HashSet<Hash> = heads.iter().copied().collect();
+    let mut kept: Vec<&Stored> = Vec::new();
+    // Backwards, so that each change is met before those it builds on.
+    for change in changes.iter().rev() {
+        if wanted.contains(&change.hash) {
+            wanted.extend(&change.deps);
+            kept.push(change);
+        }
+    }
+    kept.reverse();
+    Ok(kept)
+}
+
+/// The history that people read.
+pub(super) fn history(changes: &[Stored], names: &Names) -> Vec<Change> {
+    let beside = beside(changes);
+    let shown = changes.iter().enumerate().map(|(index, change)| {
+        let parsed = chunk::parse(&change.raw).ok();
+        let message = parsed.as_ref().and_then(|parsed| Message::parse(parsed.message));
+        // Of several writes of one change to one path only the last is ever seen.
+        let writes: BTreeMap<String, Value> = parsed
+            .iter()
+            .flat_map(|parsed| parsed.writes())
+            .filter(|(path, _)| !matches!(*path, "id" | "kind" | "schema"))
+            .map(|(path, value)| {
+                (path.to_owned(), Scalar::from_chunk(&value).map_or(Value::Null, |value| value.to_json()))
+            })
+            .collect();
+        let tablet = tablet_id(&change.signer);
+        let by = message.as_ref().map_or_else(String::new, |message| message.by.clone());
+        Change {
+            number: index + 1,
+            hash: data_encoding::HEXLOWER.encode(&change.hash),
+            at: message.as_ref().map_or_else(String::new, |message| message.at.clone()),
+            offset: message.as_ref().map_or(0, |message| message.offset),
+            by_name: names.staff(&by),
+            by,
+            tablet_name: names.tablet(&tablet),
+            tablet,
+            received_at: rfc3339(change.received_at),
+            beside: beside.get(index).cloned().unwrap_or_default(),
+            writes: writes.into_iter().map(|(path, value)| Write { path, value }).collect(),
+        }
+    });
+    shown.collect()
+}
+
+/// For each change the numbers of the earlier ones that are not in its past.
+fn beside(changes: &[Stored]) -> Vec<Vec<usize>> {
+    if changes.len() > MOST_COMPARED {
+        return Vec::new();
+    }
+    let index: HashMap<Hash, usize> =
+        changes.iter().enumerate().map(|(i, change)| (change.hash, i)).collect();
+    let mut pasts: Vec<HashSet<usize>> = Vec::with_capacity(changes.len());
+    for change in changes {
+        let mut past = HashSet::new();
+        for dep in change.deps.iter().filter_map(|dep| index.get(dep)) {
+            past.insert(*dep);
+            past.extend(pasts.get(*dep).into_iter().flatten());
+        }
+        pasts.push(past);
+    }
+    let beside = pasts.iter().enumerate().map(|(at, past)| {
+        (0..at).filter(|earlier| !past.contains(earlier)).map(|earlier| earlier + 1).collect()
+    });
+    beside.collect()
+}
+
+/// A time of ours for people and programs.
+pub(super) fn rfc3339(ms: u64) -> String {
+    i64::try_from(ms)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .map(|at| at.to_string())
+        .unwrap_or_default()
+}

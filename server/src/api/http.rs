@@ -1,0 +1,143 @@
+//! The JSON doors of what the pages show, behind the same sign-in.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use wayside_protocol::clinical::Urgency;
+use wayside_protocol::error::Code;
+use wayside_protocol::record::RecordId;
+
+use super::{Filter, Readers, Settle, When};
+use crate::base::Base;
+use crate::error::{Error, Result};
+use crate::router::Route;
+use crate::web::{Door, Visitor, blocking, note, retry_after, status};
+
+/// What serves an address of the API.
+pub fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
+    Some(match (route.method, route.path) {
+        ("GET", "/api/v1/worklist") => get(worklist),
+        ("GET", "/api/v1/sessions") => get(sessions),
+        ("GET", "/api/v1/sessions/{id}") => get(session),
+        ("GET", "/api/v1/people/{id}") => get(person),
+        ("GET", "/api/v1/checks/{id}") => get(check),
+        ("GET", "/api/v1/records/{id}/history") => get(history),
+        ("POST", "/api/v1/records/{id}/settle") => post(settle),
+        ("GET", "/api/v1/quarantine") => get(quarantine),
+        _ => return None,
+    })
+}
+
+/// An error as `{code, message, retry}`.
+pub(crate) fn refuse(error: &Error) -> Response {
+    note(error);
+    let mut response = (status(error), Json(error.to_json())).into_response();
+    retry_after(error, &mut response);
+    response
+}
+
+async fn answer<T: Serialize>(
+    door: &Arc<Door>,
+    work: impl FnOnce(&Base, &Readers) -> Result<T> + Send + 'static,
+) -> Response {
+    let web = door.web.clone();
+    let done = blocking(move || {
+        let found = work(&web.base, &web.readers)?;
+        serde_json::to_value(found).map_err(|_| Error::Internal("JSON of an answer"))
+    });
+    match done.await {
+        Ok(value) => Json(value).into_response(),
+        Err(error) => refuse(&error),
+    }
+}
+
+fn id(text: &str) -> Result<RecordId> {
+    text.parse().map_err(|_| Code::BadId.into())
+}
+
+/// `urgency`, `when` (`today`) and `page`, as in the address of the worklist.
+#[derive(Debug, Default, Deserialize)]
+pub struct Asked {
+    urgency: Option<String>,
+    when: Option<String>,
+    page: Option<u64>,
+}
+
+impl From<Asked> for Filter {
+    /// What is not understood filters nothing: it must not hide anybody.
+    fn from(asked: Asked) -> Filter {
+        Filter {
+            urgency: asked.urgency.as_deref().and_then(Urgency::parse),
+            when: if asked.when.as_deref() == Some("today") { When::Today } else { When::Open },
+            page: asked.page.unwrap_or(1),
+        }
+    }
+}
+
+async fn worklist(State(door): State<Arc<Door>>, asked: Result<Query<Asked>, QueryRejection>) -> Response {
+    let filter = asked.map(|Query(asked)| asked).unwrap_or_default().into();
+    answer(&door, move |base, readers| super::worklist(base, readers, &filter)).await
+}
+
+async fn sessions(State(door): State<Arc<Door>>) -> Response {
+    answer(&door, super::sessions).await
+}
+
+async fn session(State(door): State<Arc<Door>>, Path(text): Path<String>) -> Response {
+    answer(&door, move |base, readers| super::session(base, readers, id(&text)?)).await
+}
+
+async fn person(State(door): State<Arc<Door>>, Path(text): Path<String>) -> Response {
+    answer(&door, move |base, readers| super::person(base, readers, id(&text)?)).await
+}
+
+async fn check(State(door): State<Arc<Door>>, Path(text): Path<String>) -> Response {
+    answer(&door, move |base, readers| super::check(base, readers, id(&text)?)).await
+}
+
+async fn history(State(door): State<Arc<Door>>, Path(text): Path<String>) -> Response {
+    answer(&door, move |base, readers| super::history(base, readers, id(&text)?)).await
+}
+
+async fn quarantine(State(door): State<Arc<Door>>) -> Response {
+    answer(&door, super::held).await
+}
+
+#[derive(Deserialize)]
+struct Decided {
+    path: String,
+    value: Value,
+    heads: Vec<String>,
+}
+
+async fn settle(
+    State(door): State<Arc<Door>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(text): Path<String>,
+    body: Result<Json<Decided>, JsonRejection>,
+) -> Response {
+    let Ok(Json(decided)) = body else {
+        let problem = "Send {path, value, heads} as JSON.".to_owned();
+        return refuse(&Error::Said(Code::BadJson, problem));
+    };
+    let by = visitor.name().unwrap_or_default().to_owned();
+    let done = answer(&door, move |base, readers| {
+        let id = id(&text)?;
+        let heads = Settle::heads(decided.heads.iter().map(String::as_str))?;
+        super::settle(base, id, &by, Settle { path: decided.path, value: decided.value, heads })?;
+        let (shown, _) = super::record(base, readers, id)?;
+        Ok(json!({"heads": shown.heads, "conflicts": shown.record.get("conflicts")}))
+    });
+    let mut response = done.await;
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::CREATED;
+    }
+    response
+}

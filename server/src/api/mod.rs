@@ -1,0 +1,57 @@
+//! What the pages show, as data: each function is one page's content, and the answer of its JSON door.
+//!
+//! Lists come from the views. A single record comes from the log, in one snapshot with its heads and its
+//! history: what somebody settles is authored on exactly the heads that they saw, which views that lag
+//! behind could not promise.
+
+mod changes;
+mod held;
+mod http;
+mod names;
+mod records;
+mod sessions;
+mod settle;
+mod signs;
+mod worklist;
+
+use std::sync::{Mutex, PoisonError};
+
+pub use changes::{Change, Write};
+pub use held::held;
+pub(crate) use http::refuse;
+pub use http::{Asked, handler};
+pub use names::Names;
+pub use records::{Check, Person, Shown, check, history, person, record};
+pub use sessions::{Listed, PopUp, session, sessions};
+pub use settle::{Settle, can_settle, settle};
+pub use signs::Signs;
+pub(crate) use worklist::name_of;
+pub use worklist::{Filter, Item, TabletSeen, When, Who, Worklist, worklist};
+
+use crate::base::Base;
+use crate::error::Result;
+use crate::views::Views;
+
+/// Idle connections to the views that are kept.
+const KEPT: usize = 4;
+
+/// Connections to the views, for reading.
+#[derive(Default)]
+pub struct Readers(Mutex<Vec<Views>>);
+
+impl Readers {
+    /// Reads the views in one snapshot. Blocks.
+    pub fn read<T>(&self, base: &Base, work: impl FnOnce(&Views) -> Result<T>) -> Result<T> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let views = match kept {
+            Some(views) => views,
+            None => Views::open(base.data())?,
+        };
+        let result = views.snapshot(work);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < KEPT {
+            kept.push(views);
+        }
+        result
+    }
+}

@@ -1,0 +1,169 @@
+//! The coordinator's pages: server-rendered, readable without JavaScript, kept up to date by a small
+//! script.
+//!
+//! `guard` stands in front of every address here, `sign_in` lets people in, `live` tells open pages that
+//! something changed, `pages` shows what `crate::api` finds, `words` says it in English.
+
+mod assets;
+mod guard;
+mod live;
+mod pages;
+mod sign_in;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get, post};
+use tokio::sync::{Semaphore, watch};
+
+use crate::accounts::{Role, Throttle};
+use crate::api::{self, Readers};
+use crate::base::Base;
+use crate::error::{Error, Result};
+use crate::router::{Route, Who};
+
+pub(crate) use guard::{Visitor, note, retry_after, status};
+pub(crate) use words::LONDON;
+
+/// No form here is longer.
+const MAX_FORM: usize = 64 * 1024;
+/// Password hashes at once: each takes 19 MiB and a core.
+const HASHES: usize = 2;
+/// Sign-ins that may wait for one.
+const WAITING: usize = 32;
+
+/// What a service is called that nobody gave a name.
+pub const DEFAULT_NAME: &str = "Wayside";
+
+/// What all doors to the pages share.
+pub struct Web {
+    pub base: Arc<Base>,
+    pub readers: Readers,
+    /// The organisation's own name for its service.
+    pub name: String,
+    throttle: Throttle,
+    hashes: Semaphore,
+    waiting: Semaphore,
+    closing: watch::Sender<bool>,
+}
+
+impl Web {
+    pub fn new(base: Arc<Base>, name: &str) -> Arc<Web> {
+        Arc::new(Web {
+            base,
+            readers: Readers::default(),
+            name: name.to_owned(),
+            throttle: Throttle::default(),
+            hashes: Semaphore::new(HASHES),
+            waiting: Semaphore::new(WAITING),
+            closing: watch::channel(false).0,
+        })
+    }
+
+    /// Ends what would otherwise stay open: the channels of live pages.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+}
+
+/// One listener on which the pages are served.
+pub struct Door {
+    pub web: Arc<Web>,
+    /// Over TLS: cookies never go any other way.
+    pub secure: bool,
+    /// Without TLS: the port on this machine, by which alone this listener may be called.
+    pub loopback: Option<u16>,
+}
+
+impl Door {
+    /// Cookies know no ports: without TLS, several servers on one machine need names of their own.
+    fn cookie(&self) -> String {
+        match self.loopback {
+            Some(port) => format!("wayside-{port}"),
+            None => "__Host-wayside".to_owned(),
+        }
+    }
+}
+
+const fn page(path: &'static str) -> Route {
+    Route { method: "GET", path, who: Who::Account(Role::Viewer) }
+}
+
+const fn open(method: &'static str, path: &'static str) -> Route {
+    Route { method, path, who: Who::Anyone }
+}
+
+const fn settles(path: &'static str) -> Route {
+    Route { method: "POST", path, who: Who::Account(Role::Coordinator) }
+}
+
+/// Every address of the pages and of the API under them.
+pub const ROUTES: &[Route] = &[
+    open("GET", "/assets/{name}"),
+    open("GET", "/sign-in"),
+    open("POST", "/sign-in"),
+    Route { method: "GET", path: "/sign-in/once", who: Who::LinkHolder },
+    Route { method: "POST", path: "/sign-out", who: Who::Account(Role::Viewer) },
+    page("/"),
+    page("/sessions"),
+    page("/sessions/{id}"),
+    page("/people/{id}"),
+    page("/checks/{id}"),
+    page("/records/{id}"),
+    settles("/records/{id}/settle"),
+    page("/quarantine"),
+    page("/events"),
+    page("/api/v1/worklist"),
+    page("/api/v1/sessions"),
+    page("/api/v1/sessions/{id}"),
+    page("/api/v1/people/{id}"),
+    page("/api/v1/checks/{id}"),
+    page("/api/v1/records/{id}/history"),
+    settles("/api/v1/records/{id}/settle"),
+    page("/api/v1/quarantine"),
+];
+
+fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
+    Some(match (route.method, route.path) {
+        ("GET", "/assets/{name}") => get(assets::asset),
+        ("GET", "/sign-in") => get(sign_in::form),
+        ("POST", "/sign-in") => post(sign_in::with_password),
+        ("GET", "/sign-in/once") => get(sign_in::with_link),
+        ("POST", "/sign-out") => post(sign_in::out),
+        ("GET", "/") => get(pages::worklist),
+        ("GET", "/sessions") => get(pages::sessions),
+        ("GET", "/sessions/{id}") => get(pages::session),
+        ("GET", "/people/{id}") => get(pages::person),
+        ("GET", "/checks/{id}") => get(pages::check),
+        ("GET", "/records/{id}") => get(pages::record),
+        ("POST", "/records/{id}/settle") => post(pages::settle),
+        ("GET", "/quarantine") => get(pages::quarantine),
+        ("GET", "/events") => get(live::events),
+        _ => return api::handler(route),
+    })
+}
+
+/// The router of [`ROUTES`], each behind the guard.
+pub fn router(door: Door) -> Router {
+    let door = Arc::new(door);
+    let mut router = Router::new();
+    for route in ROUTES {
+        if let Some(handler) = handler(route) {
+            let guard = from_fn_with_state((door.clone(), route), guard::guard);
+            router = router.route(route.path, handler.layer(guard));
+        }
+    }
+    router.layer(DefaultBodyLimit::max(MAX_FORM)).with_state(door)
+}
+
+/// Does what blocks where that is allowed.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Internal("a panic inside a request")))
+}

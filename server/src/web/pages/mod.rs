@@ -1,0 +1,79 @@
+//! The pages: what `crate::api` finds, put into words for one template each.
+
+mod check;
+mod frame;
+mod lists;
+mod person;
+mod record;
+mod table;
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+pub use check::check;
+pub use frame::Frame;
+pub use lists::{quarantine, session, sessions, worklist};
+pub use person::person;
+pub use record::{record, settle};
+
+use super::{Door, Visitor, blocking, guard};
+use crate::error::{Error, Result};
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct Problem {
+    frame: Frame,
+    message: String,
+    retry: bool,
+}
+
+/// A page as an answer.
+pub fn html(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(text) => {
+            let mut response = (status, text).into_response();
+            let html = HeaderValue::from_static("text/html; charset=utf-8");
+            response.headers_mut().insert(header::CONTENT_TYPE, html);
+            response
+        }
+        Err(_) => {
+            guard::note(&Error::Internal("a page's template"));
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// A refusal, or what went wrong, as a page.
+pub fn refuse(door: &Arc<Door>, visitor: &Visitor, error: &Error) -> Response {
+    guard::note(error);
+    let status = guard::status(error);
+    let title = match status {
+        StatusCode::NOT_FOUND => "Not found",
+        StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => "You cannot do this",
+        StatusCode::CONFLICT => "This has changed meanwhile",
+        status if status.is_server_error() => "Sorry, there is a problem",
+        _ => "There is a problem",
+    };
+    let frame = Frame::new(door, visitor, title);
+    let mut response = html(status, &Problem { frame, message: error.to_string(), retry: error.retry() });
+    guard::retry_after(error, &mut response);
+    response
+}
+
+/// Finds what a page shows where blocking is allowed, and shows it.
+async fn shown<P: Template + Send + 'static>(
+    door: &Arc<Door>,
+    visitor: &Visitor,
+    work: impl FnOnce(&Door, Frame) -> Result<P> + Send + 'static,
+) -> Response {
+    // Before anything is read: a change in between then refreshes once too often, never too seldom.
+    let frame = Frame::new(door, visitor, "");
+    let inside = door.clone();
+    match blocking(move || work(&inside, frame)).await {
+        Ok(page) => html(StatusCode::OK, &page),
+        Err(error) => refuse(door, visitor, &error),
+    }
+}
