@@ -59,7 +59,7 @@ function swap(fresh) {
     region.replaceChildren(...next.childNodes)
     for (const id of open) document.getElementById(id)?.setAttribute('open', '')
     for (const item of region.querySelectorAll('[data-key]')) {
-      if (before.has(item.dataset.key)) continue
+      if (before.has(item.dataset.key) || region.id !== 'live-list') continue
       item.classList.add('app-new')
       added += 1
     }
@@ -111,6 +111,13 @@ if (shown !== undefined && 'EventSource' in window) {
   events.addEventListener('heads', (event) => {
     if (event.data !== shown) refresh()
   })
+  const clock = setInterval(() => {
+    // How long ago a tablet synced changes by itself.
+    if (!document.hidden && !edited) refresh()
+  }, 60_000)
   // Signed out, disabled or expired: asking again and again would not help.
-  events.addEventListener('end', () => events.close())
+  events.addEventListener('end', () => {
+    events.close()
+    clearInterval(clock)
+  })
 }

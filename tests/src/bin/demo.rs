@@ -4,7 +4,7 @@ use std::{io::Write, process::ExitCode};
 
 use anyhow::Result;
 use clap::Parser;
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use wayside_tests::demo::{Demo, DemoPlan};
 
 /// One server, three tablets and a day without signal, on embedded storage.
@@ -19,9 +19,9 @@ struct Arguments {
     /// Contacts that the three tablets record together
     #[arg(long, default_value_t = 300)]
     contacts: usize,
-    /// The day that is played
-    #[arg(long, default_value = "2026-11-20")]
-    date: Date,
+    /// The day that is played; yesterday unset
+    #[arg(long)]
+    date: Option<Date>,
 }
 
 fn main() -> ExitCode {
@@ -46,13 +46,20 @@ fn main() -> ExitCode {
 /// Whether everything that was recorded is on the server and in its views.
 async fn play(arguments: Arguments, out: &mut impl Write) -> Result<bool> {
     let dir = tempfile::tempdir()?;
-    let plan = DemoPlan { seed: arguments.seed, contacts: arguments.contacts, date: arguments.date };
+    let yesterday = Timestamp::now().to_zoned(TimeZone::UTC).date().yesterday()?;
+    let date = arguments.date.unwrap_or(yesterday);
+    let plan = DemoPlan { seed: arguments.seed, contacts: arguments.contacts, date };
     let mut demo = Demo::start(dir.path(), plan).await?;
     writeln!(out, "Wayside, a demo on invented people. The server listens on {}.", demo.addr())?;
     let summary = demo.tell(out).await?;
     if !arguments.exit {
-        writeln!(out, "\nThe server is still there. Ctrl-C ends everything.")?;
+        let live = demo.go_live(true).await?;
+        writeln!(out, "\nNow you. Open these two beside each other, and switch the tablet's signal off:")?;
+        writeln!(out, "  a tablet         {}", live.tablet_url)?;
+        writeln!(out, "  the coordinator  {}", live.coordinator_url)?;
+        writeln!(out, "\nThe other tablets go on seeing people. Ctrl-C ends everything.")?;
         tokio::signal::ctrl_c().await?;
+        live.stop().await;
     }
     demo.stop().await?;
     writeln!(out, "\n{}", summary.to_json())?;

@@ -1,6 +1,7 @@
 //! The demo: one server, three tablets, a day without signal, and what comes of it. Everything in it
 //! is the product itself: real files, real TLS, a link that is really cut.
 
+mod live;
 mod print;
 mod story;
 
@@ -80,7 +81,7 @@ impl DemoTablet {
 /// The demo as it runs.
 pub struct Demo {
     plan: DemoPlan,
-    data: PathBuf,
+    pub data: PathBuf,
     pub server: Running,
     pub tablets: Vec<DemoTablet>,
     summary: Summary,
@@ -98,7 +99,12 @@ impl Demo {
     /// Starts the server and enrols the tablets, each through a link of its own.
     pub async fn start(dir: &Path, plan: DemoPlan) -> Result<Demo> {
         let data = dir.join("base");
-        let server = Server::start(ServerConfig::local(&data)).await.context("the server did not start")?;
+        let config = ServerConfig {
+            name: TEAM.to_owned(),
+            pages: Some("127.0.0.1:0".into()),
+            ..ServerConfig::local(&data)
+        };
+        let server = Server::start(config).await.context("the server did not start")?;
         let at = data.clone();
         tokio::task::spawn_blocking(move || wayside_server::team_add(&at, TEAM)).await??;
 

@@ -54,7 +54,7 @@ pub struct UiOptions {
     /// Who records; `None` lets the page ask.
     pub staff: Option<String>,
     /// Gives the page a *No signal* switch, which sets this: true while there is a signal. Whoever holds the other
-    /// end cuts the real link. While it is false nothing is sent.
+    /// end cuts the real link; the page takes what fails meanwhile for a missing signal.
     pub signal: Option<watch::Sender<bool>>,
 }
 

@@ -1,7 +1,8 @@
 //! The sync in the background, and what the page is told of it.
 //!
 //! At once after every save; every 300 ms while something waits and base is out of reach; otherwise every 2 s,
-//! so that others' changes appear. One at a time. While the *No signal* switch is on nothing is sent.
+//! so that others' changes appear. One at a time. The *No signal* switch cuts the link itself: the sync goes on trying,
+//! and finds out.
 
 use std::{
     convert::Infallible,
@@ -71,6 +72,10 @@ impl Progressing {
             (None, _) => "Never at base yet".to_owned(),
         };
         let waits = if waiting > 0 { format!("{waiting} waiting") } else { "Nothing waiting".to_owned() };
+        let unseen = match waiting {
+            0 => String::new(),
+            n => format!(": nobody at base can see {} yet", them(n)),
+        };
         let problem = match (signal, &self.problem) {
             (Some(false), _) => Some(Code::NoSignal.as_str()),
             (_, problem) => problem.as_ref().map(|problem| problem.code.as_str()),
@@ -85,9 +90,9 @@ impl Progressing {
             return chip("syncing", format!("Syncing {done} of {of}"), String::new());
         }
         let offline = match problem {
-            Some("no_signal") => Some(("no_signal", format!("No signal. {waits}"))),
+            Some("no_signal") => Some(("no_signal", format!("No signal. {waits}{unseen}"))),
             Some("server_unreachable" | "link_cut" | "server_failed" | "clock") => {
-                Some(("no_answer", format!("Base does not answer. {waits}")))
+                Some(("no_answer", format!("Base does not answer. {waits}{unseen}")))
             }
             _ => None,
         };
@@ -109,11 +114,7 @@ impl Progressing {
             return chip("attention", "Needs attention".into(), problem.message.clone());
         }
         if waiting > 0 {
-            return chip(
-                "waiting",
-                format!("{waiting} waiting: nobody at base can see {} yet", them(waiting)),
-                base,
-            );
+            return chip("waiting", format!("{waits}{unseen}"), base);
         }
         match (status.in_sync, last) {
             (true, Some(last)) => chip("at_base", format!("All at base, {last}"), String::new()),
@@ -153,10 +154,8 @@ fn ago(at: &str, now: Timestamp) -> String {
 pub async fn run(app: Arc<App>, stopped: watch::Receiver<bool>) {
     let mut signal = app.signal.as_ref().map(watch::Sender::subscribe);
     loop {
-        let on = app.signal_on() != Some(false);
-        let round = async { if on { once(&app).await } else { published(&app).await } };
         let pause = tokio::select! {
-            pause = round => pause,
+            pause = once(&app) => pause,
             // Cut in the middle: a sync may be dropped at any point.
             () = turned(&mut signal) => {
                 finished(&app, None);
@@ -168,7 +167,7 @@ pub async fn run(app: Arc<App>, stopped: watch::Receiver<bool>) {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = app.wanted.notified() => {}
-            // On: at once. Off: the page is told, and nothing is sent.
+            // On: at once. Off: the page is told.
             () = turned(&mut signal) => {}
             () = stop(stopped.clone()) => return,
         }
@@ -350,12 +349,12 @@ mod tests {
         let text = |waiting, quarantined, problem, signal| chip(waiting, quarantined, problem, signal).0;
         assert_eq!(text(0, 0, None, None), "All at base, 2 minutes ago");
         assert_eq!(text(3, 0, None, None), "3 waiting: nobody at base can see them yet");
-        assert_eq!(text(3, 0, Some(Code::NoSignal), None), "No signal. 3 waiting");
-        assert_eq!(text(3, 0, Some(Code::ServerUnreachable), None), "Base does not answer. 3 waiting");
-        assert_eq!(text(3, 0, Some(Code::ServerUnreachable), Some(false)), "No signal. 3 waiting");
+        assert_eq!(text(3, 0, Some(Code::NoSignal), None), "No signal. 3 waiting: nobody at base can see them yet");
+        assert_eq!(text(3, 0, Some(Code::ServerUnreachable), None), "Base does not answer. 3 waiting: nobody at base can see them yet");
+        assert_eq!(text(3, 0, Some(Code::ServerUnreachable), Some(false)), "No signal. 3 waiting: nobody at base can see them yet");
         assert_eq!(text(0, 0, Some(Code::NoSignal), None), "No signal. Nothing waiting");
         assert_eq!(text(0, 1, None, None), "Needs attention: 1 refused by base");
-        assert_eq!(chip(2, 1, Some(Code::NoSignal), None).1, "No signal. 2 waiting");
+        assert_eq!(chip(2, 1, Some(Code::NoSignal), None).1, "No signal. 2 waiting: nobody at base can see them yet");
         assert_eq!(text(0, 0, Some(Code::ServerNotTrusted), None), "Needs attention");
     }
 
