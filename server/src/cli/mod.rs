@@ -135,6 +135,7 @@ struct Serve {
     /// A certificate chain (PEM) instead of our own.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
+    /// Its private key (PEM). Tablets pin this key: keep it when the certificate is renewed.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
     /// What the pages call your service.

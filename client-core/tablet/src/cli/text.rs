@@ -15,7 +15,7 @@ pub fn status(status: &Status, out: &mut impl Write) -> io::Result<()> {
         out,
         "{}, {}, {} on this tablet.",
         counted(records.contact, "contact", "contacts"),
-        counted(records.person, "person", "persons"),
+        counted(records.person, "person", "people"),
         counted(records.session, "session", "sessions"),
     )?;
     match status.teams.as_slice() {
