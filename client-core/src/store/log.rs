@@ -148,7 +148,8 @@ pub fn apply_verdicts(
             }
             // The server could not keep it now, and may later: it stays here and is offered again.
             Verdict::Quarantined { code } if Code::parse(code).is_some_and(Code::retry) => {
-                let sql = "UPDATE change SET state = 'waiting', answered = 1 WHERE no = ? AND state <> 'accepted'";
+                let sql =
+                    "UPDATE change SET state = 'waiting', answered = 1 WHERE no = ? AND state <> 'accepted'";
                 conn.prepare_cached(sql)?.execute([held.no])?;
             }
             Verdict::Quarantined { code } => {
