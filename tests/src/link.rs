@@ -64,6 +64,10 @@ impl Link {
         Ok(link)
     }
 
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     /// The address that tablets are given.
     pub fn url(&self) -> String {
         format!("https://{}", self.addr)

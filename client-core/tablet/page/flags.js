@@ -8,6 +8,8 @@ export async function flags({ id }, app) {
   let known = await get(`/api/contacts/${id}`);
   const answers = new Map();
   const rest = h("p", { class: "quiet", role: "status" });
+  const unseen = h("div", {}, notice("bad", "Nobody at base can see this yet. Phone now."));
+  unseen.hidden = !known.phone_now;
 
   const save = async () => {
     const red_flags = [...answers].map(([flag, present]) => ({ flag, present }));
@@ -39,20 +41,30 @@ export async function flags({ id }, app) {
   const node = h("div", { class: "narrow flags" },
     h("h1", {}, "Very high. Ask these now"),
     h("p", {}, `${known.person?.name ?? "No details"}: ${known.latest ?? ""}. Ask each question before measuring again.`),
-    known.phone_now ? notice("bad", "Nobody at base can see this yet. Phone now.") : null,
-    h("p", {}, "Do they have any of these now, or did they today?"),
+    unseen, h("p", {}, "Do they have any of these now, or did they today?"),
     app.lists.red_flags.map(({ code, label, ask }) => h("fieldset", { class: "question", "data-flag": code },
       h("legend", {}, label, ask ? h("small", {}, ask) : null),
       h("div", { class: "yes-no" }, [["No", false], ["Yes", true]].map(([words, present]) =>
         h("label", { class: present ? "segment yes" : "segment" },
           h("input", { type: "radio", name: code, onchange: answer(code, present) }), h("span", {}, words)))))),
     rest, button("main wide tall", "None of these: go on", finish));
-  return { title: "Ask now", back: ["contact", { id }], node };
+  return {
+    title: "Ask now",
+    back: ["contact", { id }],
+    node,
+    // Only whether base can see it. The answers are given on what this screen showed: its heads stay.
+    async refresh() {
+      const { phone_now } = await get(`/api/contacts/${id}`);
+      unseen.hidden = !phone_now;
+    },
+  };
 }
 
 /** Nothing else on the screen. */
 export async function emergency({ id }, app) {
   const known = await get(`/api/contacts/${id}`);
+  const unseen = h("p", { class: "big" }, "Nobody at base can see this yet.");
+  unseen.hidden = !known.waiting;
   const present = known.red_flags.filter((flag) => flag.present && !flag.struck_out);
   const act = (work) => async (event) => once(event.currentTarget, async () => {
     try {
@@ -82,9 +94,11 @@ export async function emergency({ id }, app) {
         present.length > 0 ? [h("dt", {}, "What"), h("dd", {}, present.map((flag) => flag.label).join(", "))] : null,
         known.latest ? [h("dt", {}, "Blood pressure"), h("dd", {}, known.latest)] : null,
         h("dt", {}, "Where"), h("dd", {}, known.where)),
-      known.waiting ? h("p", { class: "big" }, "Nobody at base can see this yet.") : null,
-      h("div", { class: "buttons" }, button("light wide tall", "999 has been called", called),
+      unseen, h("div", { class: "buttons" }, button("light wide tall", "999 has been called", called),
         button("outline wide", "To the check", () => app.go("contact", { id, seen: true }, { replace: true })),
         present.length > 0 ? button("outline wide", "Tapped by mistake", mistake) : null)),
+    async refresh() {
+      unseen.hidden = !(await get(`/api/contacts/${id}`)).waiting;
+    },
   };
 }

@@ -1,7 +1,7 @@
 //! After the day: two links, a tablet of one's own with a *No signal* switch that cuts a real link, and
 //! tablets that go on seeing people.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -26,6 +26,8 @@ pub struct Live {
     pub tablet_url: String,
     /// Signs in once, as a coordinator.
     pub coordinator_url: String,
+    /// Where the tablet finds base while there is a signal.
+    pub link: SocketAddr,
     page: ui::Running,
     tasks: JoinSet<()>,
 }
@@ -35,7 +37,7 @@ impl Demo {
     /// the simulated tablets go on seeing people.
     pub async fn go_live(&self, visitors: bool) -> Result<Live> {
         let link = Link::up(self.server.addr).await?;
-        let (data, url) = (self.data.clone(), link.url());
+        let (data, url, at) = (self.data.clone(), link.url(), link.addr());
         let code = tokio::task::spawn_blocking(move || wayside_server::enrol_code(&data, TEAM, Some(&url)))
             .await??;
         let dir = self.data.with_file_name("yours");
@@ -59,6 +61,7 @@ impl Demo {
         Ok(Live {
             tablet_url: page.url.clone(),
             coordinator_url: self.sign_in("coordinator").await?,
+            link: at,
             page,
             tasks,
         })

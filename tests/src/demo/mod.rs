@@ -26,6 +26,8 @@ use crate::{
     link::Link,
 };
 
+pub use live::Live;
+
 /// What the demo is asked to do.
 #[derive(Debug, Clone)]
 pub struct DemoPlan {

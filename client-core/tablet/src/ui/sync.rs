@@ -349,12 +349,24 @@ mod tests {
         let text = |waiting, quarantined, problem, signal| chip(waiting, quarantined, problem, signal).0;
         assert_eq!(text(0, 0, None, None), "All at base, 2 minutes ago");
         assert_eq!(text(3, 0, None, None), "3 waiting: nobody at base can see them yet");
-        assert_eq!(text(3, 0, Some(Code::NoSignal), None), "No signal. 3 waiting: nobody at base can see them yet");
-        assert_eq!(text(3, 0, Some(Code::ServerUnreachable), None), "Base does not answer. 3 waiting: nobody at base can see them yet");
-        assert_eq!(text(3, 0, Some(Code::ServerUnreachable), Some(false)), "No signal. 3 waiting: nobody at base can see them yet");
+        assert_eq!(
+            text(3, 0, Some(Code::NoSignal), None),
+            "No signal. 3 waiting: nobody at base can see them yet"
+        );
+        assert_eq!(
+            text(3, 0, Some(Code::ServerUnreachable), None),
+            "Base does not answer. 3 waiting: nobody at base can see them yet"
+        );
+        assert_eq!(
+            text(3, 0, Some(Code::ServerUnreachable), Some(false)),
+            "No signal. 3 waiting: nobody at base can see them yet"
+        );
         assert_eq!(text(0, 0, Some(Code::NoSignal), None), "No signal. Nothing waiting");
         assert_eq!(text(0, 1, None, None), "Needs attention: 1 refused by base");
-        assert_eq!(chip(2, 1, Some(Code::NoSignal), None).1, "No signal. 2 waiting: nobody at base can see them yet");
+        assert_eq!(
+            chip(2, 1, Some(Code::NoSignal), None).1,
+            "No signal. 2 waiting: nobody at base can see them yet"
+        );
         assert_eq!(text(0, 0, Some(Code::ServerNotTrusted), None), "Needs attention");
     }
 

@@ -1,0 +1,176 @@
+//! Every screen and every page, on everything from a phone to a landscape tablet: axe-core finds nothing, and
+//! nothing is wider than the screen.
+
+use serde_json::json;
+use wayside_tests::browser::Screen;
+
+use crate::{
+    people::{new_person, reading},
+    world::{MOSQUE, World, begin, target},
+};
+
+const SIZES: [(u32, u32); 4] = [(320, 640), (768, 1024), (1024, 768), (1280, 800)];
+
+/// Looks at one screen in every size; what is wrong is collected, so that one run tells everything.
+struct Looks<'a> {
+    screen: &'a Screen,
+    size: (u32, u32),
+    found: Vec<String>,
+}
+
+impl Looks<'_> {
+    fn at(&mut self, name: &str) {
+        for (width, height) in SIZES {
+            self.screen.resize(width, height);
+            // What moves has come to rest.
+            let still = "return document.getAnimations().every((one) => one.playState !== 'running' \
+                || one.effect.getTiming().iterations === Infinity)";
+            self.screen.until("everything to stand still", still, json!([]));
+            if self.screen.scrolls_sideways() {
+                let widest = "return [...document.querySelectorAll('body *')]\
+                    .filter((e) => e.getBoundingClientRect().right > innerWidth + 1)\
+                    .slice(0, 4).map((e) => e.outerHTML.slice(0, 120))";
+                let widest = self.screen.run(widest, json!([]));
+                self.found.push(format!("{name}, {width} px: scrolls sideways: {widest}"));
+            }
+            // The narrowest and one tablet: other sizes lay out the same things.
+            if width <= 768 {
+                let axe = self.screen.axe(&target().join("tools/axe/axe.min.js"));
+                self.found.extend(axe.into_iter().map(|finding| format!("{name}, {width} px: {finding}")));
+            }
+        }
+        self.screen.resize(self.size.0, self.size.1);
+    }
+}
+
+#[test]
+fn every_screen_of_the_tablet_is_accessible() {
+    let Some(world) = World::start() else { return };
+    let tablet = &world.tablet;
+    let mut looks = Looks { screen: tablet, size: (768, 1024), found: Vec::new() };
+    looks.at("start");
+    tablet.tap("Another site");
+    tablet.see("Name of the site");
+    looks.at("site");
+    tablet.tap("Save this site");
+    tablet.see("Type the site’s name.");
+    looks.at("site, refused");
+    tablet.tap("Back");
+    tablet.tap(MOSQUE);
+    looks.at("start, site chosen");
+    begin(tablet);
+    looks.at("today, empty");
+    tablet.tap("New person");
+    tablet.see("Given name");
+    looks.at("person");
+    tablet.type_into("NHS number", "999 000 0010");
+    tablet.type_into("Phone", "x");
+    tablet.tap("Next: blood pressure");
+    tablet.see("A phone number has");
+    looks.at("person, refused");
+    tablet.tap("Back");
+
+    new_person(tablet, "Yusuf", "Rahman");
+    looks.at("pressure");
+    reading(tablet, "69", "45");
+    tablet.see("Measure again");
+    looks.at("pressure, asked again");
+    tablet.tap("Measure again");
+    reading(tablet, "185", "100");
+    tablet.see("Very high. Ask these now");
+    looks.at("flags");
+    tablet.tap("None of these: go on");
+    tablet.see("Answer every question");
+    looks.at("flags, missing");
+    tablet.tap_in("[data-flag]:last-of-type", "Yes");
+    tablet.see("Call 999 now");
+    looks.at("emergency");
+    tablet.tap("999 has been called");
+    tablet.see("Readings");
+    looks.at("contact");
+    tablet.tap("Correct 185/100");
+    tablet.see("Correct a reading");
+    looks.at("correct");
+    tablet.tap("Back");
+    tablet.tap("Details");
+    tablet.see("Ethnic category");
+    looks.at("details");
+    tablet.tap("Back");
+    tablet.tap("Park");
+    tablet.see("Resume");
+    looks.at("today");
+    tablet.tap("Known person");
+    tablet.see("Today’s people");
+    looks.at("find");
+    tablet.type_into("Name, date of birth", "zz");
+    tablet.see("Nobody like that");
+    looks.at("find, nobody");
+    tablet.tap("Back");
+    // The day of the demo ends with a person whom two tablets call by different names.
+    tablet.tap("Known person");
+    tablet.type_into("Name, date of birth", "amina");
+    tablet.tap_in(".results", "Amina");
+    reading(tablet, "128", "82");
+    tablet.see("Two people wrote different things here.");
+    looks.at("contact, disagrees");
+    tablet.tap("Look and settle");
+    tablet.see("Both are kept until you choose.");
+    looks.at("settle");
+    tablet.tap("Back");
+    tablet.see("Records that disagree");
+    looks.at("to settle");
+    tablet.tap("No signal");
+    tablet.see("No signal. Nothing waiting");
+    looks.at("no signal");
+    let found = looks.found;
+    assert!(found.is_empty(), "{} findings:\n{}", found.len(), found.join("\n"));
+    world.end();
+}
+
+#[test]
+fn every_page_of_the_coordinator_is_accessible() {
+    let Some(world) = World::start() else { return };
+    let page = &world.coordinator;
+    let mut looks = Looks { screen: page, size: (1024, 1024), found: Vec::new() };
+    looks.at("worklist");
+    page.tap("Today only");
+    page.see("Nothing here.");
+    looks.at("worklist, empty");
+    page.tap("Any day");
+    page.tap("Amina");
+    page.see("About this check");
+    looks.at("check");
+    page.tap_in("main", "Amina");
+    page.see("To settle");
+    looks.at("person");
+    page.tap("Quarantine");
+    page.see("Nothing is held.");
+    looks.at("quarantine");
+    page.tap("Sessions");
+    page.see(MOSQUE);
+    looks.at("sessions");
+    page.tap_in("#live-list", MOSQUE);
+    page.see("All sessions");
+    looks.at("session");
+    page.tap("History of this session's record");
+    page.see("History");
+    looks.at("record");
+    // A session is no person.
+    page.go(&page.url().replace("/records/", "/people/"));
+    page.see("Go back to look at the record again");
+    looks.at("problem");
+    page.tap("worklist");
+    page.tap("Sign out");
+    page.see("Sign in");
+    looks.at("sign in");
+    page.type_into("Name", "nobody");
+    page.type_into("Password", "wrong");
+    page.tap_in("form", "Sign in");
+    page.see("There is a problem");
+    looks.at("sign in, refused");
+    let found = looks.found;
+    assert!(found.is_empty(), "{} findings:\n{}", found.len(), found.join("\n"));
+    // The browser notes the answers 403 and 404 that were asked for here.
+    page.complaints();
+    world.end();
+}
