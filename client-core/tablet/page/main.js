@@ -32,6 +32,9 @@ const app = { state: null, lists: null, go, back, failed, refreshState, here: nu
 
 let current = { leave: null, refresh: null, back: null };
 let turn = 0;
+/** The newest revision that the program has told of. */
+let seen = null;
+let refreshing = Promise.resolve();
 
 /** Shows a screen. `replace` where going back to the present one would do something twice. */
 async function go(screen, params = {}, { replace = false } = {}) {
@@ -48,6 +51,7 @@ function back() {
 
 async function show({ screen, params }) {
   const mine = ++turn;
+  const asOf = seen;
   await current.leave?.();
   fill(document.getElementById("alerts"));
   let made;
@@ -70,6 +74,14 @@ async function show({ screen, params }) {
     if (focus.tagName === "H1") focus.tabIndex = -1;
     focus.focus({ preventScroll: true });
   }
+  // Something changed after this screen had read what it shows, and before it could be told.
+  if (seen !== asOf) await refreshed();
+}
+
+/** Reads again what the screen shows: one after the other, so that an older answer never comes last. */
+function refreshed() {
+  refreshing = refreshing.then(() => current.refresh?.()).catch(failed);
+  return refreshing;
 }
 
 /** Says above the screen what did not work. What was typed stays. */
@@ -122,7 +134,6 @@ function signalSwitch(on) {
     h("span", { class: "track" }, h("span", { class: "knob" })), "No signal");
 }
 
-let seen = null;
 /** The program has something new to say: the chip, and perhaps what the screen shows. */
 async function heard(event) {
   if (event === null) {
@@ -146,9 +157,8 @@ async function heard(event) {
     if (before.sync.state !== event.sync.state) say(event.sync.text);
   }
   if (seen !== event.revision) {
-    const first = seen === null;
     seen = event.revision;
-    if (!first) await current.refresh?.();
+    await refreshed();
   }
 }
 
