@@ -3,7 +3,7 @@
 use wayside_protocol::{
     error::{Code, Invalid},
     record::RecordError,
-    sync::wire::Malformed,
+    sync::{frame::Refusal, wire::Malformed},
 };
 
 /// Its message is safe to show and holds no personal data. The sources below it are for logs.
@@ -78,6 +78,16 @@ impl Error {
 impl From<Code> for Error {
     fn from(code: Code) -> Self {
         Error::Failed(code)
+    }
+}
+
+/// What a refusal stands for. The message of a code known here is our own.
+impl From<&Refusal> for Error {
+    fn from(refusal: &Refusal) -> Self {
+        match Code::parse(&refusal.code) {
+            Some(code) => Error::Failed(code),
+            None => Error::Server { code: refusal.code.clone(), message: refusal.message.clone() },
+        }
     }
 }
 

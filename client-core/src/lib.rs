@@ -22,7 +22,7 @@ pub use env::{Clock, Env, ManualClock, Random, SeededRandom, SystemClock, System
 pub use error::{Error, Problem, Result};
 pub use key::Key;
 pub use read::{Page, Shown};
-pub use sync::{Enrolment, Phase, Progress, SyncReport};
+pub use sync::{Enrolment, News, Notice, Phase, Progress, SyncReport};
 pub use tablet::{Counts, Status, Tablet, Team};
 pub use wayside_protocol::{
     error::{Code, Invalid},

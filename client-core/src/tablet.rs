@@ -7,6 +7,7 @@ use std::{
 
 use ed25519_dalek::SigningKey;
 use rusqlite::Connection;
+use tokio::sync::watch;
 use wayside_protocol::{
     error::Code,
     record::{Actor, RecordId, tablet_id},
@@ -17,6 +18,7 @@ use crate::{
     error::{Error, Result},
     key::Key,
     store::{Store, log, meta},
+    sync::Notice,
 };
 
 /// A tablet's records and its link to base. Cheap to clone, shared between threads. Calls block for a moment, but
@@ -33,6 +35,8 @@ pub(crate) struct Inner {
     pub actor: Actor,
     pub dir: PathBuf,
     pub syncing: AtomicBool,
+    /// Counts what was recorded in this run.
+    pub recorded: watch::Sender<u64>,
 }
 
 /// A team that this tablet is enrolled in.
@@ -74,6 +78,8 @@ pub struct Status {
     /// How far this device's clock is ahead of the server's, in milliseconds; `None` before enrolment.
     pub clock_skew_ms: Option<i64>,
     pub syncing: bool,
+    /// What staff were last told about restores and copies.
+    pub notice: Option<Notice>,
 }
 
 impl Tablet {
@@ -93,6 +99,7 @@ impl Tablet {
             env,
             dir: dir.to_owned(),
             syncing: AtomicBool::new(false),
+            recorded: watch::channel(0).0,
         })))
     }
 
@@ -124,6 +131,7 @@ impl Tablet {
                 name: meta::get(conn, meta::NAME)?,
                 clock_skew_ms: meta::get::<i64>(conn, meta::CLOCK_OFFSET)?.map(|offset| -offset),
                 syncing,
+                notice: Notice::last(conn)?,
             })
         })
     }

@@ -339,6 +339,7 @@ mod tests {
             bytes_up: 6,
             bytes_down: 7,
             error: Some(problem),
+            ..facade::SyncReport::default()
         };
         let converted = SyncReport::from(report);
         let SyncReport { pushed, accepted, quarantined, pulled, exchanges, bytes_up, bytes_down, .. } =

@@ -75,6 +75,9 @@ codes! {
     VersionUnsupported = "version_unsupported", retry false, "This version of the sync protocol is not spoken here: update this program.";
     SignatureInvalid = "signature_invalid", retry false, "A signature does not match.";
     Clock = "clock", retry true, "The request's time is too far from the server's.";
+    Replayed = "replayed", retry true, "This request was here before: ask anew.";
+    Busy = "busy", retry true, "The server has too much to do: try again in a moment.";
+    UpgradeNeeded = "upgrade_needed", retry false, "This tablet's program is too old to show what is new: update it. What is recorded here is kept, and still goes to base.";
     TabletUnknown = "tablet_unknown", retry false, "This server does not know this tablet.";
     TeamNotAllowed = "team_not_allowed", retry false, "This tablet does not belong to this team.";
     CodeUnknown = "code_unknown", retry false, "This enrolment code is not known.";
@@ -86,6 +89,15 @@ codes! {
     MethodNotAllowed = "method_not_allowed", retry false, "This address does not take this method.";
     TeamUnknown = "team_unknown", retry false, "There is no team of this name.";
     TeamExists = "team_exists", retry false, "There is a team of this name already.";
+
+    // --- backups, restores, copies: what went wrong, or what staff should know ---
+    BackupDamaged = "backup_damaged", retry false, "This is not a whole backup: it is cut short, damaged or altered.";
+    DataNotEmpty = "data_not_empty", retry false, "There is a server in this directory already: restore into one that holds nothing but its keys.";
+    IdentityMissing = "identity_missing", retry false, "The server's identity key is missing or is another server's: put the keys directory of this server back.";
+    LedgerMissing = "ledger_missing", retry false, "The ledger beside the server's keys is missing, older than this log or another server's: put the keys directory of this server back.";
+    ServerRestored = "server_restored", retry false, "The server was restored from an older copy: tablets give back what it lacks, and nothing is lost.";
+    LogReplaced = "log_replaced", retry false, "The server's records were replaced by an older copy without a restore: tablets give back what they hold.";
+    TabletCopied = "tablet_copied", retry false, "This tablet's storage was set back to an older copy, or copied to a second tablet: nothing is lost, but use one of them only.";
 
     // --- the pages and their API ---
     NotSignedIn = "not_signed_in", retry false, "Sign in first.";

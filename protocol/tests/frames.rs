@@ -9,8 +9,8 @@ use wayside_protocol::{
     sync::{
         Frame,
         frame::{
-            Changes, Enrol, Enrolled, Hello, Item, List, MAX_BODY, Place, Refusal, State, TeamState, Verdict,
-            Verdicts, decode, unseal,
+            Ask, Changes, Enrol, Enrolled, Hello, Item, List, MAX_BODY, Mark, Place, Refusal, Rest, Sent,
+            State, TeamState, Terms, Verdict, Verdicts, decode, unseal,
         },
         sign_list, sign_request, verify_list, verify_request,
         wire::Writer,
@@ -78,7 +78,21 @@ fn every_frame() -> Vec<Frame> {
             server_time_ms: 3,
             team: id(4),
             team_name: "Leeds East".into(),
+            capabilities: 1,
         }),
+        Frame::Ask(Ask {
+            frame_bytes: 4096,
+            sent: vec![Sent { team: id(3), list: [7; 16] }],
+            rest: Some(Rest { teams: 12, fingerprint: [6; 16] }),
+        }),
+        Frame::Ask(Ask::default()),
+        Frame::Terms(Terms {
+            capabilities: 1,
+            credit: 1 << 20,
+            rest_same: true,
+            notice: "upgrade_needed".into(),
+        }),
+        Frame::Mark(Mark { team: id(3), epoch: [4; 8], cursor: 300 }),
         Frame::Refusal(Refusal { code: "clock".into(), message: "Too far.".into(), server_time_ms: 8 }),
     ]
 }

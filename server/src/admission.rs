@@ -12,13 +12,13 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension};
 use wayside_protocol::error::Code;
-use wayside_protocol::record::admit::{Fit, History, Scratch, apply_checked_on};
+use wayside_protocol::record::admit::{Fit, History, Scratch, apply_checked_on, is_plain_beginning};
 use wayside_protocol::record::chunk::{self, Chunk};
 use wayside_protocol::record::{Hash, Kind, RecordId, change_hash, check_change};
 use wayside_protocol::sync::frame::{Changes, Item};
 use wayside_protocol::sync::{ListItem, PublicKey, SignatureBytes, verify_certificate, verify_list};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::log;
 
 /// A record's raw changes together. A contact is a few kilobytes.
@@ -122,9 +122,10 @@ pub struct Judged {
 /// Judges the changes of one batch in their order, each on what the log holds and on those before it.
 pub struct Judge {
     server: PublicKey,
-    records: HashMap<RecordId, State>,
+    /// By team and record: what one team offers says nothing of another's.
+    records: HashMap<(i64, RecordId), State>,
     /// Put in quarantine in this batch.
-    refused: HashSet<(RecordId, Hash)>,
+    refused: HashSet<(i64, RecordId, Hash)>,
 }
 
 /// A record as far as this batch has got.
@@ -133,9 +134,13 @@ struct State {
     team: Option<i64>,
     kind: Option<Kind>,
     base: u64,
+    /// Whether any of its changes is in quarantine.
+    quarantined: bool,
     raws: Vec<Vec<u8>>,
     bytes: u64,
+    /// Of the first so many of `raws`: most records get one change, and then nobody asks.
     history: History,
+    read: usize,
     scratch: Scratch,
 }
 
@@ -145,8 +150,8 @@ impl Judge {
     }
 
     /// Forgets what was read of a record, because the log went on without this judge.
-    pub fn forget(&mut self, record: RecordId) {
-        self.records.remove(&record);
+    pub fn forget(&mut self, team: &log::Team, record: RecordId) {
+        self.records.remove(&(team.n, record));
     }
 
     pub fn judge(
@@ -156,16 +161,17 @@ impl Judge {
         change: &Offered,
         author: &PublicKey,
     ) -> Result<Judged> {
-        let mut state = match self.records.remove(&change.record) {
+        let key = (team.n, change.record);
+        let mut state = match self.records.remove(&key) {
             Some(state) => state,
             None => State::load(conn, team.n, change.record)?,
         };
         let base = state.base;
         let judgement = self.judge_on(&mut state, conn, team, change, author);
-        self.records.insert(change.record, state);
+        self.records.insert(key, state);
         let judgement = judgement?;
         if matches!(&judgement, Judgement::Quarantine(reason) if !reason.code.retry()) {
-            self.refused.insert((change.record, change.hash));
+            self.refused.insert((team.n, change.record, change.hash));
         }
         Ok(Judged { judgement, base })
     }
@@ -179,10 +185,13 @@ impl Judge {
         author: &PublicKey,
     ) -> Result<Judgement> {
         let Offered { record, hash, raw, .. } = change;
+        state.read_history();
         if state.history.contains(hash) {
             return Ok(Judgement::Known);
         }
-        if let Some(code) = final_quarantine(conn, team.n, *record, hash)? {
+        if state.quarantined
+            && let Some(code) = final_quarantine(conn, team.n, *record, hash)?
+        {
             return Ok(Judgement::InQuarantine(code));
         }
         let refuse = |code: Code| Ok(Judgement::Quarantine(code.into()));
@@ -197,8 +206,8 @@ impl Judge {
             return refuse(Code::RecordRefused);
         }
         for dep in chunk.deps.iter().filter(|dep| !state.history.contains(dep)) {
-            let refused = self.refused.contains(&(*record, *dep));
-            if refused || final_quarantine(conn, team.n, *record, dep)?.is_some() {
+            let refused = self.refused.contains(&(team.n, *record, *dep));
+            if refused || state.quarantined && final_quarantine(conn, team.n, *record, dep)?.is_some() {
                 return refuse(Code::DependsOnQuarantined);
             }
         }
@@ -222,56 +231,62 @@ impl Judge {
         if state.bytes + raw.len() as u64 > MAX_RECORD_BYTES {
             return refuse(Code::RecordTooLarge);
         }
-        let accepted: Vec<&[u8]> = state.raws.iter().map(Vec::as_slice).collect();
-        match apply_checked_on(&mut state.scratch, &accepted, raw) {
-            Ok(()) => {}
-            // What is accepted does not load: that is our trouble, and no reason to refuse what came.
-            Err(Code::Internal) => return Err(Error::Internal("an accepted record does not load")),
-            Err(code) => return refuse(code),
+        if !(state.raws.is_empty() && is_plain_beginning(&state.history, &chunk, raw)) {
+            let accepted: Vec<&[u8]> = state.raws.iter().map(Vec::as_slice).collect();
+            match apply_checked_on(&mut state.scratch, &accepted, raw) {
+                Ok(()) => {}
+                // What is accepted does not load: that is our trouble, and no reason to refuse what came.
+                // It is offered again, and holds up nothing else.
+                Err(Code::Internal) => {
+                    tracing::error!(record = %record, "an accepted record does not load");
+                    return refuse(Code::ServerFailed);
+                }
+                Err(code) => return refuse(code),
+            }
         }
-        state.take(team.n, kind, &chunk, raw);
+        state.take(team.n, kind, raw);
         Ok(Judgement::Fits { actor: chunk.actor.to_vec(), actor_seq: chunk.seq, kind })
     }
 }
 
 impl State {
     fn load(conn: &Connection, team: i64, record: RecordId) -> Result<State> {
+        let standing = log::Standing::of(conn, team, record)?;
         let mut state = State {
             team: None,
             kind: None,
-            base: 0,
+            base: standing.changes,
+            quarantined: standing.quarantined,
             raws: Vec::new(),
-            bytes: 0,
+            bytes: standing.bytes,
             history: History::new(),
+            read: 0,
             scratch: Scratch::None,
         };
-        let bound: Option<(i64, String, u64, u64)> = conn
-            .prepare_cached("SELECT team, kind, changes, bytes FROM record WHERE record = ?")?
-            .query_row([record.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-            .optional()?;
-        let Some((bound, kind, changes, bytes)) = bound else { return Ok(state) };
+        let Some((bound, kind)) = standing.bound else { return Ok(state) };
         state.team = Some(bound);
         state.kind = Kind::parse(&kind);
-        state.base = changes;
-        state.bytes = bytes;
         if bound == team {
             state.raws = log::record_changes(conn, team, record)?;
-            for raw in &state.raws {
-                // One that a later rule would not take stays accepted; what builds on it then waits,
-                // which somebody can see and mend.
-                if let Ok(chunk) = chunk::parse(raw) {
-                    state.history.insert(&chunk);
-                }
-            }
         }
         Ok(state)
     }
 
+    fn read_history(&mut self) {
+        for raw in self.raws.iter().skip(self.read) {
+            // One that a later rule would not take stays accepted; what builds on it then waits,
+            // which somebody can see and mend.
+            if let Ok(chunk) = chunk::parse(raw) {
+                self.history.insert(&chunk);
+            }
+        }
+        self.read = self.raws.len();
+    }
+
     /// What fits is part of the record for those that come after it in the batch.
-    fn take(&mut self, team: i64, kind: Kind, chunk: &Chunk, raw: &[u8]) {
+    fn take(&mut self, team: i64, kind: Kind, raw: &[u8]) {
         self.team = Some(team);
         self.kind = Some(kind);
-        self.history.insert(chunk);
         self.raws.push(raw.to_vec());
         self.bytes += raw.len() as u64;
     }

@@ -7,19 +7,24 @@ use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Actor, Author, Kind, Message, Record, RecordId, Scalar, Write, tablet_id};
+use wayside_protocol::sync::frame::PROTOCOL_VERSION;
 use wayside_protocol::sync::{EnrolmentCode, sign_list};
 
 use crate::admission::{Offer, Offered, SignedList};
+use crate::backup;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::keys::{Identity, Tls};
+use crate::keys::{self, Identity, Tls};
+use crate::ledger::{Entry, Ledger};
 use crate::log::{self, Log, Source};
+use crate::sync::{Nonces, Sets, Turns};
 
 /// What stands as author in changes that the server makes on its own.
 const SERVER: &str = "server";
@@ -29,11 +34,22 @@ pub struct Base {
     data: PathBuf,
     pub log: Arc<Log>,
     pub identity: Identity,
+    pub ledger: Arc<Ledger>,
     pub clock: Clock,
     /// Fresh and random for this run of the process, never stored.
     actor: Actor,
     /// What pages that are open compare themselves with, told when the views have caught up.
     viewed: watch::Sender<String>,
+    /// Requests of tablets that were here before.
+    pub(crate) nonces: Nonces,
+    pub(crate) turns: Turns,
+    /// Of comparisons under way.
+    pub(crate) sets: Sets,
+    /// Tablets that speak an older version of the sync protocol only send.
+    oldest_version: AtomicU8,
+    frames_again: AtomicU64,
+    /// Raised when requests that wait for news should end.
+    closing: watch::Sender<bool>,
 }
 
 /// Where `serve` listened last, kept in `DIR/address.json` for enrolment codes.
@@ -56,14 +72,56 @@ impl Base {
             .mode(0o700)
             .create(data)
             .map_err(|error| Error::File("data directory", error))?;
+        let log = Log::open(data)?;
+        if log.read(log::keeper)?.is_some() {
+            // New ones would not fit: tablets know this server by its key, and a restore might undo an erasure.
+            keys::present(data)?;
+        }
+        let (identity, ledger) = (Identity::open(data)?, Arc::new(Ledger::open(data)?));
+        backup::join(&log, &identity, &ledger, clock.now_ms())?;
         Ok(Base {
             data: data.to_owned(),
-            identity: Identity::open(data)?,
-            log: Arc::new(Log::open(data)?),
+            identity,
+            ledger,
+            log: Arc::new(log),
             clock,
             actor: rand::random(),
             viewed: watch::channel(String::new()).0,
+            nonces: Nonces::default(),
+            turns: Turns::default(),
+            sets: Sets::default(),
+            oldest_version: AtomicU8::new(PROTOCOL_VERSION),
+            frames_again: AtomicU64::new(0),
+            closing: watch::channel(false).0,
         })
+    }
+
+    /// From now on, tablets that speak an older version of the sync protocol than this may send what they recorded, are
+    /// sent nothing, and are told to be updated.
+    pub fn require_version(&self, version: u8) {
+        self.oldest_version.store(version, Ordering::Relaxed);
+    }
+
+    pub(crate) fn oldest_version(&self) -> u8 {
+        self.oldest_version.load(Ordering::Relaxed)
+    }
+
+    /// Frames in which a tablet sent what the log had already, in this run: what cut links cost.
+    pub fn frames_sent_again(&self) -> u64 {
+        self.frames_again.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_frame_again(&self) {
+        self.frames_again.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Turns true when the server is about to end.
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+
+    pub(crate) fn close(&self) {
+        self.closing.send_replace(true);
     }
 
     pub fn data(&self) -> &Path {
@@ -95,10 +153,11 @@ impl Base {
         let epoch = rand::random();
         let writes = [Write { path: "name".into(), value: Scalar::Text(name.clone()) }];
         let offer = self.author(id, id, Kind::Team, &writes, now)?;
-        let source = self.source(now);
+        let (source, ledger) = (self.source(now), self.ledger.clone());
         self.log.write(move |txn| {
             log::add_team(txn, id, &name, epoch, now)?;
-            log::append(txn, &source, &[offer], &[])
+            log::append(txn, &source, &[offer], &[])?;
+            ledger.note(txn.conn, &Entry::Team { team: id, name }, now)
         })?;
         Ok(id)
     }

@@ -34,6 +34,9 @@ pub enum Error {
     /// Come again after so many seconds.
     #[error("{}", Code::TryLater.message())]
     TryLater(u64),
+    /// Too much to do: come again after so many seconds.
+    #[error("{}", Code::Busy.message())]
+    Busy(u64),
     #[error("{}", Code::Internal.message())]
     Internal(&'static str),
 }
@@ -47,6 +50,7 @@ impl Error {
             Error::Key(_) => Code::KeyFileInvalid,
             Error::Listen(_) => Code::ServerFailed,
             Error::TryLater(_) => Code::TryLater,
+            Error::Busy(_) => Code::Busy,
             Error::Internal(_) => Code::Internal,
         }
     }

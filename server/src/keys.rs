@@ -12,10 +12,13 @@ use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls::server::ParsedCertificate;
 use sha2::{Digest, Sha256};
+use wayside_protocol::error::Code;
 use wayside_protocol::sync::PublicKey;
 
 use crate::error::{Error, Result};
+use crate::ledger::Ledger;
 
+const IDENTITY: &str = "identity.key";
 const KEY_FILE: &str = "identity key file";
 const TLS_FILES: &str = "TLS certificate or key file";
 
@@ -26,10 +29,18 @@ pub struct Identity {
     public: PublicKey,
 }
 
+/// Refuses a directory whose identity key or ledger is missing, before new ones are made that do not belong to it.
+pub fn present(data: &Path) -> Result<()> {
+    if !data.join("keys").join(IDENTITY).is_file() {
+        return Err(Code::IdentityMissing.into());
+    }
+    if Ledger::exists(data) { Ok(()) } else { Err(Code::LedgerMissing.into()) }
+}
+
 impl Identity {
     /// Reads `keys/identity.key`, made on the first run.
     pub fn open(data: &Path) -> Result<Identity> {
-        let path = key_dir(data)?.join("identity.key");
+        let path = key_dir(data)?.join(IDENTITY);
         let bytes = read_or_make(&path, KEY_FILE, || Ok(rand::random::<[u8; 32]>().to_vec()))?;
         let seed: [u8; 32] = bytes.try_into().map_err(|_| Error::Key(KEY_FILE))?;
         let key = SigningKey::from_bytes(&seed);

@@ -9,11 +9,13 @@
 pub mod accounts;
 pub mod admission;
 pub mod api;
+pub mod backup;
 mod base;
 pub mod cli;
 mod clock;
 mod error;
 mod keys;
+pub mod ledger;
 pub mod log;
 mod router;
 mod serve;

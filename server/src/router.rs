@@ -1,33 +1,24 @@
 //! Every address of this server, in one list, and the one function that makes a router of it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
-use http_body_util::BodyExt;
 use serde_json::json;
-use tokio::sync::Semaphore;
 use wayside_protocol::error::Code;
-use wayside_protocol::sync::frame::MAX_BODY;
 
 use crate::accounts::Role;
 use crate::base::Base;
 use crate::error::{Error, Result};
+use crate::sync::{Gate, Reading};
 use crate::{log, sync, web};
 
 const FRAMES: &str = "application/vnd.wayside.frames";
 const JSON: &str = "application/json";
-/// Requests that are worked on at once, the rest wait with their bodies read: a bound on memory, and
-/// enough that one commit serves many.
-const AT_ONCE: usize = 64;
-/// How long a body may stand still. A bad link pauses; a dead one should free its place.
-const STILL: Duration = Duration::from_secs(60);
-
 /// Who may use an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
@@ -61,23 +52,29 @@ const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/healthz", who: Who::Anyone },
     Route { method: "POST", path: "/sync/v1", who: Who::Tablet },
     Route { method: "POST", path: "/sync/v1/enrol", who: Who::CodeHolder },
+    Route { method: "POST", path: "/sync/v1/live", who: Who::Tablet },
 ];
 
 /// What every handler needs.
 #[derive(Clone)]
 struct App {
     base: Arc<Base>,
-    places: Arc<Semaphore>,
+    gate: Arc<Gate>,
 }
 
 /// The router of the addresses of programs. One in the list without a handler here answers 404.
 pub fn router(base: Arc<Base>) -> Router {
+    router_behind(base, Gate::default())
+}
+
+fn router_behind(base: Arc<Base>, gate: Gate) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let handler = match (route.method, route.path) {
             ("GET", "/healthz") => get(health),
             ("POST", "/sync/v1") => post(exchange),
             ("POST", "/sync/v1/enrol") => post(enrol),
+            ("POST", "/sync/v1/live") => post(live),
             _ => continue,
         };
         router = router.route(route.path, handler);
@@ -87,7 +84,7 @@ pub fn router(base: Arc<Base>) -> Router {
         .method_not_allowed_fallback(async || {
             refuse_json(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed)
         })
-        .with_state(App { base, places: Arc::new(Semaphore::new(AT_ONCE)) })
+        .with_state(App { base, gate: Arc::new(gate) })
 }
 
 async fn health(State(App { base, .. }): State<App>) -> Response {
@@ -99,64 +96,65 @@ async fn health(State(App { base, .. }): State<App>) -> Response {
 }
 
 async fn exchange(State(app): State<App>, request: Request<Body>) -> Response {
-    frames(app, request, sync::exchange).await
+    let work =
+        async |app: &App, reading: &mut Reading| sync::receive(app.base.clone(), &app.gate, reading).await;
+    frames(&app.base, within(&app, request, work).await)
+}
+
+async fn live(State(app): State<App>, request: Request<Body>) -> Response {
+    let read_head = async |_: &App, reading: &mut Reading| reading.only_head().await;
+    let wait = async || {
+        let head = within(&app, request, read_head).await?;
+        sync::live(app.base.clone(), &app.gate, head).await
+    };
+    frames(&app.base, wait().await)
 }
 
 async fn enrol(State(app): State<App>, request: Request<Body>) -> Response {
-    frames(app, request, sync::enrol).await
+    let work = async |app: &App, reading: &mut Reading| {
+        let (base, body) = (app.base.clone(), reading.whole().await?);
+        app.gate.work(move || sync::enrol(&base, &body)).await
+    };
+    frames(&app.base, within(&app, request, work).await)
 }
 
-/// Reads a body, does the work where blocking is allowed, and answers in frames.
-async fn frames(app: App, request: Request<Body>, work: fn(&Base, &[u8]) -> Result<Vec<u8>>) -> Response {
-    let App { base, places } = app;
-    let clock = base.clock.clone();
-    let done = match read_body(request).await {
-        Ok(body) => {
-            let place = places.acquire_owned().await;
-            let work = move || {
-                // Kept by the work itself, which goes on when the link is cut meanwhile.
-                let _place = place;
-                work(&base, &body)
-            };
-            blocking(work).await
-        }
-        Err(error) => Err(error),
-    };
-    match done {
-        Ok(body) => answer(StatusCode::OK, FRAMES, body),
-        Err(error) => {
-            let status = status(error.code());
-            if status.is_server_error() {
-                tracing::error!(code = %error.code(), detail = error.detail(), "request failed");
-            } else {
-                tracing::info!(code = %error.code(), "request refused");
-            }
-            answer(status, FRAMES, sync::refusal(&error, clock.now_ms()))
-        }
+/// Works on a request among those that are open, its body read by the work itself.
+async fn within<T>(
+    app: &App,
+    request: Request<Body>,
+    work: impl AsyncFnOnce(&App, &mut Reading) -> Result<T>,
+) -> Result<T> {
+    let _open = app.gate.enter()?;
+    let (head, body) = request.into_parts();
+    let mut reading = Reading::begin(&head.headers, body)?;
+    let done = work(app, &mut reading).await;
+    if done.is_err() {
+        reading.drain().await;
     }
+    done
+}
+
+/// What a request came to, in frames.
+fn frames(base: &Base, done: Result<Vec<u8>>) -> Response {
+    let error = match done {
+        Ok(body) => return answer(StatusCode::OK, FRAMES, body),
+        Err(error) => error,
+    };
+    let status = status(error.code());
+    if status.is_server_error() {
+        tracing::error!(code = %error.code(), detail = error.detail(), "request failed");
+    } else {
+        tracing::info!(code = %error.code(), "request refused");
+    }
+    let mut refused = answer(status, FRAMES, sync::refusal(&error, base.clock.now_ms()));
+    if let Error::Busy(seconds) = error {
+        refused.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    refused
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Internal("a panic inside a request")))
-}
-
-/// The whole body, never more than [`MAX_BODY`] of it.
-async fn read_body(request: Request<Body>) -> Result<Bytes> {
-    let declared = request.headers().get(header::CONTENT_LENGTH);
-    let declared = declared.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > MAX_BODY as u64) {
-        return Err(Code::TooLarge.into());
-    }
-    let mut body = request.into_body();
-    let mut bytes = Vec::new();
-    while let Some(frame) = tokio::time::timeout(STILL, body.frame()).await.map_err(|_| Code::LinkCut)? {
-        let Ok(data) = frame.map_err(|_| Code::LinkCut)?.into_data() else { continue };
-        if bytes.len() + data.len() > MAX_BODY {
-            return Err(Code::TooLarge.into());
-        }
-        bytes.extend_from_slice(&data);
-    }
-    Ok(bytes.into())
 }
 
 fn status(code: Code) -> StatusCode {
@@ -164,10 +162,10 @@ fn status(code: Code) -> StatusCode {
         Code::FrameMalformed | Code::LinkCut => StatusCode::BAD_REQUEST,
         Code::SignatureInvalid | Code::TabletUnknown => StatusCode::UNAUTHORIZED,
         Code::TeamNotAllowed | Code::CodeUnknown | Code::CodeExpired => StatusCode::FORBIDDEN,
-        Code::Clock | Code::CodeUsed => StatusCode::CONFLICT,
+        Code::Clock | Code::CodeUsed | Code::Replayed => StatusCode::CONFLICT,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::VersionUnsupported => StatusCode::UNPROCESSABLE_ENTITY,
-        Code::StorageFailed | Code::ServerFailed => StatusCode::SERVICE_UNAVAILABLE,
+        Code::StorageFailed | Code::ServerFailed | Code::Busy => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -5,9 +5,9 @@ use serde_json::json;
 use tower::ServiceExt;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::Kind;
-use wayside_protocol::sync::frame::{self, Frame, MAX_BODY};
+use wayside_protocol::sync::frame::{self, Ask, Frame, MAX_BODY};
 
-use super::{ROUTES, Route, Who, router};
+use super::{Gate, ROUTES, Route, Who, router, router_behind};
 use crate::testing::{START, Site, Tablet, nowhere};
 
 async fn send(site: &Site, method: &str, path: &str, body: impl Into<Body>) -> (StatusCode, Vec<u8>) {
@@ -36,16 +36,20 @@ fn alter(mut body: Vec<u8>, at: usize) -> Vec<u8> {
     body
 }
 
-/// A request that would be done, made by `tablet` for the server of this identity.
-fn request(site: &Site, route: &Route, tablet: &Tablet, server: &[u8; 32]) -> Vec<u8> {
+/// Requests that would be done, made by `tablet` for the server of this identity; each ends with its seal.
+fn requests(site: &Site, route: &Route, tablet: &Tablet, server: &[u8; 32]) -> Vec<Vec<u8>> {
+    let places = || vec![nowhere(site.team)];
+    let streamed =
+        || tablet.streamed(server, tablet.streamed_hello(START, places()), Ask::default(), vec![]).0;
     match route.path {
         "/sync/v1" => {
             let pushed = tablet.frame(site.team, &[tablet.begin(Kind::Person, json!({"sex": "F"})).1]);
-            tablet.body(server, tablet.hello(START, vec![nowhere(site.team)]), vec![pushed])
+            vec![tablet.body(server, tablet.hello(START, places()), vec![pushed]), streamed()]
         }
+        "/sync/v1/live" => vec![streamed()],
         "/sync/v1/enrol" => {
             let code = site.base.enrol_code("North", Some("https://base.example")).unwrap();
-            tablet.enrol_body(code.secret)
+            vec![tablet.enrol_body(code.secret)]
         }
         path => panic!("no refusal test for {path}: write one"),
     }
@@ -54,54 +58,83 @@ fn request(site: &Site, route: &Route, tablet: &Tablet, server: &[u8; 32]) -> Ve
 #[tokio::test]
 async fn every_endpoint_refuses_who_may_not_use_it() {
     let (site, elsewhere) = (Site::new(), Site::new());
-    let (known, stranger) = (site.tablet(), Tablet::new());
+    let known = site.tablet();
     let server = *site.base.identity.public();
     for route in ROUTES {
-        let send = async |body| send(&site, route.method, route.path, body).await;
         if route.who == Who::Anyone {
-            let (status, body) = send(vec![]).await;
+            let (status, body) = send(&site, route.method, route.path, vec![]).await;
             assert_eq!((status, body.as_slice()), (StatusCode::OK, br#"{"status":"ok"}"#.as_slice()));
             continue;
         }
-        let good = request(&site, route, &known, &server);
-        let before = (site.head(), site.count("tablet_team"));
-        for garbage in [vec![], vec![0; 200], b"hello".to_vec(), rand::random::<[u8; 32]>().to_vec()] {
-            let (status, body) = send(garbage).await;
-            assert_eq!((status, refused(&body)), (StatusCode::BAD_REQUEST, Code::FrameMalformed));
+        for (form, good) in requests(&site, route, &known, &server).into_iter().enumerate() {
+            refuses(&site, &elsewhere, route, form, good).await;
         }
-        // Without its seal, with another's, altered where it was signed and where it was not.
-        let (status, body) = send(good[..good.len() - 67].to_vec()).await;
+    }
+}
+
+async fn refuses(site: &Site, elsewhere: &Site, route: &Route, form: usize, good: Vec<u8>) {
+    let send = async |body| send(site, route.method, route.path, body).await;
+    let request = |site, tablet, server| requests(site, route, tablet, server).swap_remove(form);
+    let (stranger, outsider) = (Tablet::new(), elsewhere.tablet());
+    let before = site.head();
+    for garbage in [vec![], vec![0; 200], b"hello".to_vec(), rand::random::<[u8; 32]>().to_vec()] {
+        let (status, body) = send(garbage).await;
         assert_eq!((status, refused(&body)), (StatusCode::BAD_REQUEST, Code::FrameMalformed));
-        let mut resealed = good[..good.len() - 67].to_vec();
-        Frame::Seal([7; 64]).encode(&mut resealed);
-        let last = good.len() - 1;
-        for body in [resealed, alter(good.clone(), last)] {
-            let (status, body) = send(body).await;
+    }
+    // Without its seal, with another's, altered where it was signed and where it was not.
+    let (status, body) = send(good[..good.len() - 67].to_vec()).await;
+    assert_eq!((status, refused(&body)), (StatusCode::BAD_REQUEST, Code::FrameMalformed));
+    let mut resealed = good[..good.len() - 67].to_vec();
+    Frame::Seal([7; 64]).encode(&mut resealed);
+    let last = good.len() - 1;
+    for body in [resealed, alter(good.clone(), last)] {
+        let (status, body) = send(body).await;
+        assert_eq!((status, refused(&body)), (StatusCode::UNAUTHORIZED, Code::SignatureInvalid));
+    }
+    for at in (0..good.len()).step_by(7) {
+        let (status, body) = send(alter(good.clone(), at)).await;
+        assert!(status.is_client_error(), "{at}: {status}");
+        let code = refused(&body);
+        let expected = [Code::FrameMalformed, Code::SignatureInvalid, Code::VersionUnsupported];
+        assert!(expected.contains(&code), "{at}: {code}");
+    }
+    match route.who {
+        Who::Tablet => {
+            let (status, body) = send(request(site, &stranger, site.base.identity.public())).await;
+            assert_eq!((status, refused(&body)), (StatusCode::UNAUTHORIZED, Code::TabletUnknown));
+            let known = site.tablet();
+            let replayed = request(elsewhere, &known, elsewhere.base.identity.public());
+            let (status, body) = send(replayed).await;
             assert_eq!((status, refused(&body)), (StatusCode::UNAUTHORIZED, Code::SignatureInvalid));
+            let (status, body) = send(request(site, &outsider, site.base.identity.public())).await;
+            assert_eq!((status, refused(&body)), (StatusCode::UNAUTHORIZED, Code::TabletUnknown));
         }
-        for at in (0..good.len()).step_by(7) {
-            let (status, body) = send(alter(good.clone(), at)).await;
-            assert!(status.is_client_error(), "{at}: {status}");
-            let code = refused(&body);
-            let expected = [Code::FrameMalformed, Code::SignatureInvalid, Code::VersionUnsupported];
-            assert!(expected.contains(&code), "{at}: {code}");
+        // A code of another server.
+        _ => {
+            let (status, body) = send(request(elsewhere, &stranger, site.base.identity.public())).await;
+            assert_eq!((status, refused(&body)), (StatusCode::FORBIDDEN, Code::CodeUnknown));
         }
-        match route.who {
-            Who::Tablet => {
-                let (status, body) = send(request(&site, route, &stranger, &server)).await;
-                assert_eq!((status, refused(&body)), (StatusCode::UNAUTHORIZED, Code::TabletUnknown));
-                let replayed = request(&elsewhere, route, &known, elsewhere.base.identity.public());
-                let (status, body) = send(replayed).await;
-                assert_eq!((status, refused(&body)), (StatusCode::UNAUTHORIZED, Code::SignatureInvalid));
-            }
-            // A code of another server.
-            _ => {
-                let (status, body) = send(request(&elsewhere, route, &stranger, &server)).await;
-                assert_eq!((status, refused(&body)), (StatusCode::FORBIDDEN, Code::CodeUnknown));
-            }
-        }
-        assert_eq!((site.head(), site.count("tablet_team")), before, "{}", route.path);
-        assert_eq!(send(good).await.0, StatusCode::OK);
+    }
+    assert_eq!(site.head(), before, "{}", route.path);
+    assert_eq!(send(good.clone()).await.0, StatusCode::OK);
+    if route.who == Who::Tablet {
+        let (status, body) = send(good).await;
+        assert_eq!((status, refused(&body)), (StatusCode::CONFLICT, Code::Replayed));
+    }
+}
+
+#[tokio::test]
+async fn a_server_with_too_much_to_do_says_when_to_come_again() {
+    let site = Site::new();
+    let router = router_behind(site.base.clone(), Gate::of(1, 0, 0));
+    for path in ["/sync/v1", "/sync/v1/enrol", "/sync/v1/live"] {
+        let request = Request::post(path).body(Body::from(vec![0; 10])).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let after: u64 = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((2..12).contains(&after));
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(refused(&body), Code::Busy);
     }
 }
 

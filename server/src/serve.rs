@@ -201,8 +201,9 @@ impl Running {
 
     /// Takes no more requests, finishes those in flight, and returns when the writer has ended.
     pub async fn shutdown(self) -> Result<()> {
-        // Live pages never end by themselves.
+        // Live pages never end by themselves, and tablets wait for news.
         self.web.close();
+        self.base.close();
         self.handle.graceful_shutdown(Some(GRACE));
         if let Some(pages) = &self.pages {
             pages.handle.graceful_shutdown(Some(GRACE));

@@ -12,9 +12,9 @@ use wayside_protocol::record::{
     tablet_id,
 };
 use wayside_protocol::sync::frame::{
-    self, Changes, Enrol, Enrolled, Frame, Hello, Item, List, Place, State, Verdict,
+    self, Ask, Changes, Enrol, Enrolled, Frame, Hello, Item, List, Place, STREAMED_VERSION, State, Verdict,
 };
-use wayside_protocol::sync::{PublicKey, SignatureBytes, sign_list, sign_request};
+use wayside_protocol::sync::{PublicKey, SignatureBytes, capability, sign_list, sign_request};
 
 use crate::{Base, Clock, Error, sync};
 
@@ -175,6 +175,32 @@ impl Tablet {
         let seal = sign_request(&self.key, server, &body);
         Frame::Seal(seal).encode(&mut body);
         body
+    }
+
+    /// The hello of a request of version 2.
+    pub fn streamed_hello(&self, time_ms: u64, teams: Vec<Place>) -> Hello {
+        let hello = self.hello(time_ms, teams);
+        Hello { version: STREAMED_VERSION, capabilities: capability::STREAMED, ..hello }
+    }
+
+    /// A request of version 2, and where each of its frames ends; the first end is that of its head.
+    pub fn streamed(
+        &self,
+        server: &PublicKey,
+        hello: Hello,
+        ask: Ask,
+        changes: Vec<Changes>,
+    ) -> (Vec<u8>, Vec<usize>) {
+        let mut body = Vec::new();
+        Frame::Hello(hello).encode(&mut body);
+        Frame::Ask(ask).encode(&mut body);
+        Frame::Seal(sign_request(&self.key, server, &body)).encode(&mut body);
+        let mut ends = vec![body.len()];
+        for frame in changes {
+            Frame::Changes(frame).encode(&mut body);
+            ends.push(body.len());
+        }
+        (body, ends)
     }
 
     pub fn exchange(&self, base: &Base, places: Vec<Place>, changes: Vec<Changes>) -> Result<Answer, Error> {

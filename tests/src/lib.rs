@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod browser;
+pub mod cuts;
 pub mod day;
 pub mod demo;
 pub mod field;

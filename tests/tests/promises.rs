@@ -5,6 +5,7 @@
 use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader},
+    path::Path,
     process::Stdio,
     sync::{
         Arc,
@@ -15,6 +16,7 @@ use std::{
 use serde_json::{Value, json};
 use wayside_client_core::{By, Env, Key, Kind, ManualClock, Page, SystemRandom, Tablet};
 use wayside_tests::{
+    cuts::CutLinks,
     day::{self, TabletPlan},
     field::{Field, TabletCli, write_lines},
     programs,
@@ -211,16 +213,76 @@ fn promise_6_cost_follows_change() {
     assert!(costs[1] <= costs[0] + 4, "{costs:?}");
 }
 
-#[test]
-#[ignore = "comes with: Sync at the limit: one round trip, near the floor, and it heals itself"]
-fn promise_7_cut_anywhere() {
-    panic!("resuming inside a batch is not built yet");
+/// Links cut at seeded bytes, both ways, in exchanges of many frames; `cut_links.rs` tries more of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_7_cut_anywhere() {
+    let mut world = CutLinks::new().await.unwrap();
+    for seed in 100..102 {
+        world.learn_that_links_are_bad().await.unwrap();
+        let (up, down) = world.cut_both_ways(seed, 60).await.unwrap();
+        assert!(up <= 1 && down <= 1, "seed {seed}: {up} frames up and {down} down went twice");
+    }
+    world.check().unwrap();
+    world.shutdown().await.unwrap();
 }
 
+/// A server restored from an older backup, and tablets set back and copied. `drills.rs` has many days of each.
 #[test]
-#[ignore = "comes with: Sync at the limit: one round trip, near the floor, and it heals itself"]
 fn promise_8_restores_heal() {
-    panic!("backup, restore and their drills are not built yet");
+    let copy_dir = |from: &Path, to: &Path| {
+        std::fs::create_dir_all(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap()) {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    };
+    let (mut field, tablets) = field_with(&["left", "right"]);
+    let (base, dir) = (field.dir.path().join("base"), field.dir.path().to_owned());
+    let mut recorded: BTreeSet<String> = tablets[0].record(&lines(8, "left", 20)).into_iter().collect();
+    tablets.iter().for_each(|tablet| drop(sync(tablet)));
+    let made = field.wayside_text(&["backup", "--to", dir.join("shelf").to_str().unwrap()]);
+    copy_dir(&tablets[1].dir, &dir.join("right-before"));
+    recorded.extend(tablets[0].record(&lines(9, "left", 10)));
+    recorded.extend(tablets[1].record(&lines(10, "right", 10)));
+    tablets.iter().for_each(|tablet| drop(sync(tablet)));
+
+    field.stop_server();
+    std::fs::rename(&base, dir.join("lost")).unwrap();
+    let refused = field.wayside(&["restore", "--from", &made]);
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("identity_missing"), "says what is missing");
+    copy_dir(&dir.join("lost/keys"), &base.join("keys"));
+    field.wayside_text(&["restore", "--from", &made]);
+    field.serve();
+    let report = sync(&tablets[0]);
+    assert_eq!(report["notices"][0]["code"], "server_restored", "{report}");
+    sync(&tablets[1]);
+    assert_eq!(ids(&field.wayside_json(&["list", "--kind", "contact"])), recorded, "refilled");
+
+    // One tablet goes on from an old copy of itself, the other on two devices at once.
+    std::fs::remove_dir_all(&tablets[1].dir).unwrap();
+    copy_dir(&dir.join("right-before"), &tablets[1].dir);
+    recorded.extend(tablets[1].record(&lines(11, "right", 5)));
+    let twin = field.tablet("twin");
+    copy_dir(&tablets[0].dir, &twin.dir);
+    std::fs::copy(tablets[0].dir.with_extension("key"), twin.dir.with_extension("key")).unwrap();
+    let mut told = BTreeSet::new();
+    for round in 0..3 {
+        for tablet in [&twin, &tablets[0], &tablets[1]] {
+            recorded.extend(tablet.record(&lines(20 + round, &tablet.name, 2)));
+            let notices = sync(tablet)["notices"].clone();
+            told.extend(notices.as_array().unwrap().iter().map(|notice| notice["code"].to_string()));
+        }
+    }
+    assert!(told.contains("\"tablet_copied\""), "{told:?}");
+    for tablet in [&twin, &tablets[0], &tablets[1]] {
+        assert_eq!(sync(tablet)["in_sync"], true);
+        assert_eq!(ids(&tablet.json(&["list", "--kind", "contact"])), recorded);
+    }
+    assert_eq!(
+        ids(&field.wayside_json(&["list", "--kind", "contact"])),
+        recorded,
+        "nothing lost, nothing twice"
+    );
+    assert_eq!(field.wayside_json(&["quarantine"]), json!([]));
 }
 
 /// What is kept of promise 9 already: nothing can be read in a tablet's directory.

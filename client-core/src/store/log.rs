@@ -1,6 +1,6 @@
 //! The teams' logs as far as they are held here: places, what to offer, verdicts, what was pulled.
 
-use std::collections::{BTreeSet, HashMap, hash_map::Entry};
+use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::{Connection, OptionalExtension};
 use wayside_protocol::{
@@ -8,12 +8,16 @@ use wayside_protocol::{
     record::{
         Hash, RecordId,
         admit::{Fit, History},
-        chunk,
+        chunk::{self, Chunk},
     },
     sync::{SetSum, frame::Verdict},
 };
 
-use super::{join_hashes, records, split_hashes};
+use super::{
+    join_hashes,
+    records::{self, Stored},
+    split_hashes,
+};
 use crate::{
     error::{Error, Result},
     sync::plan::{Offer, Offers, SignedList, TeamPlace},
@@ -191,7 +195,7 @@ fn held(conn: &Connection, record: RecordId, hash: &Hash) -> Result<Option<Held>
     Ok(held.optional()?)
 }
 
-/// Accepted under this number. What has a number keeps it: a log never renumbers within an epoch.
+/// Accepted under this number.
 fn number_change(
     conn: &Connection,
     team: RecordId,
@@ -200,16 +204,22 @@ fn number_change(
     held: &Held,
     seq: u64,
 ) -> Result<()> {
+    set_number(conn, team, held.no, seq)?;
+    if !held.numbered {
+        add_below_cursor(conn, team, record, hash, seq)?;
+    }
+    Ok(())
+}
+
+/// What has a number keeps it: a log never renumbers within an epoch.
+pub fn set_number(conn: &Connection, team: RecordId, change: i64, seq: u64) -> Result<()> {
     if seq == 0 {
         return Err(Error::Failed(Code::FrameMalformed));
     }
     let sql =
         "UPDATE change SET state = 'accepted', team = ?2, seq = coalesce(seq, ?3), answered = 1, code = NULL
         WHERE no = ?1";
-    conn.prepare_cached(sql)?.execute((held.no, team.as_bytes(), number(seq)?))?;
-    if !held.numbered {
-        add_below_cursor(conn, team, record, hash, seq)?;
-    }
+    conn.prepare_cached(sql)?.execute((change, team.as_bytes(), number(seq)?))?;
     Ok(())
 }
 
@@ -240,65 +250,135 @@ fn quarantine_descendants(conn: &Connection, record: i64) -> Result<()> {
     Ok(())
 }
 
-/// Stores what was pulled in one frame: all of it, or none and an error.
+/// Stores what was pulled in one frame: all of it, or none and an error. Each record is read and shown anew once,
+/// however many of its changes come.
 pub fn apply_pulled(conn: &Connection, team: RecordId, lists: &[PulledList]) -> Result<Applied> {
-    let mut applied = Applied::default();
-    let mut touched = BTreeSet::new();
-    let mut histories: HashMap<i64, History> = HashMap::new();
     let mut bodies = Vec::new();
     for list in lists {
         let no = keep_list(conn, team, &list.list)?;
-        bodies.extend(list.bodies.iter().map(|(record, seq, raw)| (*seq, *record, raw, no)));
+        bodies.extend(list.bodies.iter().map(|(record, seq, raw)| Body {
+            record: *record,
+            seq: *seq,
+            raw,
+            list: no,
+        }));
     }
     // In the log's order, in which each comes after what it builds on, whatever order they were signed in.
-    bodies.sort_by_key(|(seq, ..)| *seq);
-    for (seq, record, raw, list) in bodies {
-        let chunk = chunk::parse(raw)?;
-        if let Some(held) = held(conn, record, &chunk.hash)? {
-            number_change(conn, team, record, &chunk.hash, &held, seq)?;
-            if held.quarantined {
-                touched.insert(held.record);
-                // What builds on it can be accepted again too, and what was read of the record is out of date.
-                histories.remove(&held.record);
-            }
-            continue;
+    bodies.sort_by_key(|body| body.seq);
+    let mut at: HashMap<RecordId, usize> = HashMap::new();
+    let mut records: Vec<(RecordId, Vec<Body>)> = Vec::new();
+    for body in bodies {
+        let index = *at.entry(body.record).or_insert(records.len());
+        match records.get_mut(index) {
+            Some((_, bodies)) => bodies.push(body),
+            None => records.push((body.record, vec![body])),
         }
-        let no = records::make(conn, record, Some(team))?;
-        let history = match histories.entry(no) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(history(conn, no)?),
-        };
-        match history.fit(&chunk) {
-            Fit::Fits | Fit::Known => history.insert(&chunk),
-            Fit::Waits(_) => return Err(Error::Failed(Code::FrameMalformed)),
-            Fit::Refused(code) => return Err(Error::Failed(code)),
-        }
-        let sql = "INSERT INTO change
-                (record, team, hash, actor, actor_seq, deps, state, own, seq, answered, list, raw)
-            VALUES (?, ?, ?, ?, ?, ?, 'accepted', 0, ?, 1, ?, ?)";
-        let (seq_here, actor_seq) = (number(seq)?, number(chunk.seq)?);
-        let deps = join_hashes(&chunk.deps);
-        let row = (no, team.as_bytes(), chunk.hash, chunk.actor, actor_seq, deps, seq_here, list, raw);
-        conn.prepare_cached(sql)?.execute(row)?;
-        add_below_cursor(conn, team, record, &chunk.hash, seq)?;
-        applied.new += 1;
-        touched.insert(no);
     }
-    touched.into_iter().try_for_each(|no| records::refresh(conn, no))?;
+    let mut pulling =
+        Pulling { conn, team, applied: Applied::default(), place: cursor(conn, team)?, late: false };
+    records.iter().try_for_each(|(record, bodies)| pulling.record(*record, bodies))?;
+    let Pulling { applied, place: (cursor, sum), late, .. } = pulling;
+    if late {
+        set_cursor(conn, team, cursor, &sum)?;
+    }
     Ok(applied)
 }
 
-/// The record's changes that count. One of our own that the parser refuses can never be accepted, and nothing
+/// A change that was pulled with its bytes.
+struct Body<'a> {
+    record: RecordId,
+    seq: u64,
+    raw: &'a [u8],
+    list: i64,
+}
+
+struct Pulling<'a> {
+    conn: &'a Connection,
+    team: RecordId,
+    applied: Applied,
+    /// The cursor, which a pull does not move, and the sum up to there.
+    place: (u64, SetSum),
+    /// Whether the sum has changed.
+    late: bool,
+}
+
+impl Pulling<'_> {
+    fn record(&mut self, record: RecordId, bodies: &[Body]) -> Result<()> {
+        let no = records::make(self.conn, record, Some(self.team))?;
+        let mut changes = records::changes(self.conn, no)?;
+        let mut history = history(&changes);
+        let mut shows_more = false;
+        for body in bodies {
+            let chunk = chunk::parse(body.raw)?;
+            if let Some(held) = changes.iter_mut().find(|change| change.hash == chunk.hash) {
+                self.number(held, record, body.seq)?;
+                if held.quarantined {
+                    shows_more = true;
+                    // What builds on it can be accepted again too.
+                    held.quarantined = false;
+                    history = self::history(&changes);
+                }
+                continue;
+            }
+            match history.fit(&chunk) {
+                Fit::Fits | Fit::Known => history.insert(&chunk),
+                Fit::Waits(_) => return Err(Error::Failed(Code::FrameMalformed)),
+                Fit::Refused(code) => return Err(Error::Failed(code)),
+            }
+            changes.push(self.insert(no, &chunk, body)?);
+            shows_more = true;
+        }
+        if shows_more {
+            records::refresh_from(self.conn, no, record, &changes)?;
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, no: i64, chunk: &Chunk, body: &Body) -> Result<Stored> {
+        let sql = "INSERT INTO change
+                (record, team, hash, actor, actor_seq, deps, state, own, seq, answered, list, raw)
+            VALUES (?, ?, ?, ?, ?, ?, 'accepted', 0, ?, 1, ?, ?)";
+        let (seq, actor_seq) = (number(body.seq)?, number(chunk.seq)?);
+        let deps = join_hashes(&chunk.deps);
+        let row =
+            (no, self.team.as_bytes(), chunk.hash, chunk.actor, actor_seq, deps, seq, body.list, body.raw);
+        let no = self.conn.prepare_cached(sql)?.insert(row)?;
+        self.count(body.record, &chunk.hash, body.seq);
+        self.applied.new += 1;
+        let (deps, raw) = (chunk.deps.clone(), body.raw.to_vec());
+        Ok(Stored { no, hash: chunk.hash, deps, quarantined: false, numbered: true, raw })
+    }
+
+    /// One that was held here is accepted under this number.
+    fn number(&mut self, held: &mut Stored, record: RecordId, seq: u64) -> Result<()> {
+        set_number(self.conn, self.team, held.no, seq)?;
+        if !held.numbered {
+            self.count(record, &held.hash, seq);
+            held.numbered = true;
+        }
+        Ok(())
+    }
+
+    /// The sum covers everything up to the cursor, also what turns out late to lie there.
+    fn count(&mut self, record: RecordId, hash: &Hash, seq: u64) {
+        let (cursor, sum) = &mut self.place;
+        if seq <= *cursor {
+            sum.add(record, hash);
+            self.late = true;
+        }
+    }
+}
+
+/// A record's changes that count. One of our own that the parser refuses can never be accepted, and nothing
 /// that is pulled builds on it.
-fn history(conn: &Connection, record: i64) -> Result<History> {
-    let changes = records::changes(conn, record)?;
+fn history(changes: &[Stored]) -> History {
     let mut history = History::new();
-    for change in records::live(&changes) {
+    for change in records::live(changes) {
         if let Ok(chunk) = chunk::parse(&change.raw) {
             history.insert(&chunk);
         }
     }
-    Ok(history)
+    history
 }
 
 fn keep_list(conn: &Connection, team: RecordId, list: &SignedList) -> Result<i64> {

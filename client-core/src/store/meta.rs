@@ -18,14 +18,26 @@ const PIN: &str = "pin";
 const SERVER: &str = "server";
 const CERTIFICATE: &str = "certificate";
 
+/// The server's last receipt.
+pub const RECEIPT: &str = "receipt";
+/// The code of the last notice to staff, and when it was given.
+pub const NOTICE: &str = "notice";
+pub const NOTICE_AT: &str = "notice_at";
 pub const NAME: &str = "name";
 /// Add to the device's clock to get the server's, in milliseconds.
 pub const CLOCK_OFFSET: &str = "clock_offset_ms";
 pub const LAST_SYNCED_AT: &str = "last_synced_at";
 /// 1 when the last sync proved that both sides hold the same.
 pub const SETTLED: &str = "settled";
-/// How many bytes of changes the next request may hold: less on a link that was cut.
-pub const BUDGET: &str = "budget";
+/// What the server can do beyond version 1 of the protocol.
+pub const SERVER_CAN: &str = "server_can";
+/// How many bytes the body of a request may hold.
+pub const CREDIT: &str = "credit";
+/// Bytes a second, as last measured.
+pub const RATE_UP: &str = "rate_up";
+pub const RATE_DOWN: &str = "rate_down";
+/// Frames that were sent and not answered for.
+pub const SENT: &str = "sent";
 
 pub fn get<T: FromSql>(conn: &Connection, name: &str) -> Result<Option<T>> {
     let mut statement = conn.prepare_cached("SELECT value FROM meta WHERE name = ?")?;

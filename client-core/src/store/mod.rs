@@ -6,6 +6,7 @@
 pub mod log;
 pub mod meta;
 pub mod records;
+pub mod repair;
 
 use std::{
     fs::{DirBuilder, File},
@@ -49,12 +50,14 @@ impl Store {
         conn.execute_batch(&format!("PRAGMA key = \"x'{}'\";", key.to_hex()))?;
         conn.busy_timeout(BUSY)?;
         conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(wrong_key)?;
+        // 16 MB of pages at most: each that is read again costs its decryption.
         conn.execute_batch(
             "PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
              PRAGMA fullfsync = ON;
              PRAGMA checkpoint_fullfsync = ON;
              PRAGMA temp_store = MEMORY;
+             PRAGMA cache_size = -16384;
              PRAGMA cipher_memory_security = OFF;",
         )?;
         MIGRATIONS.to_latest(&mut conn).map_err(|error| match error {

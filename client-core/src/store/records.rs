@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow};
 use serde_json::{Map, Value};
 use wayside_protocol::{
     error::Code,
-    record::{Actor, Authored, Hash, Kind, Record, RecordError, RecordId, Scalar, View},
+    record::{Actor, Authored, Hash, Kind, Record, RecordError, RecordId, View},
 };
 
 use super::{join_hashes, split_hashes};
@@ -91,11 +91,14 @@ pub struct Stored {
     pub hash: Hash,
     pub deps: Vec<Hash>,
     pub quarantined: bool,
+    /// Whether it has a number in its team's log.
+    pub numbered: bool,
     pub raw: Vec<u8>,
 }
 
 pub fn changes(conn: &Connection, no: i64) -> Result<Vec<Stored>> {
-    let sql = "SELECT no, hash, deps, state = 'quarantined', raw FROM change WHERE record = ? ORDER BY no";
+    let sql = "SELECT no, hash, deps, state = 'quarantined', seq IS NOT NULL, raw FROM change
+        WHERE record = ? ORDER BY no";
     let mut statement = conn.prepare_cached(sql)?;
     let changes = statement.query_map([no], |row| {
         let deps: Vec<u8> = row.get(2)?;
@@ -104,7 +107,8 @@ pub fn changes(conn: &Connection, no: i64) -> Result<Vec<Stored>> {
             hash: row.get(1)?,
             deps: split_hashes(&deps),
             quarantined: row.get(3)?,
-            raw: row.get(4)?,
+            numbered: row.get(4)?,
+            raw: row.get(5)?,
         })
     })?;
     Ok(changes.collect::<Result<_, _>>()?)
@@ -172,19 +176,26 @@ pub fn is_tainted(conn: &Connection, no: i64, actor: &Actor) -> Result<bool> {
 /// Rebuilds what people see of a record from its changes.
 pub fn refresh(conn: &Connection, no: i64) -> Result<()> {
     let id = conn.prepare_cached("SELECT id FROM record WHERE no = ?")?.query_row([no], |row| row.get(0))?;
-    let changes = changes(conn, no)?;
-    refresh_with(conn, no, &load(RecordId::from_bytes(id), &changes)?)
+    refresh_from(conn, no, RecordId::from_bytes(id), &changes(conn, no)?)
+}
+
+/// As `refresh`, with all of its changes at hand.
+pub fn refresh_from(conn: &Connection, no: i64, id: RecordId, changes: &[Stored]) -> Result<()> {
+    let raws: Vec<&[u8]> = live(changes).map(|change| change.raw.as_slice()).collect();
+    let viewed = catch_unwind(AssertUnwindSafe(|| View::of_changes(id, &raws)));
+    let (view, heads) = viewed.unwrap_or(Err(RecordError::Unreadable))?;
+    show(conn, no, &view, &heads)
 }
 
 /// As `refresh`, with the working document at hand.
 pub fn refresh_with(conn: &Connection, no: i64, record: &Record) -> Result<()> {
     let viewed = catch_unwind(AssertUnwindSafe(|| record.view()));
     let view = viewed.map_err(|_| Error::Record(RecordError::Unreadable))?;
-    let heads = record.heads();
-    let kind = match record.scalars("kind").into_iter().next() {
-        Some(Scalar::Text(kind)) => kind,
-        _ => String::new(),
-    };
+    show(conn, no, &view, &record.heads())
+}
+
+fn show(conn: &Connection, no: i64, view: &View, heads: &[Hash]) -> Result<()> {
+    let kind = view.fields.get("kind").and_then(Value::as_str).unwrap_or_default();
     let text = |name: &str| view.fields.get(name).and_then(Value::as_str);
     let person = text("person").and_then(|id| id.parse::<RecordId>().ok());
     let person = person.filter(|_| view.kind == Some(Kind::Contact)).map(|id| *id.as_bytes());
@@ -198,8 +209,8 @@ pub fn refresh_with(conn: &Connection, no: i64, record: &Record) -> Result<()> {
             quarantined = (SELECT count(*) FROM change WHERE record = ?1 AND state = 'quarantined')
         WHERE no = ?1";
     let conflicts = view.conflicts.len();
-    conn.prepare_cached(sql)?.execute((no, kind, join_hashes(&heads), conflicts, person, name, stored))?;
-    match searchable(&view) {
+    conn.prepare_cached(sql)?.execute((no, kind, join_hashes(heads), conflicts, person, name, stored))?;
+    match searchable(view) {
         Some((rank, text)) => {
             let sql = "INSERT INTO search (record, rank, text) VALUES (?, ?, ?)
                 ON CONFLICT (record) DO UPDATE SET rank = excluded.rank, text = excluded.text";

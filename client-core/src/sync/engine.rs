@@ -1,33 +1,49 @@
 //! The sync protocol of one sync, without I/O: from what the store holds to the bytes of a request, and from the
 //! bytes of an answer to steps that the store takes, each in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ed25519_dalek::SigningKey;
 use wayside_protocol::{
     error::Code,
     record::{Hash, RecordId, change_hash, chunk},
     sync::{
-        Frame, PublicKey, SignatureBytes,
+        Frame, PublicKey, Receipt, SignatureBytes, capability, combined,
         frame::{
-            self, Changes, Hello, Item, List, PROTOCOL_VERSION, Refusal, State, TeamState, Verdict, Verdicts,
+            Ask, Changes, Hello, Incoming, Item, List, Mark, PROTOCOL_VERSION, Refusal, Rest,
+            STREAMED_VERSION, Sent, State, TeamState, Terms, Verdict, Verdicts,
         },
+        reconcile::PairId,
         sign_list, sign_request, verify_certificate, verify_list,
-        wire::Reader,
     },
 };
 
-use super::plan::{Batch, Offers, SignedList, TeamPlace, plan};
+use super::{
+    memory::{Memory, SentFrame},
+    plan::{Batch, Offers, SignedList, TeamPlace, is_quiet, plan},
+    repair::{Held, Repairs},
+};
 use crate::{
     error::{Error, Result},
     store::log::PulledList,
 };
+
+/// How often a team is compared from the beginning in one sync.
+const REFILLS: u32 = 3;
+
+/// A tablet of more teams than this names only those of which something is new to it.
+const NAMED: usize = 4;
 
 /// What the store holds at the moment of a request.
 #[derive(Debug, Clone)]
 pub struct Outline {
     pub places: Vec<TeamPlace>,
     pub offers: Offers,
+    pub memory: Memory,
+    /// What is held of the teams that are being refilled.
+    pub held: Held,
+    /// How the last sync ended.
+    pub receipt: Option<Receipt>,
 }
 
 /// What comes next in a sync.
@@ -54,6 +70,8 @@ pub enum Step {
     Pulled {
         team: RecordId,
         lists: Vec<PulledList>,
+        /// With this frame everything up to here is held: epoch and cursor.
+        mark: Option<([u8; 8], u64)>,
     },
     State {
         team: RecordId,
@@ -66,9 +84,26 @@ pub enum Step {
         team: RecordId,
         epoch: [u8; 8],
     },
+    /// The team was compared with the log up to `head`: both sides hold `common`, and all of it is here.
+    Repaired {
+        team: RecordId,
+        epoch: [u8; 8],
+        head: u64,
+        common: HashSet<PairId>,
+    },
+    /// The server's word on how this sync ended.
+    Receipt(Receipt),
+    /// Something that staff should know.
+    Notice(Code),
     /// The server's time, milliseconds since 1970.
     Time {
         server_time_ms: u64,
+    },
+    /// What the server can do, what the next body may hold, and a code that staff should be shown.
+    Terms {
+        server_can: u64,
+        credit: u64,
+        notice: String,
     },
 }
 
@@ -82,15 +117,48 @@ pub struct Answer {
 /// For each team cursor, how much is held beyond it, and whether it is being refilled; and the first change to offer.
 type Stand = (Vec<(RecordId, u64, u64, bool)>, Option<Hash>);
 
+/// A frame that was sent.
+struct Offered {
+    team: RecordId,
+    /// The first bytes of the signature of a list that this tablet signed itself.
+    list: Option<[u8; 16]>,
+    items: Vec<(RecordId, Hash)>,
+}
+
+/// An answer as far as it has arrived.
+#[derive(Default)]
+struct Reading {
+    incoming: Incoming,
+    /// To a request whose frames are committed one by one.
+    streamed: bool,
+    /// Of an old server: everything is looked at together, at the end.
+    kept: Vec<Frame>,
+    begun: bool,
+    judged: BTreeSet<u64>,
+    /// A frame that was pulled, until it is known how far it leads.
+    pulled: Option<(RecordId, Vec<PulledList>)>,
+    ended: bool,
+}
+
 pub struct Engine {
     key: SigningKey,
     server: PublicKey,
-    /// What was offered in the last request, frame by frame.
-    sent: Vec<(RecordId, Vec<(RecordId, Hash)>)>,
+    /// What the last request asks about and then what it offers, frame by frame.
+    sent: Vec<Offered>,
+    /// How many of these it only asks about.
+    asked_about: usize,
+    /// Teams that the last request stands for without naming them.
+    rest: Vec<TeamPlace>,
+    name_all: bool,
+    /// A server that does not take what it was said to: it is spoken to as to an old one.
+    old_server: bool,
+    reading: Reading,
     /// The places of the last request.
     asked: BTreeMap<RecordId, TeamPlace>,
     states: BTreeMap<RecordId, TeamState>,
-    refilled: BTreeSet<RecordId>,
+    /// How often each team was begun anew.
+    refilled: BTreeMap<RecordId, u32>,
+    repairs: Repairs,
     clock_refused: bool,
     /// Where the last request stood: the same again means that nothing moves.
     stood: Option<Stand>,
@@ -102,9 +170,15 @@ impl Engine {
             key,
             server,
             sent: Vec::new(),
+            asked_about: 0,
+            rest: Vec::new(),
+            name_all: false,
+            old_server: false,
+            reading: Reading::default(),
             asked: BTreeMap::new(),
             states: BTreeMap::new(),
-            refilled: BTreeSet::new(),
+            refilled: BTreeMap::new(),
+            repairs: Repairs::default(),
             clock_refused: false,
             stood: None,
         }
@@ -142,49 +216,137 @@ impl Engine {
             return Err(Error::Failed(Code::NotSettled));
         }
         self.stood = stands;
-        Ok(Next::Send(self.request(outline, nonce, time_ms, budget)))
+        Ok(Next::Send(self.request(outline, nonce, time_ms, budget)?))
     }
 
-    /// Once in a sync: if that does not heal it, nothing here does.
+    /// A few times in a sync, since the log may get a new epoch in it: if that does not heal it, nothing here does.
     fn refill(&mut self, team: RecordId) -> Result<()> {
-        if !self.refilled.insert(team) {
+        let times = self.refilled.entry(team).or_default();
+        *times += 1;
+        if *times > REFILLS {
             return Err(Error::Failed(Code::NotSettled));
         }
         self.stood = None;
         Ok(())
     }
 
-    fn request(&mut self, outline: &Outline, nonce: [u8; 16], time_ms: u64, budget: usize) -> Vec<u8> {
+    /// Whether the server takes requests frame by frame.
+    fn streamed(&self, memory: &Memory) -> bool {
+        memory.streamed() && !self.old_server
+    }
+
+    fn request(
+        &mut self,
+        outline: &Outline,
+        nonce: [u8; 16],
+        time_ms: u64,
+        budget: usize,
+    ) -> Result<Vec<u8>> {
+        let memory = &outline.memory;
+        let streamed = self.streamed(memory);
+        let mut places: Vec<&TeamPlace> = outline.places.iter().collect();
+        self.rest.clear();
+        if streamed && !self.name_all && places.len() > NAMED {
+            let quiet = |place: &&TeamPlace| is_quiet(place, &outline.offers);
+            self.rest = places.iter().filter(|place| quiet(place)).map(|place| (*place).clone()).collect();
+            places.retain(|place| !quiet(place));
+        }
+        self.asked = places.iter().map(|place| (place.team, (*place).clone())).collect();
         let mut body = Vec::new();
         let hello = Hello {
-            version: PROTOCOL_VERSION,
-            capabilities: 0,
+            version: if streamed { STREAMED_VERSION } else { PROTOCOL_VERSION },
+            capabilities: capability::OURS,
             tablet: self.key.verifying_key().to_bytes(),
             nonce,
             time_ms,
-            teams: outline.places.iter().map(TeamPlace::to_wire).collect(),
+            teams: places.into_iter().map(TeamPlace::to_wire).collect(),
         };
         Frame::Hello(hello).encode(&mut body);
-        self.asked = outline.places.iter().map(|place| (place.team, place.clone())).collect();
         self.sent.clear();
-        for batch in plan(&outline.offers, budget) {
-            let changes = self.changes(&batch, &outline.offers);
-            Frame::Changes(changes).encode(&mut body);
+        if streamed {
+            self.ask(memory).encode(&mut body);
+            if memory.server_can & capability::REPAIR != 0 {
+                let (frames, asks) = self.repairs.frames(outline)?;
+                if asks {
+                    // Whether anything moves is seen there.
+                    self.stood = None;
+                }
+                frames.iter().for_each(|frame| frame.encode(&mut body));
+            }
+            let seal = sign_request(&self.key, &self.server, &body);
+            Frame::Seal(seal).encode(&mut body);
         }
-        let seal = sign_request(&self.key, &self.server, &body);
-        Frame::Seal(seal).encode(&mut body);
-        body
+        self.asked_about = self.sent.len();
+        self.reading = Reading { streamed, ..Reading::default() };
+        if self.asked_about > 0 {
+            // What was committed is heard first: nothing goes twice. Then the same may stand to be offered.
+            self.stood = None;
+            return Ok(body);
+        }
+        let before = body.len();
+        for batch in plan(&outline.offers, budget, memory.frame_up()) {
+            let end = body.len();
+            let changes = self.changes(&batch, &outline.offers);
+            Frame::Changes(changes).encode_for(memory.server_can, &mut body);
+            if streamed && end > before && body.len() > memory.body() {
+                body.truncate(end);
+                self.sent.pop();
+                break;
+            }
+        }
+        if !streamed {
+            let seal = sign_request(&self.key, &self.server, &body);
+            Frame::Seal(seal).encode(&mut body);
+        }
+        Ok(body)
+    }
+
+    /// Frames of an earlier request are asked about where there are several: one may as well be sent again.
+    fn ask(&mut self, memory: &Memory) -> Frame {
+        if memory.sent.len() > 1 {
+            let lost = memory.sent.iter().cloned();
+            self.sent = lost
+                .map(|frame| Offered { team: frame.team, list: Some(frame.list), items: frame.items })
+                .collect();
+        }
+        let sent = memory.sent.iter().filter(|_| memory.sent.len() > 1);
+        let sent = sent.map(|frame| Sent { team: frame.team, list: frame.list }).collect();
+        let rest = (!self.rest.is_empty()).then(|| Rest {
+            teams: self.rest.len() as u64,
+            fingerprint: combined(
+                self.rest
+                    .iter()
+                    .map(|place| (place.team, place.epoch, place.cursor, place.sum.fingerprint())),
+            ),
+        });
+        Frame::Ask(Ask { frame_bytes: memory.frame_down() as u64, sent, rest })
+    }
+
+    /// What should be asked about if the answer to the last request does not come: nothing where one frame is sent
+    /// again at the most. `None`: what was remembered before still stands.
+    pub fn unanswered(&self) -> Option<Vec<SentFrame>> {
+        if self.asked_about > 0 {
+            return None;
+        }
+        let frames = self.sent.iter().filter_map(|offered| {
+            let Offered { team, list, items } = offered;
+            Some(SentFrame { team: *team, list: (*list)?, items: items.clone() })
+        });
+        let frames: Vec<SentFrame> = frames.collect();
+        Some(if self.reading.streamed && frames.len() > 1 { frames } else { Vec::new() })
     }
 
     /// One batch as a frame; what it offers is remembered, in its order.
     fn changes(&mut self, batch: &Batch, offers: &Offers) -> Changes {
         let team = batch.team;
         let offered: Vec<_> = batch.offers.iter().filter_map(|index| offers.changes.get(*index)).collect();
+        let mut own_list = None;
         let mut ids: Vec<(RecordId, Hash)> = offered.iter().map(|offer| (offer.record, offer.hash)).collect();
         let body = |record, raw: &[u8]| Item::Body { record, seq: 0, raw: raw.to_vec() };
         let frame = match batch.list.and_then(|no| offers.lists.get(&no)) {
             None => {
                 let signature = sign_list(&self.key, team, &ids);
+                own_list = signature.first_chunk().copied();
                 let items = offered.iter().map(|offer| body(offer.record, &offer.raw)).collect();
                 Changes { team, authors: Vec::new(), lists: vec![List { author: 0, signature, items }] }
             }
@@ -209,94 +371,171 @@ impl Engine {
                 Changes { team, authors, lists: vec![List { author, signature: list.signature, items }] }
             }
         };
-        self.sent.push((team, ids));
+        self.sent.push(Offered { team, list: own_list, items: ids });
         frame
     }
 
-    /// A whole answer. Nothing of a frame is in the steps unless all of it is in order.
-    pub fn response(&mut self, body: &[u8]) -> Answer {
+    /// What came of an answer. Nothing of a frame is in the steps unless all of it is in order.
+    pub fn feed(&mut self, bytes: &[u8]) -> Answer {
         let mut answer = Answer::default();
-        if let Err(error) = self.read(body, true, &mut answer) {
-            answer.error = Some(error);
-        }
+        answer.error = self.arrived(bytes, &mut answer.steps).err();
         answer
     }
 
-    /// What arrived of an answer before the link was cut: its whole frames count.
-    pub fn partial(&mut self, body: &[u8]) -> Answer {
+    /// The answer is over: as it should be, or cut, and then its whole frames count.
+    pub fn finish(&mut self, complete: bool) -> Answer {
         let mut answer = Answer::default();
-        let whole = body.get(..whole_frames(body)).unwrap_or_default();
-        if let Err(error) = self.read(whole, false, &mut answer) {
-            answer.error = Some(error);
-        }
+        answer.error = self.over(complete, &mut answer.steps).err();
         answer
     }
 
-    fn read(&mut self, body: &[u8], complete: bool, answer: &mut Answer) -> Result<()> {
-        let frames = frame::decode(body)?;
-        if let [Frame::Refusal(refusal)] = frames.as_slice() {
-            return self.refused(refusal, answer);
-        }
-        if let Some(Frame::State(state)) = frames.last() {
-            self.meet_strange_logs(state, answer)?;
-        }
-        let mut judged = BTreeSet::new();
-        let mut ended = false;
-        for frame in frames {
-            if ended {
-                return Err(Error::Failed(Code::FrameMalformed));
-            }
-            match frame {
-                Frame::Verdicts(frame) => {
-                    let index = frame.frame;
-                    answer.steps.push(self.verdicts(frame)?);
-                    if !judged.insert(index) {
-                        return Err(Error::Failed(Code::FrameMalformed));
-                    }
-                }
-                Frame::Changes(frame) => answer.steps.push(self.pulled(frame)?),
-                Frame::State(state) => {
-                    // One verdict for each change that was offered, or the answer is not one.
-                    if judged.len() != self.sent.len() {
-                        return Err(Error::Failed(Code::FrameMalformed));
-                    }
-                    self.state(state, answer)?;
-                    ended = true;
-                }
-                _ => return Err(Error::Failed(Code::FrameMalformed)),
-            }
-        }
-        if complete && !ended { Err(Error::Failed(Code::FrameMalformed)) } else { Ok(()) }
-    }
-
-    /// A log of another epoch, or shorter than this tablet knows it, was restored from a backup. The server has
-    /// answered as if nothing were held here, and so the store forgets its numbers before it takes these.
-    fn meet_strange_logs(&mut self, state: &State, answer: &mut Answer) -> Result<()> {
-        for team in &state.teams {
-            let Some(asked) = self.asked.get_mut(&team.team) else { continue };
-            let known = asked.epoch == [0; 8] || asked.epoch == team.epoch;
-            if !known || team.cursor < asked.cursor {
-                (asked.epoch, asked.cursor) = (team.epoch, 0);
-                self.refill(team.team)?;
-                answer.steps.push(Step::Refill { team: team.team, epoch: team.epoch });
+    fn arrived(&mut self, bytes: &[u8], steps: &mut Vec<Step>) -> Result<()> {
+        self.reading.incoming.push(bytes)?;
+        while let Some(frame) = self.reading.incoming.next_frame()? {
+            if self.reading.streamed {
+                self.take(frame, steps)?;
+            } else {
+                self.reading.kept.push(frame);
             }
         }
         Ok(())
     }
 
-    fn refused(&mut self, refusal: &Refusal, answer: &mut Answer) -> Result<()> {
-        if refusal.code == Code::Clock.as_str() && !self.clock_refused {
-            self.clock_refused = true;
-            self.stood = None;
-            answer.steps.push(Step::Time { server_time_ms: refusal.server_time_ms });
+    fn over(&mut self, complete: bool, steps: &mut Vec<Step>) -> Result<()> {
+        let kept = std::mem::take(&mut self.reading.kept);
+        if let Some(Frame::State(state)) = kept.last() {
+            // It answers a strange log from its beginning: the numbers that are held go first.
+            for team in &state.teams {
+                self.meet(team.team, team.epoch, team.cursor, steps)?;
+            }
+        }
+        kept.into_iter().try_for_each(|frame| self.take(frame, steps))?;
+        self.flush(None, steps);
+        let whole = self.reading.ended && self.reading.incoming.is_empty();
+        if complete && !whole { Err(Error::Failed(Code::FrameMalformed)) } else { Ok(()) }
+    }
+
+    fn take(&mut self, frame: Frame, steps: &mut Vec<Step>) -> Result<()> {
+        let first = !std::mem::replace(&mut self.reading.begun, true);
+        if self.reading.ended {
+            return Err(Error::Failed(Code::FrameMalformed));
+        }
+        match frame {
+            Frame::Refusal(refusal) if first => {
+                self.refused(&refusal, steps)?;
+                self.reading.ended = true;
+            }
+            Frame::Verdicts(frame) => {
+                let index = frame.frame;
+                steps.push(self.verdicts(frame)?);
+                if !self.reading.judged.insert(index) {
+                    return Err(Error::Failed(Code::FrameMalformed));
+                }
+            }
+            Frame::Changes(frame) => {
+                self.flush(None, steps);
+                let team = frame.team;
+                let lists = self.pulled(frame)?;
+                self.repairs.arrived(team, &lists);
+                self.reading.pulled = Some((team, lists));
+            }
+            Frame::Reconcile(frame) => self.repairs.answered(&frame)?,
+            Frame::Receipt(receipt) => {
+                if !receipt.verify(&self.server, &self.key.verifying_key().to_bytes()) {
+                    return Err(Error::Failed(Code::SignatureInvalid));
+                }
+                steps.push(Step::Receipt(receipt));
+            }
+            Frame::Mark(mark) => self.mark(mark, steps)?,
+            Frame::Terms(terms) => self.terms(terms, steps),
+            Frame::State(state) => {
+                self.flush(None, steps);
+                // One verdict for each change that was offered, or the answer is not one.
+                let offered = self.asked_about as u64..self.sent.len() as u64;
+                if !offered.into_iter().all(|index| self.reading.judged.contains(&index)) {
+                    return Err(Error::Failed(Code::FrameMalformed));
+                }
+                steps.extend(self.repairs.done());
+                self.state(state, steps)?;
+                self.reading.ended = true;
+            }
+            _ => return Err(Error::Failed(Code::FrameMalformed)),
+        }
+        Ok(())
+    }
+
+    /// A frame that was pulled is stored with what is known of how far it leads.
+    fn flush(&mut self, mark: Option<([u8; 8], u64)>, steps: &mut Vec<Step>) {
+        if let Some((team, lists)) = self.reading.pulled.take() {
+            steps.push(Step::Pulled { team, lists, mark });
+        }
+    }
+
+    /// Behind a frame: how far it leads. Before the first one of a team: it is sent from another place than was asked
+    /// for.
+    fn mark(&mut self, mark: Mark, steps: &mut Vec<Step>) -> Result<()> {
+        let Mark { team, epoch, cursor } = mark;
+        if self.reading.pulled.as_ref().is_some_and(|(pulled, _)| *pulled == team) {
+            self.flush(Some((epoch, cursor)), steps);
             return Ok(());
         }
-        Err(refusal_error(refusal))
+        self.flush(None, steps);
+        self.meet(team, epoch, cursor, steps).map(|_| ())
+    }
+
+    fn terms(&mut self, terms: Terms, steps: &mut Vec<Step>) {
+        if terms.rest_same {
+            for place in self.rest.drain(..) {
+                let TeamPlace { team, epoch, cursor, sum, .. } = place;
+                let state = TeamState { team, epoch, cursor, fingerprint: sum.fingerprint(), more: false };
+                self.states.insert(team, state);
+            }
+        } else if !self.rest.is_empty() {
+            self.name_all = true;
+            self.stood = None;
+        }
+        let Terms { capabilities, credit, notice, .. } = terms;
+        steps.push(Step::Terms { server_can: capabilities, credit, notice });
+    }
+
+    /// A log of another epoch, or shorter than this tablet knows it, was restored from a backup. The server
+    /// answers as if nothing were held here, and so the store forgets its numbers before it takes these.
+    fn meet(&mut self, team: RecordId, epoch: [u8; 8], cursor: u64, steps: &mut Vec<Step>) -> Result<bool> {
+        let Some(asked) = self.asked.get_mut(&team) else { return Ok(false) };
+        let other = asked.epoch != [0; 8] && asked.epoch != epoch;
+        let strange = other || cursor < asked.cursor;
+        if strange {
+            (asked.epoch, asked.cursor) = (epoch, 0);
+            self.refill(team)?;
+            self.states.remove(&team);
+            steps.push(Step::Notice(Code::ServerRestored));
+            steps.push(Step::Refill { team, epoch });
+        }
+        Ok(strange)
+    }
+
+    fn refused(&mut self, refusal: &Refusal, steps: &mut Vec<Step>) -> Result<()> {
+        let error = Error::from(refusal);
+        match error.code() {
+            Code::Clock if !self.clock_refused => {
+                self.clock_refused = true;
+                steps.push(Step::Time { server_time_ms: refusal.server_time_ms });
+            }
+            // A server that was put back to an older version no longer knows what it said it could.
+            Code::VersionUnsupported | Code::FrameMalformed if self.reading.streamed => {
+                self.old_server = true;
+                let credit = Memory::default().credit;
+                steps.push(Step::Terms { server_can: 0, credit, notice: String::new() });
+            }
+            _ => return Err(error),
+        }
+        self.stood = None;
+        Ok(())
     }
 
     fn verdicts(&self, frame: Verdicts) -> Result<Step> {
         let sent = usize::try_from(frame.frame).ok().and_then(|index| self.sent.get(index));
-        let (team, items) = sent.ok_or(Error::Failed(Code::FrameMalformed))?;
+        let Offered { team, items, .. } = sent.ok_or(Error::Failed(Code::FrameMalformed))?;
         if *team != frame.team || items.len() != frame.verdicts.len() {
             return Err(Error::Failed(Code::FrameMalformed));
         }
@@ -306,7 +545,7 @@ impl Engine {
     }
 
     /// Verifies every list of a frame: nothing is taken from it otherwise.
-    fn pulled(&self, frame: Changes) -> Result<Step> {
+    fn pulled(&self, frame: Changes) -> Result<Vec<PulledList>> {
         if !self.asked.contains_key(&frame.team) {
             return Err(Error::Failed(Code::FrameMalformed));
         }
@@ -338,11 +577,11 @@ impl Engine {
             let list = SignedList { author, certificate, signature: list.signature, items };
             lists.push(PulledList { list, bodies });
         }
-        Ok(Step::Pulled { team: frame.team, lists })
+        Ok(lists)
     }
 
-    fn state(&mut self, state: State, answer: &mut Answer) -> Result<()> {
-        answer.steps.push(Step::Time { server_time_ms: state.server_time_ms });
+    fn state(&mut self, state: State, steps: &mut Vec<Step>) -> Result<()> {
+        steps.push(Step::Time { server_time_ms: state.server_time_ms });
         if self.asked.keys().any(|team| !state.teams.iter().any(|state| state.team == *team)) {
             return Err(Error::Failed(Code::TeamNotAllowed));
         }
@@ -351,35 +590,11 @@ impl Engine {
                 continue;
             }
             let TeamState { team: id, epoch, cursor, more, .. } = team;
-            answer.steps.push(Step::State { team: id, epoch, cursor, more });
-            self.states.insert(team.team, team);
+            if !self.meet(id, epoch, cursor, steps)? {
+                steps.push(Step::State { team: id, epoch, cursor, more });
+                self.states.insert(team.team, team);
+            }
         }
         Ok(())
     }
-}
-
-/// The error that a refusal stands for. The message of a code known here is our own.
-pub fn refusal_error(refusal: &Refusal) -> Error {
-    match Code::parse(&refusal.code) {
-        Some(code) => Error::Failed(code),
-        None => Error::Server { code: refusal.code.clone(), message: refusal.message.clone() },
-    }
-}
-
-/// How many bytes of a body that was cut are whole frames.
-fn whole_frames(body: &[u8]) -> usize {
-    let mut reader = Reader::new(body);
-    let mut whole = 0;
-    let mut next = || {
-        reader.u8()?;
-        if reader.u8()? == 1 {
-            reader.varint()?;
-        }
-        reader.bytes()?;
-        Ok::<usize, wayside_protocol::sync::wire::Malformed>(body.len() - reader.remaining())
-    };
-    while let Ok(end) = next() {
-        whole = end;
-    }
-    whole
 }

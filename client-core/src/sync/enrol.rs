@@ -11,7 +11,7 @@ use wayside_protocol::{
     },
 };
 
-use super::{Enrolment, Running, by_status, engine::refusal_error, link::Link};
+use super::{Enrolment, Running, by_status, link::Link};
 use crate::{
     error::{Error, Result},
     store::meta::{self, Server},
@@ -38,7 +38,7 @@ impl Tablet {
         }
         let enrolled = match frame::decode(&received.body).as_deref() {
             Ok([Frame::Enrolled(enrolled)]) => enrolled.clone(),
-            Ok([Frame::Refusal(refusal)]) => return Err(refusal_error(refusal)),
+            Ok([Frame::Refusal(refusal)]) => return Err(Error::from(refusal)),
             _ if !received.status.is_success() => return Err(by_status(received.status)),
             _ => return Err(Error::Failed(Code::FrameMalformed)),
         };
@@ -85,6 +85,7 @@ fn keep(tablet: &Inner, code: &EnrolmentCode, name: &str, enrolled: &Enrolled) -
         meta::set(conn, meta::NAME, name)?;
         meta::set(conn, meta::CLOCK_OFFSET, offset)?;
         meta::set(conn, meta::SETTLED, 0)?;
+        meta::set(conn, meta::SERVER_CAN, i64::try_from(enrolled.capabilities).unwrap_or(0))?;
         meta::join_team(conn, enrolled.team, &enrolled.team_name)
     })
 }

@@ -16,7 +16,7 @@ use hyper::{
     Request, StatusCode, Uri,
     body::{Bytes, Incoming},
     client::conn::http1::{self, SendRequest},
-    header::{CONTENT_TYPE, HOST},
+    header::{CONTENT_TYPE, HOST, RETRY_AFTER},
 };
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, pki_types::ServerName};
@@ -36,7 +36,7 @@ const MEDIA_TYPE: &str = "application/vnd.wayside.frames";
 /// To reach the server at all. A link with a second of latency gets through.
 const CONNECT: Duration = Duration::from_secs(20);
 /// Without a single byte moving in either direction.
-const IDLE: Duration = Duration::from_secs(45);
+pub const IDLE: Duration = Duration::from_secs(45);
 
 /// Bytes of HTTP in each direction, headers included, before TLS.
 #[derive(Debug, Default)]
@@ -56,6 +56,44 @@ pub struct Received {
     pub status: StatusCode,
     pub body: Vec<u8>,
     pub cut: Option<Error>,
+}
+
+/// An answer whose body is on its way.
+pub struct Answering<'a> {
+    pub status: StatusCode,
+    /// When the server wants to be asked again.
+    pub retry_after: Option<Duration>,
+    link: &'a mut Link,
+    body: Incoming,
+    arrived: usize,
+}
+
+impl Answering<'_> {
+    /// The next bytes; `None` at the end. An error says that the body ends early.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        let next = self.read().await;
+        if next.is_err() {
+            self.link.open = None;
+        }
+        next
+    }
+
+    async fn read(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            match while_moving(&self.link.counters, IDLE, self.body.frame()).await {
+                Some(None) => return Ok(None),
+                Some(Some(Ok(frame))) => {
+                    let Ok(data) = frame.into_data() else { continue };
+                    self.arrived += data.len();
+                    if self.arrived > MAX_BODY {
+                        return Err(Error::Failed(Code::FrameMalformed));
+                    }
+                    return Ok(Some(data));
+                }
+                Some(Some(Err(_))) | None => return Err(Error::Failed(Code::LinkCut)),
+            }
+        }
+    }
 }
 
 pub struct Link {
@@ -88,8 +126,23 @@ impl Link {
         })
     }
 
-    /// One exchange. An error says that no answer came; the request may have arrived all the same.
+    /// One exchange, its answer whole.
     pub async fn post(&mut self, path: &str, body: Vec<u8>) -> Result<Received> {
+        let mut answering = self.send(path, body, IDLE).await?;
+        let (status, mut body) = (answering.status, Vec::new());
+        let cut = loop {
+            match answering.next().await {
+                Ok(Some(bytes)) => body.extend_from_slice(&bytes),
+                Ok(None) => break None,
+                Err(cut) => break Some(cut),
+            }
+        };
+        Ok(Received { status, body, cut })
+    }
+
+    /// Sends a request and waits for the answer to begin, for as long as `idle` without a byte moving. An error says
+    /// that no answer came; the request may have arrived all the same.
+    pub async fn send(&mut self, path: &str, body: Vec<u8>, idle: Duration) -> Result<Answering<'_>> {
         let reusable = match &mut self.open {
             Some((sender, _)) => sender.ready().await.is_ok(),
             None => false,
@@ -104,8 +157,7 @@ impl Link {
             .header(CONTENT_TYPE, MEDIA_TYPE)
             .body(Full::new(Bytes::from(body)))
             .map_err(|_| Error::Failed(Code::Internal))?;
-        let counters = self.counters.clone();
-        let sent = while_moving(&counters, sender.send_request(request)).await;
+        let sent = while_moving(&self.counters, idle, sender.send_request(request)).await;
         let response = match sent {
             Some(Ok(response)) => response,
             _ => {
@@ -113,12 +165,15 @@ impl Link {
                 return Err(Error::Failed(Code::LinkCut));
             }
         };
-        let status = response.status();
-        let (body, cut) = receive(&counters, response.into_body()).await;
-        if cut.is_some() {
-            self.open = None;
-        }
-        Ok(Received { status, body, cut })
+        let retry_after = response.headers().get(RETRY_AFTER);
+        let retry_after = retry_after.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+        Ok(Answering {
+            status: response.status(),
+            retry_after: retry_after.map(Duration::from_secs),
+            link: self,
+            body: response.into_body(),
+            arrived: 0,
+        })
     }
 
     async fn connect(&self) -> Result<(SendRequest<Full<Bytes>>, JoinSet<()>)> {
@@ -173,32 +228,14 @@ async fn tcp(host: &str, port: u16) -> Result<TcpStream> {
 }
 
 /// Waits as long as bytes move: a slow link is not a dead one. `None` when they no longer do.
-async fn while_moving<T>(counters: &Counters, wait: impl Future<Output = T>) -> Option<T> {
+async fn while_moving<T>(counters: &Counters, idle: Duration, wait: impl Future<Output = T>) -> Option<T> {
     let mut wait = std::pin::pin!(wait);
     loop {
         let before = counters.moved();
-        match timeout(IDLE, &mut wait).await {
+        match timeout(idle, &mut wait).await {
             Ok(done) => return Some(done),
             Err(_) if counters.moved() != before => {}
             Err(_) => return None,
-        }
-    }
-}
-
-async fn receive(counters: &Counters, mut incoming: Incoming) -> (Vec<u8>, Option<Error>) {
-    let mut body = Vec::new();
-    loop {
-        match while_moving(counters, incoming.frame()).await {
-            Some(None) => return (body, None),
-            Some(Some(Ok(frame))) => {
-                if let Some(data) = frame.data_ref() {
-                    body.extend_from_slice(data);
-                }
-                if body.len() > MAX_BODY {
-                    return (Vec::new(), Some(Error::Failed(Code::FrameMalformed)));
-                }
-            }
-            Some(Some(Err(_))) | None => return (body, Some(Error::Failed(Code::LinkCut))),
         }
     }
 }

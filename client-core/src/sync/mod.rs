@@ -7,34 +7,39 @@
 pub mod engine;
 mod enrol;
 mod link;
+mod live;
+pub mod memory;
 mod pin;
 pub mod plan;
+pub mod repair;
+
+pub use live::News;
 
 use std::{
     fs::File,
     sync::{Arc, atomic::Ordering},
+    time::Instant,
 };
 
 use ed25519_dalek::SigningKey;
-use wayside_protocol::error::Code;
+use wayside_protocol::{error::Code, sync::Receipt};
 
 use self::{
-    engine::{Answer, Engine, Next, Outline, Step},
-    link::{Link, Received},
+    engine::{Engine, Next, Outline, Step},
+    link::Link,
+    memory::Memory,
 };
 use crate::{
     error::{Error, Problem, Result},
     store::{
         log,
         meta::{self, Server},
+        repair as repair_store,
     },
     tablet::{Inner, Tablet},
 };
 
 const PATH: &str = "/sync/v1";
-/// Bytes of changes in one request: the most, and the least to which a link that keeps being cut brings it down.
-const MOST: usize = 1 << 20;
-const LEAST: usize = 16 << 10;
 /// The estimate of the server's clock stands while it is about right: an answer that took long to arrive says
 /// less about the time than the one before.
 const CLOCK_SLACK_MS: i64 = 30_000;
@@ -73,12 +78,40 @@ pub struct SyncReport {
     pub quarantined: u64,
     /// Changes that were not held here before.
     pub pulled: u64,
+    /// Frames from base with something in them that was held here already: what cut links cost.
+    pub frames_again: u64,
     /// Proven: both sides hold the same, nothing waits and nothing is in quarantine.
     pub in_sync: bool,
     pub exchanges: u64,
     pub bytes_up: u64,
     pub bytes_down: u64,
     pub error: Option<Problem>,
+    /// What staff should know, each a sentence and its code.
+    pub notices: Vec<Notice>,
+    /// The server has too much to do and wants to be asked again after so many seconds.
+    pub retry_after: Option<u64>,
+}
+
+/// Something that staff should know: nothing is lost and nothing has to be typed again.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Notice {
+    pub code: &'static str,
+    pub message: &'static str,
+    /// When, by this device's clock; RFC 3339 in UTC. Of a sync's report: just now.
+    pub at: Option<String>,
+}
+
+impl Notice {
+    fn of(code: Code) -> Notice {
+        Notice { code: code.as_str(), message: code.message(), at: None }
+    }
+
+    /// The last one that was given.
+    pub(crate) fn last(conn: &rusqlite::Connection) -> Result<Option<Notice>> {
+        let code: Option<String> = meta::get(conn, meta::NOTICE)?;
+        let Some(code) = code.and_then(|code| Code::parse(&code)) else { return Ok(None) };
+        Ok(Some(Notice { at: meta::get(conn, meta::NOTICE_AT)?, ..Notice::of(code) }))
+    }
 }
 
 /// What an enrolment came to.
@@ -137,7 +170,7 @@ impl Tablet {
     /// Sends what is waiting and fetches what is new, in a Tokio runtime. Whatever stops it is in the report;
     /// what was done until then stays done. Dropping the future stops it, at any point.
     pub async fn sync(&self, progress: impl Fn(Progress) + Send + Sync) -> SyncReport {
-        let mut sync = Run { report: SyncReport::default(), to_push: 0, progress: &progress };
+        let mut sync = Run { report: SyncReport::default(), to_push: 0, notice: None, progress: &progress };
         if let Err(error) = sync.run(&self.0).await {
             sync.report.error = Some(Problem::from(&error));
         }
@@ -149,6 +182,8 @@ impl Tablet {
 struct Run<'a> {
     report: SyncReport,
     to_push: u64,
+    /// What the server wants staff to know, for the end.
+    notice: Option<Error>,
     progress: &'a (dyn Fn(Progress) + Send + Sync),
 }
 
@@ -180,60 +215,117 @@ impl Run<'_> {
         engine: &mut Engine,
         link: &mut Link,
     ) -> Result<()> {
-        let mut budget = running.on_store(|tablet| tablet.store.read(budget)).await?;
         loop {
-            let (outline, time_ms) = running.on_store(move |tablet| outline(tablet, budget)).await?;
+            let (outline, time_ms) = running.on_store(outline).await?;
+            let memory = outline.memory.clone();
             self.to_push = self.report.pushed + outline.offers.total;
             let nonce = running.tablet.env.bytes();
-            let request = match engine.next(&outline, nonce, time_ms, budget)? {
+            let request = match engine.next(&outline, nonce, time_ms, memory.budget())? {
                 Next::Send(request) => request,
-                Next::Done => return Ok(()),
+                Next::Done => break,
                 Next::Refill { team, epoch } => {
                     self.tell(Phase::Comparing);
                     running.on_store(move |tablet| apply(tablet, Step::Refill { team, epoch })).await?;
                     continue;
                 }
             };
+            let mut next = memory.clone();
+            if let Some(sent) = engine.unanswered() {
+                // Before any of it is sent: what is cut then is asked about, even by the next run of the program.
+                next.sent = sent;
+                next = keep(running, &memory, next).await?;
+            }
+            let before = next.clone();
             self.report.exchanges += 1;
             self.tell(Phase::Exchanging);
-            let received = link.post(PATH, request).await;
+            let exchanged = self.exchange(running, engine, link, request, &mut next).await;
             self.count(link);
-            let answer = match received {
-                Ok(Received { body, cut: None, status }) => {
-                    let mut answer = engine.response(&body);
-                    if let Some(error) = &answer.error
-                        && error.code() == Code::FrameMalformed
-                        && !status.is_success()
-                    {
-                        answer.error = Some(by_status(status));
-                    }
-                    answer
-                }
-                Ok(Received { body, cut: Some(cut), .. }) => {
-                    let answer = engine.partial(&body);
-                    Answer { error: answer.error.or(Some(cut)), ..answer }
-                }
-                Err(error) => Answer { error: Some(error), ..Answer::default() },
-            };
-            budget = match answer.error.as_ref().map(Error::code) {
-                None => (budget * 2).min(MOST),
-                Some(Code::LinkCut) => (budget / 2).max(LEAST),
-                Some(_) => budget,
-            };
-            let next_budget = budget;
-            running.on_store(move |tablet| keep_budget(tablet, next_budget)).await?;
-            for step in answer.steps {
-                let applied = running.on_store(move |tablet| apply(tablet, step)).await?;
-                self.report.pushed += applied.answered;
-                self.report.accepted += applied.log.accepted;
-                self.report.quarantined += applied.log.quarantined;
-                self.report.pulled += applied.log.new;
-                self.tell(Phase::Exchanging);
+            match exchanged.as_ref().map_err(Error::code) {
+                Ok(()) => next.sent.clear(),
+                Err(Code::LinkCut) => next.was_cut(),
+                Err(_) => {}
             }
-            if let Some(error) = answer.error {
-                return Err(error);
+            keep(running, &before, next).await?;
+            exchanged?;
+        }
+        // Only now: what was recorded here has arrived all the same.
+        self.notice.take().map_or(Ok(()), Err)
+    }
+
+    /// One request, and its answer frame by frame as it comes.
+    async fn exchange(
+        &mut self,
+        running: &Arc<Running>,
+        engine: &mut Engine,
+        link: &mut Link,
+        request: Vec<u8>,
+        memory: &mut Memory,
+    ) -> Result<()> {
+        let (size, sent_at) = (request.len(), Instant::now());
+        let mut answering = link.send(PATH, request, link::IDLE).await?;
+        memory.went_up(size, ms_since(sent_at));
+        self.report.retry_after = answering.retry_after.map(|after| after.as_secs());
+        let (mut size, begun_at) = (0, Instant::now());
+        loop {
+            let (answer, over) = match answering.next().await {
+                Ok(Some(bytes)) => {
+                    size += bytes.len();
+                    (engine.feed(&bytes), None)
+                }
+                Ok(None) => (engine.finish(true), Some(Ok(()))),
+                Err(cut) => (engine.finish(false), Some(Err(cut))),
+            };
+            for step in answer.steps {
+                self.take(running, step, memory).await?;
+            }
+            match answer.error {
+                Some(error) if error.code() == Code::FrameMalformed && !answering.status.is_success() => {
+                    return Err(by_status(answering.status));
+                }
+                Some(error) => return Err(error),
+                None => {}
+            }
+            if let Some(over) = over {
+                if over.is_ok() {
+                    memory.came_down(size, ms_since(begun_at));
+                }
+                return over;
             }
         }
+    }
+
+    async fn take(&mut self, running: &Arc<Running>, step: Step, memory: &mut Memory) -> Result<()> {
+        if let Step::Notice(code) = &step {
+            self.report.notices.push(Notice::of(*code));
+        }
+        if let Step::Terms { server_can, credit, notice } = step {
+            (memory.server_can, memory.credit) = (server_can, credit);
+            self.notice = match Code::parse(&notice) {
+                _ if notice.is_empty() => None,
+                // Everything goes on; staff should know.
+                Some(Code::TabletCopied) => {
+                    let told = Step::Notice(Code::TabletCopied);
+                    self.report.notices.push(Notice::of(Code::TabletCopied));
+                    running.on_store(move |tablet| apply(tablet, told)).await?;
+                    None
+                }
+                Some(code) => Some(Error::Failed(code)),
+                None => Some(Error::Server { message: notice.clone(), code: notice }),
+            };
+            return Ok(());
+        }
+        let bodies = match &step {
+            Step::Pulled { lists, .. } => lists.iter().map(|list| list.bodies.len() as u64).sum(),
+            _ => 0,
+        };
+        let applied = running.on_store(move |tablet| apply(tablet, step)).await?;
+        self.report.frames_again += u64::from(applied.log.new < bodies);
+        self.report.pushed += applied.answered;
+        self.report.accepted += applied.log.accepted;
+        self.report.quarantined += applied.log.quarantined;
+        self.report.pulled += applied.log.new;
+        self.tell(Phase::Exchanging);
+        Ok(())
     }
 
     fn count(&mut self, link: &Link) {
@@ -252,23 +344,31 @@ fn by_status(status: hyper::StatusCode) -> Error {
     })
 }
 
-fn budget(conn: &rusqlite::Connection) -> Result<usize> {
-    let kept: Option<i64> = meta::get(conn, meta::BUDGET)?;
-    Ok(kept.and_then(|kept| usize::try_from(kept).ok()).unwrap_or(MOST).clamp(LEAST, MOST))
+fn ms_since(begin: Instant) -> u64 {
+    u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Written only when it changes: a sync that finds nothing new writes nothing but that it was.
-fn keep_budget(tablet: &Inner, next: usize) -> Result<()> {
-    if tablet.store.read(budget)? == next {
-        return Ok(());
+/// Written only when something changed: a sync that finds nothing new writes nothing but that it was.
+async fn keep(running: &Arc<Running>, before: &Memory, now: Memory) -> Result<Memory> {
+    if *before == now {
+        return Ok(now);
     }
-    tablet.store.write(|conn| meta::set(conn, meta::BUDGET, i64::try_from(next).unwrap_or(i64::MAX)))
+    let before = before.clone();
+    running.on_store(move |tablet| tablet.store.write(|conn| now.keep(conn, &before)).map(|()| now)).await
 }
 
 /// What the store holds now, and the server's time as estimated here.
-pub(crate) fn outline(tablet: &Inner, budget: usize) -> Result<(Outline, u64)> {
+pub(crate) fn outline(tablet: &Inner) -> Result<(Outline, u64)> {
     tablet.store.read(|conn| {
-        let outline = Outline { places: log::places(conn)?, offers: log::offers(conn, budget)? };
+        let memory = Memory::load(conn)?;
+        let (places, offers) = (log::places(conn)?, log::offers(conn, memory.budget())?);
+        let refilling = places.iter().filter(|place| place.refilling);
+        let held = refilling.map(|place| Ok((place.team, repair_store::held(conn, place.team)?)));
+        let held = held.collect::<Result<_>>()?;
+        let receipt: Option<Vec<u8>> = meta::get(conn, meta::RECEIPT)?;
+        // One that cannot be read is as good as none.
+        let receipt = receipt.and_then(|bytes| Receipt::from_bytes(&bytes).ok());
+        let outline = Outline { places, offers, memory, held, receipt };
         let offset: i64 = meta::get(conn, meta::CLOCK_OFFSET)?.unwrap_or(0);
         let time = tablet.env.clock.now_ms().saturating_add(offset);
         Ok((outline, u64::try_from(time).unwrap_or(0)))
@@ -289,8 +389,14 @@ pub(crate) fn apply(tablet: &Inner, step: Step) -> Result<Applied> {
             applied.log = tablet.store.write(|conn| log::apply_verdicts(conn, team, &verdicts))?;
             applied.answered = verdicts.len() as u64;
         }
-        Step::Pulled { team, lists } => {
-            applied.log = tablet.store.write(|conn| log::apply_pulled(conn, team, &lists))?;
+        Step::Pulled { team, lists, mark } => {
+            applied.log = tablet.store.write(|conn| {
+                let applied = log::apply_pulled(conn, team, &lists)?;
+                if let Some((epoch, cursor)) = mark {
+                    log::advance(conn, team, epoch, cursor, true)?;
+                }
+                Ok(applied)
+            })?;
         }
         Step::State { team, epoch, cursor, more } => {
             if tablet.store.read(|conn| log::stands_at(conn, team, epoch, cursor, more))? {
@@ -301,7 +407,22 @@ pub(crate) fn apply(tablet: &Inner, step: Step) -> Result<Applied> {
         Step::Refill { team, epoch } => {
             tablet.store.write(|conn| log::begin_refill(conn, team, epoch))?;
         }
+        Step::Repaired { team, epoch, head, common } => {
+            tablet.store.write(|conn| repair_store::repaired(conn, team, epoch, head, &common))?;
+        }
+        Step::Receipt(receipt) => {
+            tablet.store.write(|conn| meta::set(conn, meta::RECEIPT, receipt.to_bytes()))?;
+        }
+        Step::Notice(code) => {
+            let at = tablet.env.now_text();
+            tablet.store.write(|conn| {
+                meta::set(conn, meta::NOTICE, code.as_str())?;
+                meta::set(conn, meta::NOTICE_AT, at)
+            })?;
+        }
         Step::Time { server_time_ms } => set_clock(tablet, server_time_ms)?,
+        // Kept with what else is remembered of the server.
+        Step::Terms { .. } => {}
     }
     Ok(applied)
 }

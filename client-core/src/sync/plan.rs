@@ -10,10 +10,7 @@ use wayside_protocol::{
     },
 };
 
-/// A list that this tablet signs anew is at most this many bytes of changes: compressed some 40 kB, which a link of
-/// 200 kbit/s carries in under two seconds. Smaller ones compress much worse, larger ones cost more to send again after
-/// a cut.
-pub const BATCH_BYTES: usize = 256 << 10;
+/// A list that this tablet signs anew holds at most so many changes.
 pub const BATCH_CHANGES: usize = 1024;
 /// Well below the frames that a body may hold.
 const MAX_BATCHES: usize = 512;
@@ -47,6 +44,12 @@ impl TeamPlace {
             held: self.held.iter().copied().take(MAX_HELD).collect(),
         }
     }
+}
+
+/// Whether there is nothing to say of a team but where the tablet stands.
+pub fn is_quiet(place: &TeamPlace, offers: &Offers) -> bool {
+    let offered = offers.changes.iter().any(|offer| offer.team == place.team);
+    place.epoch != [0; 8] && place.held.is_empty() && !place.refilling && !offered
 }
 
 /// A list as its author signed it.
@@ -89,11 +92,12 @@ pub struct Batch {
     pub offers: Vec<usize>,
 }
 
-/// Groups offers into batches of at most `budget` bytes together, and at least one batch.
+/// Groups offers into batches of about `frame` bytes of changes each and at most `budget` together, and at least one
+/// batch. Larger ones compress better, smaller ones cost less to send again after a cut.
 ///
 /// Own changes keep their order. A list of somebody else's goes whole where its first change stands: what that
 /// makes arrive early waits at the server for what it builds on, a frame later.
-pub fn plan(offers: &Offers, budget: usize) -> Vec<Batch> {
+pub fn plan(offers: &Offers, budget: usize, frame: usize) -> Vec<Batch> {
     let mut batches: Vec<Batch> = Vec::new();
     let mut open: Option<(Batch, usize)> = None;
     let mut taken: HashSet<usize> = HashSet::new();
@@ -105,7 +109,7 @@ pub fn plan(offers: &Offers, budget: usize) -> Vec<Batch> {
             let fits = open.as_ref().is_some_and(|(batch, bytes)| {
                 batch.team == offer.team
                     && batch.offers.len() < BATCH_CHANGES
-                    && bytes + offer.raw.len() <= BATCH_BYTES
+                    && bytes + offer.raw.len() <= frame
             });
             if !fits {
                 batches.extend(open.take().map(|(batch, _)| batch));
@@ -130,7 +134,7 @@ pub fn plan(offers: &Offers, budget: usize) -> Vec<Batch> {
         let mut bytes = 0;
         for i in of_list {
             let size = offers.changes.get(i).map_or(0, |offer| offer.raw.len());
-            if bytes + size > BATCH_BYTES && !batch.offers.is_empty() {
+            if bytes + size > frame && !batch.offers.is_empty() {
                 let next = Batch { offers: Vec::new(), ..batch.clone() };
                 batches.push(std::mem::replace(&mut batch, next));
                 bytes = 0;
@@ -163,6 +167,7 @@ pub fn plan(offers: &Offers, budget: usize) -> Vec<Batch> {
 mod tests {
     use super::*;
 
+    const FRAME: usize = 256 << 10;
     const TEAM: RecordId = RecordId::from_bytes([9; 16]);
 
     fn offer(n: u8, size: usize, list: Option<i64>) -> Offer {
@@ -183,21 +188,21 @@ mod tests {
 
     #[test]
     fn nothing_to_offer_is_no_batch() {
-        assert_eq!(plan(&Offers::default(), 1 << 20), []);
+        assert_eq!(plan(&Offers::default(), 1 << 20, FRAME), []);
     }
 
     #[test]
     fn batches_are_bounded_and_keep_the_order() {
         let all = offers((0..100).map(|n| offer(n, 8000, None)).collect(), &[]);
-        let batches = plan(&all, 1 << 20);
+        let batches = plan(&all, 1 << 20, FRAME);
         assert_eq!(batches.len(), 4);
         let order: Vec<usize> = batches.iter().flat_map(|batch| batch.offers.clone()).collect();
         assert_eq!(order, (0..100).collect::<Vec<_>>());
         // A small budget still sends one batch.
-        assert_eq!(plan(&all, 1).len(), 1);
+        assert_eq!(plan(&all, 1, FRAME).len(), 1);
         // A change larger than a batch goes alone.
         let large = offers(vec![offer(1, 10, None), offer(2, 600_000, None), offer(3, 10, None)], &[]);
-        let sizes: Vec<usize> = plan(&large, 1 << 20).iter().map(|batch| batch.offers.len()).collect();
+        let sizes: Vec<usize> = plan(&large, 1 << 20, FRAME).iter().map(|batch| batch.offers.len()).collect();
         assert_eq!(sizes, [1, 1, 1]);
     }
 
@@ -206,7 +211,7 @@ mod tests {
         let changes =
             vec![offer(1, 10, None), offer(4, 10, Some(7)), offer(2, 10, None), offer(3, 10, Some(7))];
         let all = offers(changes, &[(7, &[3, 4, 5])]);
-        let batches = plan(&all, 1 << 20);
+        let batches = plan(&all, 1 << 20, FRAME);
         let shape: Vec<(Option<i64>, Vec<usize>)> =
             batches.into_iter().map(|batch| (batch.list, batch.offers)).collect();
         assert_eq!(shape, [(None, vec![0]), (Some(7), vec![3, 1]), (None, vec![2])]);

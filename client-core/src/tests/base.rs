@@ -18,7 +18,7 @@ use crate::{
     store::{log, meta},
     sync::{
         apply,
-        engine::{Engine, Next, Step},
+        engine::{Answer, Engine, Next, Step},
         outline, settle,
     },
 };
@@ -185,6 +185,17 @@ impl Base {
     }
 }
 
+/// An answer in one piece, or what arrived of it.
+pub fn whole(engine: &mut Engine, body: &[u8], complete: bool) -> Answer {
+    let mut answer = engine.feed(body);
+    if answer.error.is_none() {
+        let rest = engine.finish(complete);
+        answer.steps.extend(rest.steps);
+        answer.error = rest.error;
+    }
+    answer
+}
+
 /// What a sync without a network came to.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -210,7 +221,7 @@ pub fn sync_through(tablet: &Tablet, base: &Base, mut carry: impl FnMut(Vec<u8>)
     let mut engine = Engine::new(inner.key.clone(), base.public());
     let mut outcome = Outcome::default();
     loop {
-        let (outline, time) = outline(inner, 1 << 20).unwrap();
+        let (outline, time) = outline(inner).unwrap();
         let request = match engine.next(&outline, inner.env.bytes(), time, 1 << 20) {
             Ok(Next::Send(request)) => request,
             Ok(Next::Refill { team, epoch }) => {
@@ -225,7 +236,7 @@ pub fn sync_through(tablet: &Tablet, base: &Base, mut carry: impl FnMut(Vec<u8>)
         };
         outcome.exchanges += 1;
         assert!(outcome.exchanges < 100, "no end");
-        let answer = engine.response(&carry(request));
+        let answer = whole(&mut engine, &carry(request), true);
         for step in answer.steps {
             match apply(inner, step) {
                 Ok(applied) => {

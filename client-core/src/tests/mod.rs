@@ -4,6 +4,7 @@ mod base;
 mod net;
 mod recording;
 mod restore;
+mod skew;
 mod syncing;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use wayside_protocol::{
 
 use super::{
     Kit, NOW,
-    base::{Base, settled, sync, sync_through},
+    base::{Base, settled, sync, sync_through, whole},
     by, line,
 };
 use crate::{Code, Edit, Page, store::log};
@@ -343,9 +343,9 @@ fn an_answer_cut_anywhere_costs_one_frame() {
         base.enrol(&kit);
         let inner = &kit.tablet.0;
         let mut engine = crate::sync::engine::Engine::new(inner.key.clone(), base.public());
-        let (outline, time) = crate::sync::outline(inner, 1000).unwrap();
+        let (outline, time) = crate::sync::outline(inner).unwrap();
         engine.next(&outline, [0; 16], time, 1000).unwrap();
-        let answer = engine.partial(&full[..cut]);
+        let answer = whole(&mut engine, &full[..cut], false);
         assert!(answer.error.is_none());
         for step in answer.steps {
             crate::sync::apply(inner, step).unwrap();

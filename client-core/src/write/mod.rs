@@ -131,7 +131,10 @@ impl Tablet {
         }
         let unchecked = cfg!(feature = "unchecked") && by.checks == Rules::Unchecked;
         let rules = if unchecked { Rules::Unchecked } else { Rules::Entry };
-        tablet.store.write(|conn| f(&Pen { tablet, conn, message: &message, rules, team: by.team }))
+        let done =
+            tablet.store.write(|conn| f(&Pen { tablet, conn, message: &message, rules, team: by.team }))?;
+        tablet.recorded.send_modify(|recorded| *recorded += 1);
+        Ok(done)
     }
 }
 

@@ -6,7 +6,8 @@
 //! - [`History::fit`] places a change among the accepted ones without Automerge: dependencies, numbering,
 //!   the author's own sequence, and that it replaces nothing but earlier values of the keys it names.
 //! - [`apply_checked`] then applies it to a scratch document and requires that Automerge gives it back byte
-//!   for byte, from memory and after `save()` and `load()`.
+//!   for byte, from memory and after `save()` and `load()`. Of a [plain beginning](is_plain_beginning) the first
+//!   check proves this already.
 //!
 //! # Panics inside Automerge
 //!
@@ -203,6 +204,22 @@ where
     let number = numbers.len() as u32;
     numbers.insert(name.into(), number);
     number
+}
+
+/// Beginnings up to this many operations and bytes are taken by their form: many times what a form fills in.
+const PLAIN_OPS: u64 = 512;
+const PLAIN_BYTES: usize = 16 * 1024;
+
+/// Whether [`apply_checked`] can say nothing but yes to a change that [`History::fit`] takes, so that it need
+/// not be asked.
+///
+/// So it is with a beginning of usual size in a record that holds nothing. There is no other change that it could
+/// meet; its operations are numbered from 1, set scalars at the root and replace at most each other, in a chain
+/// for each key; and the parser takes the one encoding of these that Automerge writes. What is left would be a
+/// fault of Automerge's that an honest tablet could meet as well, when it recorded just this.
+/// `a_beginning_that_parses_and_fits_is_always_taken` looks for one; showing a record does not need Automerge.
+pub fn is_plain_beginning(history: &History, chunk: &Chunk<'_>, raw: &[u8]) -> bool {
+    history.is_empty() && chunk.deps.is_empty() && chunk.ops <= PLAIN_OPS && raw.len() <= PLAIN_BYTES
 }
 
 /// Applies `raw` to a scratch document of the record's `accepted` changes (raw bytes, dependencies first)

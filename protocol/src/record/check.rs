@@ -158,19 +158,18 @@ fn coded(at_path: &str, ty: Type, text: String) -> Result<String, Invalid> {
 fn composite(at_path: &str, members: &[Member], value: Value) -> Result<Value, Invalid> {
     let Value::Object(mut object) = value else { return Err(wrong_type(at_path, "an object")) };
     for member in members {
-        let member_path = path::join(at_path, member.name);
-        match object.remove(member.name) {
+        let member_path = || path::join(at_path, member.name);
+        match object.get_mut(member.name) {
             None | Some(Value::Null) if member.required => {
-                return Err(Invalid::new(
-                    Code::MissingField,
-                    member_path.clone(),
-                    format!("{member_path} is missing."),
-                ));
+                let path = member_path();
+                let says = format!("{path} is missing.");
+                return Err(Invalid::new(Code::MissingField, path, says));
             }
-            None | Some(Value::Null) => {}
-            Some(value) => {
-                object.insert(member.name.to_owned(), one(&member_path, member.ty, value)?);
+            None => {}
+            Some(Value::Null) => {
+                object.remove(member.name);
             }
+            Some(value) => *value = one(&member_path(), member.ty, value.take())?,
         }
     }
     Ok(Value::Object(object))
@@ -271,10 +270,13 @@ pub fn change(
         false => kind.filter(|_| !chunk.keys().any(|key| SET_ONCE.contains(&key))),
     };
     let kind = kind.ok_or_else(|| refuse(Code::BeginningInvalid))?;
+    let writes: Vec<(&str, Option<Scalar>)> =
+        chunk.writes().map(|(key, value)| (key, Scalar::from_chunk(&value))).collect();
     // What a change itself replaces is never seen: only the last write of a key counts.
-    let last: BTreeMap<&str, ChunkScalar> = chunk.writes().collect();
+    let last: BTreeMap<&str, &Option<Scalar>> = writes.iter().map(|(key, value)| (*key, value)).collect();
     for (key, value) in &last {
-        let value = Scalar::from_chunk(value)
+        let value = value
+            .as_ref()
             .ok_or_else(|| Invalid::new(Code::WrongType, *key, format!("{key} holds what no record may.")))?;
         if SET_ONCE.contains(key) {
             continue;
@@ -283,15 +285,15 @@ pub fn change(
             return Err(Invalid::new(Code::BadPath, *key, format!("{key} is shown, never stored.")));
         }
         let stored = value_at(kind, key, value.to_json(), Rules::Admission)?;
-        if stored != value {
+        if stored != *value {
             let says = format!("{key} is not written in its stored form.");
             return Err(Invalid::new(Code::WrongType, *key, says));
         }
     }
     let mut earlier = BTreeSet::new();
-    for (key, value) in chunk.writes() {
-        references(kind, key, &value, |named| exists(named) || earlier.contains(named))?;
-        earlier.insert(key);
+    for (key, value) in &writes {
+        references(kind, key, value, |named| exists(named) || earlier.contains(named))?;
+        earlier.insert(*key);
     }
     for (key, replaced) in chunk.replaces() {
         if !replaced.is_empty() && matches!(schema::at(kind, key), At::Entry(_) | At::TallyEntry) {
@@ -327,12 +329,10 @@ fn beginning(id: RecordId, kind: Option<Kind>, chunk: &Chunk) -> Option<Kind> {
 fn references(
     kind: Kind,
     key: &str,
-    value: &ChunkScalar,
+    value: &Option<Scalar>,
     exists: impl Fn(&str) -> bool,
 ) -> Result<(), Invalid> {
-    let (At::Entry(_), Some(Scalar::Json(value))) = (schema::at(kind, key), Scalar::from_chunk(value)) else {
-        return Ok(());
-    };
+    let (At::Entry(_), Some(Scalar::Json(value))) = (schema::at(kind, key), value) else { return Ok(()) };
     let parent = key.rsplit_once('/').map_or("", |(parent, _)| parent);
     let one = |name: &str| value.get(name).and_then(Value::as_str);
     let replaced = value.get("supersedes").and_then(Value::as_array).into_iter().flatten();

@@ -1,6 +1,6 @@
 //! Names of things: records, entries, tablets.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::LazyLock};
 
 use data_encoding::{BASE32_NOPAD, Encoding};
 use sha2::{Digest, Sha256};
@@ -62,16 +62,26 @@ impl FromStr for RecordId {
     }
 }
 
-fn lower_base32() -> Encoding {
-    let mut spec = BASE32_NOPAD.specification();
-    spec.symbols.make_ascii_lowercase();
-    // The specification is RFC 4648's with lower-case symbols, which is always valid.
-    spec.encoding().unwrap_or(BASE32_NOPAD)
+fn lower_base32() -> &'static Encoding {
+    static LOWER: LazyLock<Encoding> = LazyLock::new(|| {
+        let mut spec = BASE32_NOPAD.specification();
+        spec.symbols.make_ascii_lowercase();
+        // The specification is RFC 4648's with lower-case symbols, which is always valid.
+        spec.encoding().unwrap_or(BASE32_NOPAD)
+    });
+    &LOWER
 }
 
 /// An entry's id, unique in its record: 8 base32 characters of 40 random bits.
 pub fn entry_id(random: [u8; 5]) -> String {
     lower_base32().encode(&random)
+}
+
+/// The random bits of an entry's id; `None` for what is no such id.
+pub fn entry_bytes(text: &str) -> Option<[u8; 5]> {
+    let mut bytes = [0; 5];
+    let decoded = is_entry_id(text).then(|| lower_base32().decode_mut(text.as_bytes(), &mut bytes));
+    matches!(decoded, Some(Ok(5))).then_some(bytes)
 }
 
 pub fn is_entry_id(text: &str) -> bool {

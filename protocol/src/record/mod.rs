@@ -8,6 +8,7 @@
 pub mod admit;
 mod check;
 pub mod chunk;
+mod contents;
 mod document;
 mod flatten;
 mod ids;
@@ -20,7 +21,7 @@ mod view;
 pub use check::{Rules, change as check_change, missing, value_at};
 pub use document::{Actor, Author, Authored, Hash, Record, RecordError, change_hash};
 pub use flatten::{Flattener, Write};
-pub use ids::{RecordId, entry_id, is_entry_id, tablet_id};
+pub use ids::{RecordId, entry_bytes, entry_id, is_entry_id, tablet_id};
 pub use message::Message;
 pub use schema::Kind;
 pub use value::{Scalar, canonical, parse_canonical};

@@ -6,7 +6,8 @@ pub fn escape(segment: &str) -> String {
 }
 
 pub fn unescape(segment: &str) -> String {
-    segment.replace("~1", "/").replace("~0", "~")
+    // As good as never escaped, and then there is nothing to search for twice.
+    if segment.contains('~') { segment.replace("~1", "/").replace("~0", "~") } else { segment.to_owned() }
 }
 
 /// The path of a member below `parent`; `parent` is a path already, `segment` is plain.

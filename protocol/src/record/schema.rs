@@ -2,8 +2,6 @@
 //!
 //! A field that is not in these tables is kept and passed on, whatever it holds.
 
-use super::path;
-
 /// Version of these tables, written into every record that is begun.
 pub const SCHEMA_VERSION: i64 = 1;
 
@@ -470,22 +468,28 @@ pub enum At {
 
 /// Finds what the schema says of a document path.
 pub fn at(kind: Kind, path: &str) -> At {
-    let segments = path::split(path);
-    let Some((first, rest)) = segments.split_first() else { return At::Unknown };
-    let found = COMMON.iter().chain(kind.fields()).find(|f| f.name == first);
-    found.map_or(At::Unknown, |f| below(f.shape, rest))
+    let (first, rest) = first_of(path);
+    let found = COMMON.iter().chain(kind.fields()).find(|field| field.name == first);
+    found.map_or(At::Unknown, |field| below(field.shape, rest))
 }
 
-fn below(shape: Shape, rest: &[String]) -> At {
-    match (shape, rest) {
-        (shape, []) => At::Field(shape),
-        (Shape::Group(fields), [name, rest @ ..]) => {
-            fields.iter().find(|f| f.name == name).map_or(At::Unknown, |f| below(f.shape, rest))
+/// A path's first segment as it stands (no field's name needs escaping), and the path below it.
+fn first_of(path: &str) -> (&str, Option<&str>) {
+    path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)))
+}
+
+fn below(shape: Shape, rest: Option<&str>) -> At {
+    let Some(rest) = rest else { return At::Field(shape) };
+    let (first, further) = first_of(rest);
+    match (shape, further) {
+        (Shape::Group(fields), further) => {
+            let found = fields.iter().find(|field| field.name == first);
+            found.map_or(At::Unknown, |field| below(field.shape, further))
         }
-        (Shape::Set(_), [_]) => At::SetMember,
-        (Shape::Entries(members), [_]) => At::Entry(members),
-        (Shape::Tallies, [_]) => At::TallyEntry,
-        (Shape::Open, [_]) => At::OpenMember,
+        (Shape::Set(_), None) => At::SetMember,
+        (Shape::Entries(members), None) => At::Entry(members),
+        (Shape::Tallies, None) => At::TallyEntry,
+        (Shape::Open, None) => At::OpenMember,
         _ => At::Unknown,
     }
 }

@@ -50,6 +50,15 @@ impl Scalar {
         }
     }
 
+    /// As `to_json`, without a copy.
+    pub fn into_json(self) -> Value {
+        match self {
+            Scalar::Text(s) => Value::String(s),
+            Scalar::Json(value) => value,
+            plain => plain.to_json(),
+        }
+    }
+
     pub fn to_automerge(&self) -> ScalarValue {
         match self {
             Scalar::Null => ScalarValue::Null,

@@ -15,9 +15,14 @@ pub struct SetSum {
 /// The first 16 bytes of SHA-256(sum ‖ count as u64, little-endian).
 pub type Fingerprint = [u8; 16];
 
+/// SHA-256(record id ‖ change hash).
+pub(super) fn pair_digest(record: RecordId, hash: &Hash) -> [u8; 32] {
+    Sha256::new().chain_update(record.as_bytes()).chain_update(hash).finalize().into()
+}
+
 impl SetSum {
     pub fn add(&mut self, record: RecordId, hash: &Hash) {
-        let digest = Sha256::new().chain_update(record.as_bytes()).chain_update(hash).finalize();
+        let digest = pair_digest(record, hash);
         let mut carry = 0u16;
         for (byte, add) in self.sum.iter_mut().zip(digest) {
             let total = u16::from(*byte) + u16::from(add) + carry;
@@ -33,6 +38,23 @@ impl SetSum {
         fingerprint.copy_from_slice(&digest[..16]);
         fingerprint
     }
+}
+
+/// One fingerprint for several teams: the first 16 bytes of SHA-256 of the ASCII bytes `wayside-teams-1` and, for each
+/// team in the order of its id, id ‖ epoch ‖ cursor as u64, little-endian ‖ fingerprint at the cursor.
+pub fn combined(teams: impl IntoIterator<Item = (RecordId, [u8; 8], u64, Fingerprint)>) -> Fingerprint {
+    let mut teams: Vec<_> = teams.into_iter().collect();
+    teams.sort_unstable();
+    let mut digest = Sha256::new().chain_update(b"wayside-teams-1");
+    for (team, epoch, cursor, at) in teams {
+        digest.update(team.as_bytes());
+        digest.update(epoch);
+        digest.update(cursor.to_le_bytes());
+        digest.update(at);
+    }
+    let mut fingerprint = [0; 16];
+    fingerprint.copy_from_slice(&digest.finalize()[..16]);
+    fingerprint
 }
 
 #[cfg(test)]
@@ -55,6 +77,22 @@ mod tests {
         assert_ne!(sum(&pairs), sum(&pairs[..2]));
         assert_ne!(sum(&pairs[..1]), sum(&pairs[2..]));
         assert_ne!(sum(&[]), [0; 16]);
+    }
+
+    #[test]
+    fn the_combined_fingerprint_is_of_every_place_in_any_order() {
+        let place = |n: u8| (RecordId::from_bytes([n; 16]), [n; 8], u64::from(n), [n; 16]);
+        let both = combined([place(1), place(2)]);
+        assert_eq!(both, combined([place(2), place(1)]));
+        for other in [
+            combined([place(1)]),
+            combined([place(1), place(3)]),
+            combined([place(1), (place(2).0, [9; 8], 2, [2; 16])]),
+            combined([place(1), (place(2).0, [2; 8], 9, [2; 16])]),
+            combined([place(1), (place(2).0, [2; 8], 2, [9; 16])]),
+        ] {
+            assert_ne!(both, other);
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub const UNKNOWN_SERVER: PublicKey = [0; 32];
 /// A request is refused with `clock` when its time is further from the server's, in milliseconds.
 pub const CLOCK_WINDOW_MS: u64 = 10 * 60 * 1000;
 
-fn verify(key: &PublicKey, text: &[u8], signature: &SignatureBytes) -> bool {
+pub(super) fn verify(key: &PublicKey, text: &[u8], signature: &SignatureBytes) -> bool {
     VerifyingKey::from_bytes(key)
         .is_ok_and(|key| key.verify_strict(text, &Signature::from_bytes(signature)).is_ok())
 }

@@ -94,6 +94,14 @@ impl<'a> Reader<'a> {
         self.take(n)
     }
 
+    /// What stands before the next zero byte, which is passed over.
+    pub fn until_zero(&mut self) -> Result<&'a [u8], Malformed> {
+        let end = self.0.iter().position(|byte| *byte == 0).ok_or(Malformed)?;
+        let taken = self.take(end)?;
+        self.u8()?;
+        Ok(taken)
+    }
+
     pub fn text(&mut self) -> Result<String, Malformed> {
         String::from_utf8(self.bytes()?.to_vec()).map_err(|_| Malformed)
     }

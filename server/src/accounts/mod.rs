@@ -15,6 +15,7 @@ pub use throttle::Throttle;
 
 use crate::base::Base;
 use crate::error::{Error, Result};
+use crate::ledger::Entry;
 
 const MAX_NAME: usize = 64;
 
@@ -99,6 +100,7 @@ pub fn list(base: &Base) -> Result<Vec<Account>> {
 /// Ends all that an account holds: it is signed out everywhere and stays out. Blocks.
 pub fn disable(base: &Base, name: &str) -> Result<()> {
     let (name, now) = (name.trim().to_owned(), base.clock.now_ms());
+    let ledger = base.ledger.clone();
     base.log.write(move |txn| {
         let account = by_name(txn.conn, &name)?.ok_or(Code::AccountUnknown)?;
         txn.conn
@@ -107,7 +109,7 @@ pub fn disable(base: &Base, name: &str) -> Result<()> {
         for sql in ["DELETE FROM login WHERE account = ?", "DELETE FROM sign_in_link WHERE account = ?"] {
             txn.conn.prepare_cached(sql)?.execute([account.n])?;
         }
-        Ok(())
+        ledger.note(txn.conn, &Entry::AccountDisabled { name: account.name }, now)
     })
 }
 

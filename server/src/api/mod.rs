@@ -26,7 +26,7 @@ pub use sessions::{Listed, PopUp, session, sessions};
 pub use settle::{Settle, can_settle, settle};
 pub use signs::Signs;
 pub(crate) use worklist::name_of;
-pub use worklist::{Filter, Item, TabletSeen, When, Who, Worklist, worklist};
+pub use worklist::{Alarm, Filter, Item, TabletSeen, When, Who, Worklist, worklist};
 
 use crate::base::Base;
 use crate::error::Result;

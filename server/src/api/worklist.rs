@@ -1,6 +1,6 @@
 //! The worklist: whom somebody must look at, the most urgent first.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use serde_json::Value;
 use wayside_protocol::clinical::Urgency;
@@ -47,6 +47,8 @@ pub struct Worklist {
     pub pages: u64,
     pub items: Vec<Item>,
     pub tablets: Vec<TabletSeen>,
+    /// What happened to the log itself, the latest first.
+    pub alarms: Vec<Alarm>,
     /// How far the views have come.
     pub position: u64,
 }
@@ -76,6 +78,16 @@ pub struct Who {
     pub name: Option<String>,
     /// On the day of the check, in years.
     pub age: Option<i64>,
+}
+
+/// Something about the log itself, within the restore window.
+#[derive(Debug, Clone, Serialize)]
+pub struct Alarm {
+    pub code: String,
+    /// The name of the tablet that it is about.
+    pub tablet: Option<String>,
+    pub last_at: String,
+    pub times: u64,
 }
 
 /// A tablet and when it was last heard of.
@@ -123,6 +135,7 @@ pub fn worklist(base: &Base, readers: &Readers, filter: &Filter) -> Result<Workl
             pages,
             items,
             tablets: tablets(log)?,
+            alarms: alarms(log, base.clock.now_ms())?,
             position: views.position()?,
         })
     })
@@ -168,6 +181,18 @@ pub(crate) fn name_of(person: &Value) -> Option<String> {
     let parts: Vec<&str> = [part("/name/given"), part("/name/family")].into_iter().flatten().collect();
     let name = parts.join(" ").trim().to_owned();
     (!name.is_empty()).then_some(name)
+}
+
+fn alarms(log: &Connection, now: u64) -> Result<Vec<Alarm>> {
+    let mut names = log.prepare_cached("SELECT name FROM tablet WHERE id = ?")?;
+    let alarms = crate::log::alarms(log, now)?.into_iter().map(|alarm| {
+        let tablet = match &alarm.tablet {
+            Some(id) => names.query_row([id], |row| row.get(0)).optional()?,
+            None => None,
+        };
+        Ok(Alarm { code: alarm.code, tablet, last_at: rfc3339(alarm.last_at), times: alarm.times })
+    });
+    alarms.collect()
 }
 
 /// Every tablet, the one that was silent longest first.

@@ -15,9 +15,11 @@ use serde_json::{Map, Value, json};
 use tracing_subscriber::EnvFilter;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Kind, RecordId, Scalar, chunk, tablet_id};
+use wayside_protocol::sync::frame::{PROTOCOL_VERSION, STREAMED_VERSION};
 
 use self::account::AccountCommand;
 use crate::accounts;
+use crate::backup;
 use crate::base::Base;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -94,6 +96,21 @@ enum Command {
     Worklist(Print),
     /// Changes that could not be accepted, and why.
     Quarantine(Print),
+    /// Copies the log below a directory, proves the copy whole, and prints where it lies. Keys and ledger are not in it.
+    Backup {
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Makes a server from a backup, in a directory that holds its keys and ledger (DIR/keys) and nothing else.
+    Restore {
+        /// As `backup` printed it.
+        #[arg(long, value_name = "BACKUP")]
+        from: PathBuf,
+        #[command(flatten)]
+        data: Data,
+    },
 }
 
 #[derive(Subcommand)]
@@ -132,6 +149,9 @@ struct Serve {
     /// Where tablets reach this server, if that is not where it listens.
     #[arg(long)]
     url: Option<String>,
+    /// Tablets that speak an older version of the sync protocol only send, and are told to be updated.
+    #[arg(long, value_name = "N", default_value_t = PROTOCOL_VERSION, value_parser = clap::value_parser!(u8).range(i64::from(PROTOCOL_VERSION)..=i64::from(STREAMED_VERSION)))]
+    oldest_version: u8,
     /// A certificate chain (PEM) instead of our own.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -210,6 +230,16 @@ fn command(command: Command, out: &mut impl Write) -> Result<()> {
         }
         Command::Worklist(print) => worklist(&print, out),
         Command::Quarantine(print) => quarantine(&print, out),
+        Command::Backup { to, data } => {
+            let made = backup::backup(&existing(&data.data)?, &to)?;
+            writeln!(out, "{}", made.display()).map_err(printing)
+        }
+        Command::Restore { from, data } => {
+            let restored = backup::restore(&from, &data.data, &Clock::default())?;
+            let made_at = restored.made_at;
+            writeln!(out, "Restored as of {made_at}. Tablets give back what came later when they sync next.")
+                .map_err(printing)
+        }
     }
 }
 
@@ -247,6 +277,7 @@ fn serve_until_signal(serve: Serve, out: &mut impl Write) -> Result<()> {
         let (data, listen, url, clock) = (serve.data.data, serve.listen, serve.url, Clock::default());
         let (name, pages) = (serve.name, serve.pages);
         let running = Server::start(ServerConfig { data, listen, url, tls, name, pages, clock }).await?;
+        running.base().require_version(serve.oldest_version);
         let mut said = writeln!(out, "Wayside is listening on https://{}", running.addr);
         if let Some(addr) = running.pages_addr() {
             said = said.and_then(|()| writeln!(out, "The pages are at http://{addr}"));

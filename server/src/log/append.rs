@@ -4,6 +4,7 @@
 //! since; otherwise the change is judged again here. An actor's owner, what is known and what is in
 //! quarantine are read again in any case.
 
+use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use rusqlite::{Connection, OptionalExtension};
@@ -12,7 +13,7 @@ use wayside_protocol::record::{Hash, Kind, RecordId};
 use wayside_protocol::sync::frame::Verdict;
 use wayside_protocol::sync::{PublicKey, SetSum};
 
-use super::{Team, Txn, known, sum_at, team_by_id};
+use super::{Standing, Team, Txn, known, sum_at, team_by_id};
 use crate::admission::{
     Judge, Judged, Judgement, Offer, Offered, Reason, SignedList, final_quarantine, owner,
 };
@@ -43,14 +44,23 @@ pub fn append(
     judged: &[Vec<Judged>],
 ) -> Result<Vec<Vec<Verdict>>> {
     let mut judge = Judge::new(source.server);
-    let mut trusted = HashMap::new();
+    let mut records = HashMap::new();
+    let mut actors = HashMap::new();
     let mut answers = Vec::with_capacity(offers.len());
     for (index, offer) in offers.iter().enumerate() {
         let team = team_by_id(txn.conn, offer.team)?.ok_or(Code::TeamNotAllowed)?;
         let sum = sum_at(txn.conn, team.n, team.head)?;
-        let (before, judge, trusted) = (team.head, &mut judge, &mut trusted);
-        let mut appender =
-            Appender { txn: &mut *txn, source, judge, trusted, team, sum, lists: HashMap::new() };
+        let before = team.head;
+        let mut appender = Appender {
+            txn: &mut *txn,
+            source,
+            judge: &mut judge,
+            records: &mut records,
+            actors: &mut actors,
+            team,
+            sum,
+            lists: HashMap::new(),
+        };
         let mut verdicts = Vec::with_capacity(offer.changes.len());
         for (at, change) in offer.changes.iter().enumerate() {
             let list = offer.lists.get(change.list).ok_or(Error::Internal("an offer's list"))?;
@@ -92,12 +102,25 @@ struct Appender<'a, 't> {
     source: &'a Source,
     /// Reads inside the transaction.
     judge: &'a mut Judge,
-    /// Whether judgements from outside still hold, by record.
-    trusted: &'a mut HashMap<RecordId, bool>,
+    /// By team and record.
+    records: &'a mut HashMap<(i64, RecordId), Found>,
+    /// Owners and numbers of actors that came before in this batch.
+    actors: &'a mut HashMap<Vec<u8>, (i64, PublicKey)>,
     team: Team,
     sum: SetSum,
     /// Numbers of the offer's lists that are stored already.
     lists: HashMap<usize, i64>,
+}
+
+/// A record as this commit found it, and what has become of that since.
+struct Found {
+    /// Its changes in the log, before this batch.
+    changes: u64,
+    /// Whether judgements from outside still hold.
+    trusted: bool,
+    /// Whether any change of it is in quarantine, or waits: as good as never, and then nobody need look.
+    quarantined: bool,
+    waiting: bool,
 }
 
 /// A change with all that is stored beside it.
@@ -128,21 +151,25 @@ impl Waiting {
 impl Appender<'_, '_> {
     fn place(&mut self, change: &Offered, list: &SignedList, before: Option<&Judged>) -> Result<Verdict> {
         let Offered { record, hash, .. } = change;
-        if let Some(seq) = known(self.txn.conn, self.team.n, *record, hash)? {
+        let found = self.found(*record)?;
+        let trusted = before.filter(|judged| {
+            // Known to the judge but not to the log: the batch came apart, so ask again.
+            found.trusted && found.changes == judged.base && judged.judgement != Judgement::Known
+        });
+        let quarantined = found.quarantined;
+        // What was judged on this very record was not in the log.
+        if trusted.is_none()
+            && let Some(seq) = known(self.txn.conn, self.team.n, *record, hash)?
+        {
             return Ok(Verdict::Known { seq });
         }
-        if let Some(code) = final_quarantine(self.txn.conn, self.team.n, *record, hash)? {
+        if quarantined && let Some(code) = final_quarantine(self.txn.conn, self.team.n, *record, hash)? {
             return Ok(Verdict::Quarantined { code });
         }
-        let trusted = match before {
-            // Known to the judge but not to the log: the batch came apart, so ask again.
-            Some(judged) if judged.judgement != Judgement::Known => self.is_trusted(*record, judged.base)?,
-            _ => false,
-        };
-        let judgement = match before.filter(|_| trusted) {
+        let judgement = match trusted {
             Some(judged) => judged.judgement.clone(),
             None => {
-                self.trusted.insert(*record, false);
+                self.distrust(*record)?;
                 self.judge.judge(self.txn.conn, &self.team, change, &list.author)?.judgement
             }
         };
@@ -153,18 +180,42 @@ impl Appender<'_, '_> {
             list: self.list(change.list, list)?,
             received_at: self.source.received_at,
         };
-        self.settle(&entry, judgement, trusted)
+        self.settle(&entry, judgement, trusted.is_some())
     }
 
-    /// Whether the record is as it was when it was judged. A record that differs once differs for the
-    /// rest of the batch.
-    fn is_trusted(&mut self, record: RecordId, base: u64) -> Result<bool> {
-        if let Some(trusted) = self.trusted.get(&record) {
-            return Ok(*trusted);
-        }
-        let trusted = changes_of(self.txn.conn, record)? == base;
-        self.trusted.insert(record, trusted);
-        Ok(trusted)
+    fn found(&mut self, record: RecordId) -> Result<&mut Found> {
+        Ok(match self.records.entry((self.team.n, record)) {
+            Occupied(entry) => entry.into_mut(),
+            Vacant(entry) => {
+                let Standing { changes, quarantined, waiting, .. } =
+                    Standing::of(self.txn.conn, self.team.n, record)?;
+                entry.insert(Found { changes, trusted: true, quarantined, waiting })
+            }
+        })
+    }
+
+    /// A record that differs once from what was judged differs for the rest of the batch.
+    fn distrust(&mut self, record: RecordId) -> Result<()> {
+        self.found(record)?.trusted = false;
+        Ok(())
+    }
+
+    /// The number of an actor that belongs to `author`, or to nobody yet; `None` when it is another's.
+    fn actor(&mut self, actor: Vec<u8>, author: &PublicKey) -> Result<Option<i64>> {
+        let (n, owner) = match self.actors.entry(actor) {
+            Occupied(entry) => *entry.get(),
+            Vacant(entry) => {
+                let owned = match owner(self.txn.conn, entry.key())? {
+                    Some(owned) => owned,
+                    None => {
+                        let sql = "INSERT INTO actor (actor, author) VALUES (?, ?)";
+                        (self.txn.conn.prepare_cached(sql)?.insert((entry.key(), author))?, *author)
+                    }
+                };
+                *entry.insert(owned)
+            }
+        };
+        Ok((owner == *author).then_some(n))
     }
 
     fn settle(&mut self, entry: &Entry, judgement: Judgement, trusted: bool) -> Result<Verdict> {
@@ -176,28 +227,20 @@ impl Appender<'_, '_> {
             Judgement::Waits(missing) => {
                 for dep in &missing {
                     if final_quarantine(self.txn.conn, self.team.n, *record, dep)?.is_some() {
-                        self.trusted.insert(*record, false);
+                        self.distrust(*record)?;
                         return self.quarantine(entry, &Code::DependsOnQuarantined.into());
                     }
                 }
                 self.wait(entry, &missing)
             }
             Judgement::Fits { actor, actor_seq, kind } => {
-                let actor = match owner(self.txn.conn, &actor)? {
-                    Some((n, owner)) if owner == *entry.author => n,
-                    Some(_) => {
-                        self.trusted.insert(*record, false);
-                        self.judge.forget(*record);
-                        return self.quarantine(entry, &Code::ActorOwned.into());
-                    }
-                    None => self
-                        .txn
-                        .conn
-                        .prepare_cached("INSERT INTO actor (actor, author) VALUES (?, ?)")?
-                        .insert((actor, entry.author))?,
+                let Some(actor) = self.actor(actor, entry.author)? else {
+                    self.distrust(*record)?;
+                    self.judge.forget(&self.team, *record);
+                    return self.quarantine(entry, &Code::ActorOwned.into());
                 };
                 if trusted {
-                    self.judge.forget(*record);
+                    self.judge.forget(&self.team, *record);
                 }
                 let seq = self.accept(entry, actor, actor_seq, kind)?;
                 self.release(*record, *hash, true)?;
@@ -250,6 +293,7 @@ impl Appender<'_, '_> {
     fn keep(&mut self, entry: &Entry, reason: &Reason) -> Result<()> {
         let Offered { record, hash, raw, .. } = entry.change;
         self.forget_waiting(entry.change)?;
+        self.found(*record)?.quarantined = true;
         self.txn
             .conn
             .prepare_cached(
@@ -293,6 +337,7 @@ impl Appender<'_, '_> {
         }
         // It may have been turned away before, when too many waited.
         self.forget_waiting(entry.change)?;
+        self.found(*record)?.waiting = true;
         let n = conn
             .prepare_cached(
                 "INSERT INTO waiting (team, record, hash, raw, tablet, author, list, received_at)
@@ -328,27 +373,30 @@ impl Appender<'_, '_> {
     /// Takes a change off the places from which it moves on: those who wait, and a quarantine that was
     /// only for the time being.
     fn forget_waiting(&mut self, change: &Offered) -> Result<()> {
-        for sql in [
-            "DELETE FROM waiting WHERE team = ? AND record = ? AND hash = ?",
-            "DELETE FROM quarantine WHERE team = ? AND record = ? AND hash = ?",
+        let Found { waiting, quarantined, .. } = *self.found(change.record)?;
+        for (any, sql) in [
+            (waiting, "DELETE FROM waiting WHERE team = ? AND record = ? AND hash = ?"),
+            (quarantined, "DELETE FROM quarantine WHERE team = ? AND record = ? AND hash = ?"),
         ] {
-            self.txn.conn.prepare_cached(sql)?.execute((
-                self.team.n,
-                change.record.as_bytes(),
-                change.hash,
-            ))?;
+            if any {
+                let row = (self.team.n, change.record.as_bytes(), change.hash);
+                self.txn.conn.prepare_cached(sql)?.execute(row)?;
+            }
         }
         Ok(())
     }
 
     /// Looks again at what waited for a change that is settled now, and at what waited for those.
     fn release(&mut self, record: RecordId, hash: Hash, accepted: bool) -> Result<()> {
+        if !self.found(record)?.waiting {
+            return Ok(());
+        }
         let mut settled = VecDeque::from([(hash, accepted)]);
         while let Some((hash, accepted)) = settled.pop_front() {
             for n in self.waiting_for(record, &hash)? {
                 let Some(waiting) = self.waiting(record, n)? else { continue };
                 let (change, entry) = (&waiting.change, waiting.entry());
-                self.trusted.insert(record, false);
+                self.distrust(record)?;
                 let judgement = if accepted {
                     self.judge.judge(self.txn.conn, &self.team, change, entry.author)?.judgement
                 } else {
@@ -357,14 +405,8 @@ impl Appender<'_, '_> {
                 match judgement {
                     Judgement::Waits(_) => {}
                     Judgement::Fits { actor, actor_seq, kind } => {
-                        let actor = match owner(self.txn.conn, &actor)? {
-                            Some((n, _)) => n,
-                            None => self
-                                .txn
-                                .conn
-                                .prepare_cached("INSERT INTO actor (actor, author) VALUES (?, ?)")?
-                                .insert((actor, entry.author))?,
-                        };
+                        let actor = self.actor(actor, entry.author)?;
+                        let actor = actor.ok_or(Error::Internal("another's actor was judged to fit"))?;
                         self.accept(&entry, actor, actor_seq, kind)?;
                         settled.push_back((change.hash, true));
                     }

@@ -68,24 +68,40 @@ pub fn enrol(txn: &Txn, ask: &Enrolment, now_ms: u64) -> Result<Team> {
         return Err(Error::Refused(Code::CodeExpired));
     }
     let team = team_by_number(txn.conn, team)?.ok_or(Error::Internal("a code's team"))?;
-    txn.conn
-        .prepare_cached(
-            "INSERT INTO tablet (id, public_key, name, certificate, enrolled_at) VALUES (?, ?, ?, ?, ?)
-             ON CONFLICT (id) DO UPDATE SET name = excluded.name",
-        )?
-        .execute((&id, ask.tablet, &ask.name, ask.certificate, now_ms))?;
-    txn.conn
-        .prepare_cached(
-            "INSERT INTO tablet_team (tablet, team, since) SELECT n, ?, ? FROM tablet WHERE id = ?
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute((team.n, now_ms, &id))?;
+    let (name, certificate) = (&ask.name, ask.certificate);
+    join_tablet(txn.conn, &Joining { id: &id, key: ask.tablet, name, certificate, team: team.n }, now_ms)?;
     txn.conn
         .prepare_cached(
             "UPDATE enrol_code SET used_by = ?, used_at = ? WHERE secret = ? AND used_by IS NULL",
         )?
         .execute((&id, now_ms, digest))?;
     Ok(team)
+}
+
+/// A tablet and the team that it becomes one of.
+pub struct Joining<'a> {
+    pub id: &'a str,
+    pub key: PublicKey,
+    pub name: &'a str,
+    pub certificate: SignatureBytes,
+    /// The team's number.
+    pub team: i64,
+}
+
+/// Makes a tablet one of a team's, whether or not it is known yet.
+pub fn join_tablet(conn: &Connection, joining: &Joining, now_ms: u64) -> Result<()> {
+    let Joining { id, key, name, certificate, team } = joining;
+    conn.prepare_cached(
+        "INSERT INTO tablet (id, public_key, name, certificate, enrolled_at) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET name = excluded.name",
+    )?
+    .execute((id, key, name, certificate, now_ms))?;
+    conn.prepare_cached(
+        "INSERT INTO tablet_team (tablet, team, since) SELECT n, ?, ? FROM tablet WHERE id = ?
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute((team, now_ms, id))?;
+    Ok(())
 }
 
 pub fn tablet_by_key(conn: &Connection, key: &PublicKey) -> Result<Option<Tablet>> {
@@ -99,10 +115,9 @@ pub fn tablet_by_key(conn: &Connection, key: &PublicKey) -> Result<Option<Tablet
     Ok(tablet)
 }
 
-/// Notes that a tablet was here, and how far its estimate of the time was off.
-pub fn seen(txn: &Txn, tablet: i64, now_ms: u64, skew_ms: i64) -> Result<()> {
-    txn.conn
-        .prepare_cached("UPDATE tablet SET last_seen_at = ?, clock_skew_ms = ? WHERE n = ?")?
+/// Writes that a tablet was here, and how far its estimate of the time was off.
+pub(super) fn write_seen(conn: &Connection, tablet: i64, now_ms: u64, skew_ms: i64) -> Result<()> {
+    conn.prepare_cached("UPDATE tablet SET last_seen_at = ?, clock_skew_ms = ? WHERE n = ?")?
         .execute((now_ms, skew_ms, tablet))?;
     Ok(())
 }

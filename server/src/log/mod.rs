@@ -6,6 +6,7 @@
 
 mod append;
 mod enrol;
+mod keeper;
 mod read;
 mod team;
 #[cfg(test)]
@@ -23,10 +24,14 @@ use tokio::sync::watch;
 use wayside_protocol::record::RecordId;
 
 pub use append::{Source, append, unmoved};
-pub use enrol::{Enrolment, Tablet, enrol, make_code, seen, tablet_by_key};
+pub use enrol::{Enrolment, Joining, Tablet, enrol, join_tablet, make_code, tablet_by_key};
+pub use keeper::{
+    Alarm, Keeper, RESTORE_WINDOW_MS, add_restore_point, alarm, alarms, keeper, know_ledger, set_epoch,
+    set_keeper, watermark,
+};
 pub use read::{
-    Quarantined, Row, heads, known, quarantine, quarantine_code, record_changes, rows_after, signed_items,
-    sum_at, touched,
+    Quarantined, Row, Standing, heads, known, quarantine, quarantine_code, record_changes, rows_after,
+    signed_items, sum_at, touched,
 };
 pub use team::{Team, add_team, team_by_id, team_by_name, team_by_number, teams, teams_of};
 pub use writer::Txn;
@@ -37,12 +42,18 @@ use writer::Writer;
 const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/log/1.sql")),
     M::up(include_str!("../../migrations/log/2_accounts.sql")),
+    M::up(include_str!("../../migrations/log/3_restore.sql")),
 ];
+/// The schema that this program writes; a backup of a later one is a newer program's.
+pub const SCHEMA: usize = MIGRATIONS.len();
 
 /// How long one process waits for another's commit.
 pub(crate) const BUSY: Duration = Duration::from_secs(30);
-/// Idle read connections that are kept.
-const KEPT_READERS: usize = 8;
+/// Idle read connections that are kept: opening one costs more than judging a frame. As many as there are requests
+/// at once.
+const KEPT_READERS: usize = 64;
+/// What each of them keeps of the file, in kilobytes; the operating system keeps the rest.
+const READER_CACHE: i64 = 512;
 
 /// The last sequence number of each team.
 pub type Heads = BTreeMap<RecordId, u64>;
@@ -74,6 +85,7 @@ impl Log {
             None => {
                 let connection = connect(&self.path)?;
                 connection.pragma_update(None, "query_only", true)?;
+                connection.pragma_update(None, "cache_size", -READER_CACHE)?;
                 connection
             }
         };
@@ -100,6 +112,12 @@ impl Log {
         self.writer.post(work);
     }
 
+    /// Notes that a tablet was here, and how far its estimate of the time was off. Kept in memory until the next
+    /// commit, at most a minute: nobody waits for a disk because a tablet looked in.
+    pub fn seen(&self, tablet: i64, now_ms: u64, skew_ms: i64) {
+        self.writer.seen(tablet, now_ms, skew_ms);
+    }
+
     /// Changes after every commit of this process. Another process may append too: poll as well.
     pub fn watch(&self) -> watch::Receiver<Heads> {
         self.heads.clone()
@@ -122,6 +140,15 @@ pub(crate) fn connect(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+/// Works on a log that nobody else has open, and leaves it one file, all of it on disk.
+pub(crate) fn rework(path: &Path, work: impl FnOnce(&mut Connection) -> Result<()>) -> Result<()> {
+    let mut connection = connect(path)?;
+    migrate(&mut connection, &Migrations::from_slice(MIGRATIONS))?;
+    work(&mut connection)?;
+    connection.pragma_update(None, "journal_mode", "DELETE")?;
+    Ok(connection.close().map_err(|(_, error)| error)?)
 }
 
 pub(crate) fn migrate(connection: &mut Connection, migrations: &Migrations) -> Result<()> {

@@ -34,6 +34,42 @@ pub struct Quarantined {
     pub received_at: u64,
 }
 
+/// What is known of a record without reading its changes. What is not so of most records is asked once here, so
+/// that nobody looks for it with each change.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The team that it is bound to, and its kind.
+    pub bound: Option<(i64, String)>,
+    /// How many changes it has in the log, and their bytes.
+    pub changes: u64,
+    pub bytes: u64,
+    /// Whether any change of it that came for this team is in quarantine, or waits.
+    pub quarantined: bool,
+    pub waiting: bool,
+}
+
+impl Standing {
+    pub fn of(conn: &Connection, team: i64, record: RecordId) -> Result<Standing> {
+        let mut statement = conn.prepare_cached(
+            "SELECT r.team, r.kind, coalesce(r.changes, 0), coalesce(r.bytes, 0),
+                    EXISTS (SELECT 1 FROM quarantine WHERE team = ?1 AND record = ?2),
+                    EXISTS (SELECT 1 FROM waiting WHERE team = ?1 AND record = ?2)
+             FROM (SELECT 1) LEFT JOIN record r ON r.record = ?2",
+        )?;
+        let standing = statement.query_row((team, record.as_bytes()), |row| {
+            let bound: Option<i64> = row.get(0)?;
+            Ok(Standing {
+                bound: bound.map(|team| Ok::<_, rusqlite::Error>((team, row.get(1)?))).transpose()?,
+                changes: row.get(2)?,
+                bytes: row.get(3)?,
+                quarantined: row.get(4)?,
+                waiting: row.get(5)?,
+            })
+        });
+        Ok(standing?)
+    }
+}
+
 /// Every team with its epoch and head.
 pub fn heads(conn: &Connection) -> Result<Vec<(RecordId, [u8; 8], u64)>> {
     let mut statement = conn.prepare_cached("SELECT id, epoch, head FROM team ORDER BY n")?;
@@ -89,8 +125,9 @@ pub fn touched(conn: &Connection, team: i64, seq: u64, limit: usize) -> Result<(
 
 /// The raw changes of one record, each after those it depends on.
 pub fn record_changes(conn: &Connection, team: i64, record: RecordId) -> Result<Vec<Vec<u8>>> {
+    // The plus keeps SQLite from going through the whole log of the team, in which nothing need be sorted.
     let mut statement =
-        conn.prepare_cached("SELECT raw FROM log WHERE team = ? AND record = ? ORDER BY seq")?;
+        conn.prepare_cached("SELECT raw FROM log WHERE team = ? AND record = ? ORDER BY +seq")?;
     let rows = statement.query_map((team, record.as_bytes()), |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

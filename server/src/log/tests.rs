@@ -1,4 +1,5 @@
 use serde_json::json;
+use wayside_protocol::error::Code;
 use wayside_protocol::record::Kind;
 use wayside_protocol::sync::SetSum;
 use wayside_protocol::sync::frame::Verdict;
@@ -6,7 +7,7 @@ use wayside_protocol::sync::frame::Verdict;
 use super::*;
 use crate::Error;
 use crate::admission::{Judge, Judgement, Offer};
-use crate::testing::Site;
+use crate::testing::{Site, quarantined};
 
 #[test]
 fn numbers_have_no_gap_and_every_row_proves_its_set() {
@@ -120,6 +121,68 @@ fn a_judgement_does_not_outlive_the_record_that_it_was_made_on() {
     let source = Source { tablet: "test".into(), server, received_at: 0 };
     let verdicts = site.base.log.write(move |txn| append(txn, &source, &offers, &[vec![judged]])).unwrap();
     assert_eq!(verdicts, [[Verdict::Accepted { seq: 3 }]]);
+}
+
+#[test]
+fn an_accepted_record_that_does_not_load_holds_up_nothing_else() {
+    let site = Site::new();
+    let tablet = site.tablet();
+    let (mut person, begin) = tablet.begin(Kind::Person, json!({"sex": "F"}));
+    tablet.push(&site, &[begin]);
+    let edit = tablet.edit(&mut person, None, json!({"language": "ur"}));
+    let damaged =
+        "INSERT INTO log (team, seq, record, hash, actor, actor_seq, raw, list, received_at, sum, count)
+        SELECT team, seq + 1, record, zeroblob(32), actor, 99, x'00', list, received_at, sum, count
+        FROM log ORDER BY seq DESC LIMIT 1";
+    let head = "UPDATE team SET head = 3";
+    site.base.log.write(move |txn| Ok(txn.conn.execute_batch(&format!("{damaged}; {head}"))?)).unwrap();
+    let other = tablet.begin(Kind::Person, json!({"sex": "M"})).1;
+    let verdicts = tablet.push(&site, &[edit, other]);
+    let failed = Code::ServerFailed;
+    assert!(failed.retry(), "it is offered again");
+    assert_eq!(verdicts, [quarantined(failed), Verdict::Accepted { seq: 4 }]);
+}
+
+/// What is read of a record for one team says nothing of it for another.
+#[test]
+fn one_record_offered_to_two_teams_is_judged_for_each() {
+    let site = Site::new();
+    let (one, other) = (site.tablet(), site.base.team_add("Other").unwrap());
+    let (mut person, begin) = one.begin(Kind::Person, json!({"sex": "F"}));
+    let edit = one.edit(&mut person, None, json!({"language": "ur"}));
+    one.push(&site, &[begin]);
+    let server = *site.base.identity.public();
+    let offer = Offer::verify(one.frame(site.team, &[edit]), &one.public(), &server).unwrap();
+    site.base
+        .log
+        .read(|conn| {
+            let mut judge = Judge::new(server);
+            let mut judge_for = |team| {
+                let team = team_by_id(conn, team)?.unwrap();
+                Ok::<_, Error>(judge.judge(conn, &team, &offer.changes[0], &one.public())?.judgement)
+            };
+            assert_eq!(judge_for(other)?, Judgement::Quarantine(Code::RecordElsewhere.into()));
+            assert!(matches!(judge_for(site.team)?, Judgement::Fits { .. }));
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_visit_costs_no_commit_and_goes_along_with_the_next() {
+    let site = Site::new();
+    let _tablet = site.tablet();
+    let seen = || {
+        let sql = "SELECT n, last_seen_at FROM tablet";
+        let read = |row: &rusqlite::Row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<u64>>(1)?));
+        site.base.log.read(|conn| Ok(conn.query_row(sql, [], read)?)).unwrap()
+    };
+    let (n, never) = seen();
+    assert_eq!(never, None);
+    site.base.log.seen(n, 5, 0);
+    assert_eq!(seen(), (n, None));
+    site.base.log.write(|_| Ok(())).unwrap();
+    assert_eq!(seen(), (n, Some(5)));
 }
 
 #[test]

@@ -3,10 +3,16 @@
 //! An fsync costs the same for one change as for a thousand. So what is queued while one group commits
 //! becomes the next group: one transaction, a savepoint for each job so that one that fails takes
 //! nothing with it, one commit, and only then the answers.
+//!
+//! That a tablet was here is no reason for a commit of its own: it is written with the next one, or after a
+//! minute.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::watch;
@@ -19,6 +25,26 @@ use crate::error::{Error, Result};
 const QUEUE: usize = 256;
 /// Jobs in one transaction, so that nobody waits long for a commit.
 const GROUP: usize = 128;
+
+/// How long what is only noted waits for a commit to go along with.
+const NOTED: Duration = Duration::from_secs(60);
+
+/// Which tablets were here and how far their estimates of the time were off, by number.
+#[derive(Default)]
+struct Seen(Mutex<HashMap<i64, (u64, i64)>>);
+
+impl Seen {
+    fn take(&self) -> HashMap<i64, (u64, i64)> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write(&self, connection: &Connection) -> Result<()> {
+        for (tablet, (now_ms, skew_ms)) in self.take() {
+            super::enrol::write_seen(connection, tablet, now_ms, skew_ms)?;
+        }
+        Ok(())
+    }
+}
 
 /// The transaction that a job runs in.
 pub struct Txn<'a> {
@@ -65,16 +91,25 @@ pub struct Writer {
     /// `None` once it is closed.
     jobs: Option<SyncSender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
+    seen: Arc<Seen>,
 }
 
 impl Writer {
     pub fn start(connection: Connection, heads: watch::Sender<Heads>) -> Result<Writer> {
         let (jobs, queue) = sync_channel(QUEUE);
+        let seen = Arc::<Seen>::default();
+        let noted = seen.clone();
         let thread = thread::Builder::new()
             .name("log writer".into())
-            .spawn(move || run(&connection, &queue, &heads))
+            .spawn(move || run(&connection, &queue, &heads, &noted))
             .map_err(|error| Error::File("log writer", error))?;
-        Ok(Writer { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Writer { jobs: Some(jobs), thread: Some(thread), seen })
+    }
+
+    /// Notes that a tablet was here.
+    pub fn seen(&self, tablet: i64, now_ms: u64, skew_ms: i64) {
+        let mut seen = self.seen.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.insert(tablet, (now_ms, skew_ms));
     }
 
     pub fn write<T: Send + 'static>(
@@ -107,22 +142,51 @@ impl Drop for Writer {
     }
 }
 
-fn run(connection: &Connection, queue: &Receiver<Box<dyn Job>>, heads: &watch::Sender<Heads>) {
-    while let Ok(first) = queue.recv() {
-        let mut moved = Vec::new();
-        let mut done: Vec<Box<dyn Job>> = Vec::new();
-        let committed = group(connection, first, queue, &mut done, &mut moved);
-        if let Err(error) = &committed {
-            tracing::error!(code = %error.code(), detail = error.detail(), jobs = done.len(), "commit failed");
-            if !connection.is_autocommit() {
-                let _ = connection.execute_batch("ROLLBACK");
-            }
-        } else if !moved.is_empty() {
-            heads.send_modify(|heads| heads.extend(moved));
+fn run(connection: &Connection, queue: &Receiver<Box<dyn Job>>, heads: &watch::Sender<Heads>, seen: &Seen) {
+    loop {
+        match queue.recv_timeout(NOTED) {
+            Ok(first) => commit(connection, first, queue, heads, seen),
+            Err(RecvTimeoutError::Timeout) => note(connection, seen),
+            Err(RecvTimeoutError::Disconnected) => return note(connection, seen),
         }
-        for job in done {
-            job.answer(committed.is_ok());
+    }
+}
+
+fn commit(
+    connection: &Connection,
+    first: Box<dyn Job>,
+    queue: &Receiver<Box<dyn Job>>,
+    heads: &watch::Sender<Heads>,
+    seen: &Seen,
+) {
+    let mut moved = Vec::new();
+    let mut done: Vec<Box<dyn Job>> = Vec::new();
+    let committed = group(connection, first, queue, &mut done, &mut moved, seen);
+    if let Err(error) = &committed {
+        tracing::error!(code = %error.code(), detail = error.detail(), jobs = done.len(), "commit failed");
+        if !connection.is_autocommit() {
+            let _ = connection.execute_batch("ROLLBACK");
         }
+    } else if !moved.is_empty() {
+        heads.send_modify(|heads| heads.extend(moved));
+    }
+    for job in done {
+        job.answer(committed.is_ok());
+    }
+}
+
+/// Writes what is noted, where nothing else has been committed for a while.
+fn note(connection: &Connection, seen: &Seen) {
+    if seen.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+        return;
+    }
+    let written = || -> Result<()> {
+        let transaction = connection.unchecked_transaction()?;
+        seen.write(&transaction)?;
+        Ok(transaction.commit()?)
+    };
+    if let Err(error) = written() {
+        tracing::warn!(code = %error.code(), detail = error.detail(), "when tablets were here is not noted");
     }
 }
 
@@ -132,6 +196,7 @@ fn group(
     queue: &Receiver<Box<dyn Job>>,
     done: &mut Vec<Box<dyn Job>>,
     moved: &mut Vec<(RecordId, u64)>,
+    seen: &Seen,
 ) -> Result<()> {
     // Pushed before anything can fail, so that everybody is answered.
     done.push(first);
@@ -152,6 +217,7 @@ fn group(
             Err(_) => break,
         }
     }
+    seen.write(connection)?;
     connection.execute_batch("COMMIT")?;
     Ok(())
 }

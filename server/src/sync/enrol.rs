@@ -1,11 +1,13 @@
 //! Enrolment: a one-time secret for a certificate and a team.
 
+use sha2::{Digest, Sha256};
 use wayside_protocol::error::Code;
 use wayside_protocol::sync::frame::{self, Enrolled, Frame, PROTOCOL_VERSION};
-use wayside_protocol::sync::{UNKNOWN_SERVER, sign_certificate, verify_request};
+use wayside_protocol::sync::{UNKNOWN_SERVER, capability, sign_certificate, verify_request};
 
 use crate::base::Base;
 use crate::error::Result;
+use crate::ledger::{Entry, hex};
 use crate::log::{self, Enrolment};
 
 /// Enrols the tablet that asks. Blocks.
@@ -26,7 +28,14 @@ pub fn enrol(base: &Base, body: &[u8]) -> Result<Vec<u8>> {
     let now = base.clock.now_ms();
     let name = ask.name.trim().to_owned();
     let enrolment = Enrolment { secret: ask.secret, tablet: ask.tablet, name, certificate };
-    let team = base.log.write(move |txn| log::enrol(txn, &enrolment, now))?;
+    let ledger = base.ledger.clone();
+    let team = base.log.write(move |txn| {
+        let team = log::enrol(txn, &enrolment, now)?;
+        let (code, tablet) = (hex(&Sha256::digest(enrolment.secret)), hex(&enrolment.tablet));
+        let entry = Entry::Enrolled { code, tablet, name: enrolment.name, team: team.id };
+        ledger.note(txn.conn, &entry, now)?;
+        Ok(team)
+    })?;
     let mut answer = Vec::new();
     Frame::Enrolled(Enrolled {
         server: *base.identity.public(),
@@ -34,6 +43,7 @@ pub fn enrol(base: &Base, body: &[u8]) -> Result<Vec<u8>> {
         server_time_ms: base.clock.now_ms(),
         team: team.id,
         team_name: team.name,
+        capabilities: capability::OURS,
     })
     .encode(&mut answer);
     Ok(answer)

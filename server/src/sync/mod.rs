@@ -1,12 +1,20 @@
-//! The sync endpoint: one request of frames, one answer of frames.
+//! The sync endpoints: one request of frames, one answer of frames.
 //!
-//! Nothing here is asynchronous: the router reads a whole body and calls [`exchange`] or [`enrol`] where
-//! blocking is allowed.
+//! `stream` reads a request as it arrives and hands each whole frame to an [`Exchange`], which commits it. `live` holds a
+//! request until there is news. Everything else blocks, and is called where blocking is allowed.
 
 mod enrol;
+mod live;
+mod nonces;
 mod pull;
+mod repair;
+mod resume;
+mod stream;
+#[cfg(test)]
+mod streamed_tests;
 #[cfg(test)]
 pub(crate) mod tests;
+mod turns;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -15,20 +23,30 @@ use rusqlite::Connection;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 use wayside_protocol::sync::frame::{
-    self, Changes, Frame, Hello, PROTOCOL_VERSION, Refusal, State, Verdict, Verdicts,
+    self, Ask, Changes, Frame, Head, Hello, Incoming, PROTOCOL_VERSION, Refusal, STREAMED_VERSION, State,
+    TeamState, Terms, Verdict, Verdicts,
 };
-use wayside_protocol::sync::{CLOCK_WINDOW_MS, PublicKey, verify_request};
+use wayside_protocol::sync::{CLOCK_WINDOW_MS, Position, PublicKey, capability, combined, verify_request};
 
 pub use enrol::enrol;
+pub(crate) use live::live;
+pub(crate) use nonces::Nonces;
+pub(crate) use repair::Sets;
+pub(crate) use stream::{Gate, Reading, receive};
+pub(crate) use turns::Turns;
 
 use crate::admission::{Judge, Judged, Offer};
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::log::{self, Source, Tablet, Team};
+use repair::Repair;
 
 /// So often a batch is judged outside the writer. Where its records move every time, the writer judges
 /// what has moved itself, while everybody else waits.
 const ATTEMPTS: u32 = 3;
+
+/// The largest credit: a body of it lands within a minute on the links that we build for.
+pub const MOST_CREDIT: u64 = 1 << 20;
 
 /// A refusal as a body of its own.
 pub fn refusal(error: &Error, server_time_ms: u64) -> Vec<u8> {
@@ -38,58 +56,204 @@ pub fn refusal(error: &Error, server_time_ms: u64) -> Vec<u8> {
     body
 }
 
-/// One whole exchange: what the tablet pushed is durable when this returns. Blocks.
-pub fn exchange(base: &Base, body: &[u8]) -> Result<Vec<u8>> {
-    let now = base.clock.now_ms();
-    let (hello, pushed) = open(base, body)?;
-    let (tablet, teams) = base.log.read(|conn| {
-        let tablet = log::tablet_by_key(conn, &hello.tablet)?.ok_or(Code::TabletUnknown)?;
-        let teams = log::teams_of(conn, tablet.n)?;
-        Ok((tablet, teams))
-    })?;
-    // A tablet that is refused for it learns our time and asks again.
-    if hello.time_ms.abs_diff(now) > CLOCK_WINDOW_MS {
-        return Err(Code::Clock.into());
-    }
-    let named = hello.teams.iter().map(|place| place.team).chain(pushed.iter().map(|frame| frame.team));
-    for team in named {
-        if !teams.iter().any(|own| own.id == team) {
-            return Err(Code::TeamNotAllowed.into());
-        }
-    }
-    let places: HashSet<RecordId> = hello.teams.iter().map(|place| place.team).collect();
-    if places.len() < hello.teams.len() {
-        return Err(Code::FrameMalformed.into());
-    }
-
-    let skew = i64::try_from(i128::from(hello.time_ms) - i128::from(now)).unwrap_or_default();
-    let verdicts = push(base, &tablet, &teams, pushed, now, skew)?;
-    let held = numbers(&verdicts);
-    let mut frames: Vec<Frame> = verdicts.into_iter().map(Frame::Verdicts).collect();
-    let states = base.log.read(|conn| pull::pull(conn, &base.identity, &hello, &held, &mut frames))?;
-    frames.push(Frame::State(State { server_time_ms: base.clock.now_ms(), teams: states }));
-
-    let mut answer = Vec::new();
-    frames.iter().for_each(|frame| frame.encode(&mut answer));
-    Ok(answer)
+/// A request whose head has been read: who asks, and that they may. Everything here blocks.
+pub struct Exchange {
+    tablet: Tablet,
+    teams: Vec<Team>,
+    hello: Hello,
+    ask: Option<Ask>,
+    repair: Repair,
+    now: u64,
+    verdicts: Vec<Verdicts>,
+    /// Changes frames of this request and of the one that it asks about.
+    frames: u64,
 }
 
-/// Takes a request apart and verifies its seal.
-fn open(base: &Base, body: &[u8]) -> Result<(Hello, Vec<Changes>)> {
-    let (signed, signature) = frame::unseal(body)?;
-    let mut frames = frame::decode(signed)?.into_iter();
-    let Some(Frame::Hello(hello)) = frames.next() else { return Err(Code::FrameMalformed.into()) };
-    if hello.version != PROTOCOL_VERSION {
-        return Err(Code::VersionUnsupported.into());
+impl Exchange {
+    /// Opens a request by its head. With it come the changes frames that an old tablet's seal covers too.
+    pub fn open(base: &Base, head: Head) -> Result<(Exchange, Vec<Changes>)> {
+        let now = base.clock.now_ms();
+        let mut frames = head.frames.into_iter();
+        let Some(Frame::Hello(hello)) = frames.next() else { return Err(Code::FrameMalformed.into()) };
+        if !matches!(hello.version, PROTOCOL_VERSION | STREAMED_VERSION) {
+            return Err(Code::VersionUnsupported.into());
+        }
+        if !verify_request(&hello.tablet, base.identity.public(), &head.signed, &head.seal) {
+            return Err(Code::SignatureInvalid.into());
+        }
+        let (mut ask, mut repair, mut changes) = (None, Repair::default(), Vec::new());
+        for frame in frames {
+            match frame {
+                Frame::Changes(frame) if hello.version == PROTOCOL_VERSION => changes.push(frame),
+                Frame::Ask(frame) if hello.version == STREAMED_VERSION && ask.is_none() => ask = Some(frame),
+                frame if hello.version == STREAMED_VERSION => repair.take(frame)?,
+                _ => return Err(Code::FrameMalformed.into()),
+            }
+        }
+        let (tablet, teams) = base.log.read(|conn| {
+            let tablet = log::tablet_by_key(conn, &hello.tablet)?.ok_or(Code::TabletUnknown)?;
+            let teams = log::teams_of(conn, tablet.n)?;
+            Ok((tablet, teams))
+        })?;
+        // A tablet that is refused for it learns our time and asks again.
+        if hello.time_ms.abs_diff(now) > CLOCK_WINDOW_MS {
+            return Err(Code::Clock.into());
+        }
+        let places: HashSet<RecordId> = hello.teams.iter().map(|place| place.team).collect();
+        if places.len() < hello.teams.len() {
+            return Err(Code::FrameMalformed.into());
+        }
+        let asked = ask.iter().flat_map(|ask| &ask.sent).map(|sent| sent.team);
+        let named = hello.teams.iter().map(|place| place.team).chain(asked);
+        let named = named.chain(repair.teams()).chain(changes.iter().map(|frame| frame.team)).collect();
+        let skew = i64::try_from(i128::from(hello.time_ms) - i128::from(now)).unwrap_or_default();
+        let mut exchange =
+            Exchange { tablet, teams, hello, ask, repair, now, verdicts: Vec::new(), frames: 0 };
+        exchange.allow(named)?;
+        if !base.nonces.is_new(exchange.tablet.n, exchange.hello.nonce, now) {
+            return Err(Code::Replayed.into());
+        }
+        base.log.seen(exchange.tablet.n, now, skew);
+        exchange.repair.inspect(base, &exchange.tablet, &exchange.hello, &exchange.teams, now)?;
+        Ok((exchange, changes))
     }
-    if !verify_request(&hello.tablet, base.identity.public(), signed, &signature) {
-        return Err(Code::SignatureInvalid.into());
+
+    /// Looks up what the tablet asks about, once nothing of its earlier requests is under way any more.
+    pub fn recall(&mut self, base: &Base) -> Result<()> {
+        let Some(ask) = &self.ask else { return Ok(()) };
+        self.frames = ask.sent.len() as u64;
+        self.verdicts = base.log.read(|conn| resume::verdicts(conn, &self.tablet, &self.teams, &ask.sent))?;
+        Ok(())
     }
-    let changes = frames.map(|frame| match frame {
-        Frame::Changes(changes) => Ok(changes),
-        _ => Err(Error::Refused(Code::FrameMalformed)),
-    });
-    Ok((hello, changes.collect::<Result<_>>()?))
+
+    fn allow(&self, teams: Vec<RecordId>) -> Result<()> {
+        let allowed = teams.iter().all(|team| self.teams.iter().any(|own| own.id == *team));
+        if allowed { Ok(()) } else { Err(Code::TeamNotAllowed.into()) }
+    }
+
+    /// Admits frames of the request, in their order: what is in them is durable when this returns.
+    pub fn push(&mut self, base: &Base, frames: Vec<Changes>) -> Result<()> {
+        self.allow(frames.iter().map(|frame| frame.team).collect())?;
+        let first = self.frames;
+        self.frames += frames.len() as u64;
+        let pushed = push(base, &self.tablet, &self.teams, frames, self.now)?;
+        let known = |frame: &&Verdicts| frame.verdicts.iter().any(|v| matches!(v, Verdict::Known { .. }));
+        pushed.iter().filter(known).for_each(|_| base.count_frame_again());
+        let numbered =
+            pushed.into_iter().map(|verdicts| Verdicts { frame: first + verdicts.frame, ..verdicts });
+        self.verdicts.extend(numbered);
+        Ok(())
+    }
+
+    /// The answer, once the whole request is here. `credit` is what the next one may hold.
+    pub fn answer(mut self, base: &Base, credit: u64) -> Result<Vec<u8>> {
+        let pushes_only = self.hello.version < base.oldest_version();
+        if pushes_only && self.hello.version == PROTOCOL_VERSION && self.verdicts.is_empty() {
+            // The only word for it that a tablet of this age knows. It is said when there is nothing to send, so
+            // that everything that is recorded there still arrives.
+            return Err(Code::VersionUnsupported.into());
+        }
+        let offered = numbers(&self.verdicts);
+        let mut frames: Vec<Frame> =
+            std::mem::take(&mut self.verdicts).into_iter().map(Frame::Verdicts).collect();
+        let (states, rest_same, positions) = base.log.read(|conn| {
+            let states = if pushes_only {
+                self.hello.teams.iter().map(pull::unmoved).collect()
+            } else {
+                let wishes = pull::Wishes::of(&self.hello, self.ask.as_ref());
+                self.repair.answer(base, conn, &wishes, &mut frames)?;
+                pull::pull(conn, &base.identity, &self.hello, &self.repair, &wishes, &offered, &mut frames)?
+            };
+            let rest_same = self.rest_same(conn)?;
+            let positions = self.positions(conn, &states, rest_same && !pushes_only)?;
+            Ok((states, rest_same, positions))
+        })?;
+        if let Some(positions) = positions {
+            let place = |team: RecordId| self.hello.teams.iter().find(|place| place.team == team);
+            let stays = |state: &TeamState| {
+                place(state.team)
+                    .is_some_and(|place| (place.epoch, place.cursor) == (state.epoch, state.cursor))
+            };
+            let moved = !offered.is_empty() || !states.iter().all(stays);
+            let receipt = self.repair.receipt(base, &self.tablet, positions, moved, self.now)?;
+            frames.extend(receipt.map(Frame::Receipt));
+        }
+        if self.hello.capabilities & capability::STREAMED != 0 {
+            let notice = match (pushes_only, self.repair.copied) {
+                (true, _) => Code::UpgradeNeeded.as_str(),
+                (false, true) => Code::TabletCopied.as_str(),
+                (false, false) => "",
+            };
+            let (capabilities, notice) = (capability::OURS, notice.to_owned());
+            frames.push(Frame::Terms(Terms { capabilities, credit, rest_same, notice }));
+        }
+        frames.push(Frame::State(State { server_time_ms: base.clock.now_ms(), teams: states }));
+        let mut answer = Vec::new();
+        frames.iter().for_each(|frame| frame.encode_for(self.hello.capabilities, &mut answer));
+        Ok(answer)
+    }
+
+    /// Where the tablet stands when it holds everything: what its receipt is for.
+    fn positions(
+        &self,
+        conn: &Connection,
+        states: &[TeamState],
+        rest_same: bool,
+    ) -> Result<Option<Vec<Position>>> {
+        let able = self.hello.capabilities & capability::REPAIR != 0;
+        // One that names no place shows no receipt, and has nothing new.
+        if !able || states.is_empty() || !(rest_same || states.len() == self.teams.len()) {
+            return Ok(None);
+        }
+        repair::positions(conn, states, &self.teams, self.now)
+    }
+
+    /// Whether the tablet's teams that it does not name stand at the ends of their logs.
+    fn rest_same(&self, conn: &Connection) -> Result<bool> {
+        let Some(rest) = self.ask.as_ref().and_then(|ask| ask.rest) else { return Ok(false) };
+        let named = |team: &&Team| self.hello.teams.iter().any(|place| place.team == team.id);
+        let places = self.teams.iter().filter(|team| !named(team)).map(|team| {
+            // The state of the log now: the teams were read when the request began.
+            let team = log::team_by_id(conn, team.id)?.ok_or(Code::TeamNotAllowed)?;
+            let fingerprint = log::sum_at(conn, team.n, team.head)?.fingerprint();
+            Ok((team.id, team.epoch, team.head, fingerprint))
+        });
+        let places = places.collect::<Result<Vec<_>>>()?;
+        Ok(places.len() as u64 == rest.teams && combined(places) == rest.fingerprint)
+    }
+}
+
+/// One whole exchange: what the tablet pushed is durable when this returns. Blocks.
+pub fn exchange(base: &Base, body: &[u8]) -> Result<Vec<u8>> {
+    let mut incoming = Incoming::default();
+    incoming.push(body)?;
+    let streamed = matches!(incoming.peek()?, Some(Frame::Hello(hello)) if hello.version == STREAMED_VERSION);
+    let (head, rest) = if streamed {
+        let head = incoming.next_head()?.ok_or(Code::FrameMalformed)?;
+        (head, whole_changes(&mut incoming)?)
+    } else {
+        let (signed, seal) = frame::unseal(body)?;
+        (Head { frames: frame::decode(signed)?, signed: signed.to_vec(), seal }, Vec::new())
+    };
+    let (mut exchange, changes) = Exchange::open(base, head)?;
+    if streamed && !incoming.is_empty() {
+        return Err(Code::FrameMalformed.into());
+    }
+    exchange.recall(base)?;
+    exchange.push(base, if streamed { rest } else { changes })?;
+    exchange.answer(base, MOST_CREDIT)
+}
+
+/// The changes frames that have arrived whole.
+fn whole_changes(incoming: &mut Incoming) -> Result<Vec<Changes>> {
+    let mut changes = Vec::new();
+    while let Some(frame) = incoming.next_frame()? {
+        match frame {
+            Frame::Changes(frame) => changes.push(frame),
+            _ => return Err(Code::FrameMalformed.into()),
+        }
+    }
+    Ok(changes)
 }
 
 /// Admits what was pushed: verified and judged here, stored by the writer in one piece.
@@ -99,12 +263,8 @@ fn push(
     teams: &[Team],
     pushed: Vec<Changes>,
     now: u64,
-    skew: i64,
 ) -> Result<Vec<Verdicts>> {
-    let n = tablet.n;
     if pushed.is_empty() {
-        // Nobody waits for a disk only to hear that nothing is new.
-        base.log.post(move |txn| log::seen(txn, n, now, skew));
         return Ok(Vec::new());
     }
     let server = *base.identity.public();
@@ -123,7 +283,6 @@ fn push(
             if attempt < ATTEMPTS && !log::unmoved(txn.conn, &offers, &judged)? {
                 return Ok(None);
             }
-            log::seen(txn, n, now, skew)?;
             log::append(txn, &source, &offers, &judged).map(Some)
         })?;
         if verdicts.is_some() {

@@ -1,26 +1,64 @@
 //! What a tablet does not have yet: the log after its cursor, in log order, so much at a time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rusqlite::Connection;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
-use wayside_protocol::sync::frame::{Changes, Frame, Hello, Item, List, MAX_LISTS, Place, TeamState};
+use wayside_protocol::sync::frame::{
+    Ask, Changes, Frame, Hello, Item, List, MAX_LISTS, Mark, Place, STREAMED_VERSION, TeamState,
+};
 use wayside_protocol::sync::{ListItem, PublicKey, SignatureBytes, sign_certificate};
 
 use crate::error::Result;
 use crate::keys::Identity;
 use crate::log::{self, Row, Team};
 
+use super::repair::Repair;
+
 /// Plain bytes of changes in one answer; the first change goes whatever its size.
 const ANSWER: usize = 1 << 20;
-/// Plain bytes of changes in one frame, so that a cut costs no more than this.
+/// For a tablet that takes each frame as it lands: fewer turns on a link where each takes a third of a second.
+const STREAMED_ANSWER: usize = 2 << 20;
+/// Plain bytes of changes in one frame, so that a cut costs no more than this, unless the tablet asks for another size.
 const FRAME: usize = 256 << 10;
+const LEAST_FRAME: usize = 8 << 10;
+/// Leaves room below the cap on a payload.
+const MOST_FRAME: usize = 768 << 10;
 
 /// What an item costs beside a change's bytes, and what a list costs beside its items.
 const BODY_COST: usize = 16 + 1 + 5 + 3;
 const ABSENT_COST: usize = 16 + 32 + 1;
 const LIST_COST: usize = 64 + 6;
+
+/// What a change usually takes, in bytes.
+const USUAL: usize = 1000;
+
+/// How a tablet wants its answer.
+pub struct Wishes {
+    answer: usize,
+    frame: usize,
+    /// Whether each frame says how far it leads.
+    marks: bool,
+}
+
+impl Wishes {
+    pub fn of(hello: &Hello, ask: Option<&Ask>) -> Wishes {
+        let marks = hello.version >= STREAMED_VERSION;
+        let wanted = ask.map_or(0, |ask| ask.frame_bytes);
+        let frame = match usize::try_from(wanted).unwrap_or(MOST_FRAME) {
+            0 => FRAME,
+            wanted => wanted.clamp(LEAST_FRAME, MOST_FRAME),
+        };
+        Wishes { answer: if marks { STREAMED_ANSWER } else { ANSWER }, frame, marks }
+    }
+}
+
+/// What a tablet is told of a team that it is sent nothing of: its own place.
+pub fn unmoved(place: &Place) -> TeamState {
+    let Place { team, epoch, cursor, fingerprint, .. } = *place;
+    TeamState { team, epoch, cursor, fingerprint, more: false }
+}
 
 /// Appends the frames of all places and says how far each team got. `offered` are sequence numbers
 /// that the tablet has just offered itself.
@@ -28,16 +66,25 @@ pub fn pull(
     conn: &Connection,
     identity: &Identity,
     hello: &Hello,
+    repair: &Repair,
+    wishes: &Wishes,
     offered: &HashMap<RecordId, HashSet<u64>>,
     frames: &mut Vec<Frame>,
 ) -> Result<Vec<TeamState>> {
-    let mut left = ANSWER;
+    let mut left = wishes.answer;
     let none = HashSet::new();
     let states = hello.teams.iter().map(|place| {
         let team = log::team_by_id(conn, place.team)?.ok_or(Code::TeamNotAllowed)?;
+        if let Some(state) = repair.instead(conn, hello, place, &team)? {
+            return Ok(state);
+        }
         let offered = offered.get(&place.team).unwrap_or(&none);
         let held = Held::of(place, &team, offered);
-        let cursor = pull_team(conn, identity, &team, &held, &mut left, frames)?;
+        if wishes.marks && held.cursor < place.cursor {
+            // Said first: what follows has other numbers than those that the tablet holds.
+            frames.push(Frame::Mark(Mark { team: team.id, epoch: team.epoch, cursor: held.cursor }));
+        }
+        let cursor = pull_team(conn, identity, &team, &held, wishes, &mut left, frames)?;
         let fingerprint = log::sum_at(conn, team.n, cursor)?.fingerprint();
         Ok(TeamState { team: team.id, epoch: team.epoch, cursor, fingerprint, more: cursor < team.head })
     });
@@ -75,6 +122,7 @@ fn pull_team(
     identity: &Identity,
     team: &Team,
     held: &Held,
+    wishes: &Wishes,
     left: &mut usize,
     frames: &mut Vec<Frame>,
 ) -> Result<u64> {
@@ -84,9 +132,9 @@ fn pull_team(
     if *left == 0 {
         return Ok(held.cursor);
     }
-    let mut filler = Filler { conn, identity, team, frames, size: 0, changes: Vec::new(), run: None };
+    let mut filler = Filler { conn, identity, team, wishes, frames, size: 0, changes: Vec::new(), run: None };
     let mut reached = team.head;
-    let (mut first, mut spent) = (*left == ANSWER, 0);
+    let (mut first, mut spent) = (*left == wishes.answer, 0);
     log::rows_after(
         conn,
         team.n,
@@ -94,7 +142,9 @@ fn pull_team(
         |seq| held.contains(seq),
         |row| {
             let cost = filler.cost(&row)?;
-            if spent + cost > *left && !first {
+            // As with a frame: the end of a list goes along.
+            let most = *left + if filler.in_list(&row) { FRAME } else { 0 };
+            if spent + cost > most && !first {
                 // Everything before this row has been sent or is held.
                 reached = row.seq - 1;
                 return Ok(false);
@@ -110,6 +160,30 @@ fn pull_team(
     Ok(reached)
 }
 
+/// Appends the changes of these numbers, as far as one answer holds them: the tablet knows which are missing.
+pub fn send(
+    conn: &Connection,
+    identity: &Identity,
+    team: &Team,
+    numbers: &BTreeSet<u64>,
+    wishes: &Wishes,
+    frames: &mut Vec<Frame>,
+) -> Result<()> {
+    let Some(first) = numbers.first() else { return Ok(()) };
+    // They are apart from each other, and lead nowhere.
+    let wishes = &Wishes { marks: false, ..*wishes };
+    let mut filler = Filler { conn, identity, team, wishes, frames, size: 0, changes: Vec::new(), run: None };
+    let mut spent = 0;
+    let skip = |seq: u64| !numbers.contains(&seq);
+    log::rows_after(conn, team.n, first - 1, skip, |row| {
+        spent += filler.cost(&row)?;
+        filler.push(row)?;
+        Ok(spent < wishes.answer)
+    })?;
+    filler.end_frame();
+    Ok(())
+}
+
 /// Consecutive rows of one signed list.
 struct Run {
     list: i64,
@@ -123,6 +197,7 @@ struct Filler<'a> {
     conn: &'a Connection,
     identity: &'a Identity,
     team: &'a Team,
+    wishes: &'a Wishes,
     frames: &'a mut Vec<Frame>,
     /// Of the frame being filled, plain.
     size: usize,
@@ -135,7 +210,7 @@ impl Filler<'_> {
     /// What a row adds to the answer.
     fn cost(&mut self, row: &Row) -> Result<usize> {
         let body = row.raw.len() + BODY_COST;
-        if self.changes.last().is_some_and(|run| run.list == row.list) {
+        if self.in_list(row) {
             return Ok(body);
         }
         if self.run.as_ref().is_none_or(|run| run.list != row.list) {
@@ -146,15 +221,34 @@ impl Filler<'_> {
         Ok(LIST_COST + items * ABSENT_COST + body)
     }
 
+    /// Whether a row goes on with the list of the one before.
+    fn in_list(&self, row: &Row) -> bool {
+        self.changes.last().is_some_and(|run| run.list == row.list)
+    }
+
     fn push(&mut self, row: Row) -> Result<()> {
         let mut cost = self.cost(&row)?;
-        let full = self.size + cost > FRAME || self.changes.len() >= MAX_LISTS;
+        // A list that is cut in two names each change that is not in this frame by its hash, which does not compress:
+        // what is wished for gives way a little for the end of one, and one that will hardly fit begins a frame.
+        let frame = self.wishes.frame;
+        let full = self.changes.len() >= MAX_LISTS
+            || if self.in_list(&row) {
+                self.size + cost > frame + frame / 8
+            } else {
+                let items = self.run.as_ref().map_or(0, |run| run.items.len());
+                self.size + cost.max(items * USUAL) > frame
+            };
         if self.size > 0 && full {
             self.end_frame();
+            if self.wishes.marks {
+                // Everything before this row has been sent or is held.
+                let (team, epoch, cursor) = (self.team.id, self.team.epoch, row.seq - 1);
+                self.frames.push(Frame::Mark(Mark { team, epoch, cursor }));
+            }
             cost = self.cost(&row)?;
         }
         self.size += cost;
-        if self.changes.last().is_none_or(|run| run.list != row.list) {
+        if !self.in_list(&row) {
             self.changes.extend(self.run.take());
         }
         if let Some(run) = self.changes.last_mut() {

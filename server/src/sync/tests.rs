@@ -82,7 +82,8 @@ fn a_large_log_comes_in_steps_at_log_order() {
         for frame in &answer.changes {
             let bytes = verified(&site, &answer).len();
             let size: usize = frame.lists.iter().flat_map(|list| &list.items).map(size).sum();
-            assert!(bytes > 0 && size <= 256 << 10, "{size}");
+            // An eighth more for the end of a list.
+            assert!(bytes > 0 && size <= 288 << 10, "{size}");
         }
         seqs.extend(answer.seqs());
         let state = &answer.state.teams[0];
@@ -392,8 +393,10 @@ fn refusals_of_a_request() {
     for time in [START - CLOCK_WINDOW_MS - 1, START + CLOCK_WINDOW_MS + 1, 0, u64::MAX] {
         assert_eq!(code(tablet.body(server, tablet.hello(time, vec![]), vec![])), Code::Clock);
     }
-    let newer = Hello { version: 2, ..hello() };
-    assert_eq!(code(tablet.body(server, newer, vec![])), Code::VersionUnsupported);
+    for version in [0, 3, 255] {
+        let newer = Hello { version, ..hello() };
+        assert_eq!(code(tablet.body(server, newer, vec![])), Code::VersionUnsupported);
+    }
     let foreign = tablet.hello(START, vec![nowhere(south)]);
     assert_eq!(code(tablet.body(server, foreign, vec![])), Code::TeamNotAllowed);
     let pushed = tablet.frame(south, &[tablet.begin(Kind::Person, json!({"sex": "F"})).1]);

@@ -1,15 +1,15 @@
 //! Following the log: each record that a batch touched is loaded again and its rows are written anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::oneshot;
-use wayside_protocol::clinical::needs_attention;
-use wayside_protocol::record::{Kind, Record, RecordId, View};
+use wayside_protocol::clinical::{derive, needs_attention};
+use wayside_protocol::record::{Kind, RecordId, View};
 
 use super::Views;
 use crate::base::Base;
@@ -102,8 +102,9 @@ fn write(
     team: &log::Team,
     records: &BTreeSet<RecordId>,
 ) -> Result<()> {
-    // Contacts last of all: what is derived of them needs their persons.
-    let mut contacts = BTreeSet::new();
+    let mut persons = BTreeMap::new();
+    // Those that are at hand, and those that are written again because of their persons.
+    let mut contacts: BTreeMap<RecordId, Option<View>> = BTreeMap::new();
     for id in records {
         let raws = log::record_changes(log, team.n, *id)?;
         let Some(view) = read(*id, &raws) else {
@@ -113,26 +114,44 @@ fn write(
         write_record(views, team, *id, &view)?;
         match view.kind {
             Some(Kind::Contact) => {
-                contacts.insert(*id);
+                contacts.insert(*id, Some(view));
             }
-            Some(Kind::Person) => contacts.extend(contacts_of(views, team, *id)?),
+            Some(Kind::Person) => {
+                for contact in contacts_of(views, team, *id)? {
+                    contacts.entry(contact).or_default();
+                }
+                persons.insert(*id, Value::Object(view.fields));
+            }
             _ => {}
         }
     }
-    for id in contacts {
-        write_contact(views, team, id)?;
+    // Contacts last of all: what is derived of them needs their persons.
+    for (id, view) in contacts {
+        let View { fields, conflicts, .. } = match view {
+            Some(view) => view,
+            None => stored(views, id)?,
+        };
+        match person_id(&fields).and_then(|person| persons.get(&person)) {
+            Some(person) => write_contact(views, team, id, fields, conflicts, Some(person))?,
+            None => {
+                let person = person_of(views, team.id.as_bytes(), &fields)?;
+                write_contact(views, team, id, fields, conflicts, person.as_ref())?;
+            }
+        }
     }
     Ok(())
 }
 
 /// What an accepted record shows. Nothing here is hostile any more, but no record may stop the others.
 fn read(id: RecordId, raws: &[Vec<u8>]) -> Option<View> {
-    catch_unwind(AssertUnwindSafe(|| Record::load(id, raws).ok().map(|record| record.view()))).ok().flatten()
+    let view = catch_unwind(AssertUnwindSafe(|| View::of_changes(id, raws)));
+    view.ok()?.ok().map(|(view, _)| view)
 }
 
 fn write_record(views: &Transaction, team: &log::Team, id: RecordId, view: &View) -> Result<()> {
-    let fields = Value::Object(view.fields.clone());
-    let conflicts = Value::Array(view.conflicts.clone());
+    let unwritable = |_| Error::Internal("a view as JSON");
+    let fields = serde_json::to_string(&view.fields).map_err(unwritable)?;
+    let conflicts = serde_json::to_string(&view.conflicts).map_err(unwritable)?;
     let mut search = String::new();
     for (name, value) in &view.fields {
         if !matches!(name.as_str(), "id" | "kind" | "schema" | "created") {
@@ -144,7 +163,9 @@ fn write_record(views: &Transaction, team: &log::Team, id: RecordId, view: &View
             concurrent.get("value").into_iter().for_each(|value| words(value, &mut search));
         }
     }
-    let text = |pointer: &str| fields.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let kind = view.fields.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let created =
+        view.fields.get("created").and_then(|created| created.get("at")?.as_str()).unwrap_or_default();
     views
         .prepare_cached(
             "INSERT OR REPLACE INTO record
@@ -154,12 +175,12 @@ fn write_record(views: &Transaction, team: &log::Team, id: RecordId, view: &View
         .execute((
             id.as_bytes(),
             team.id.as_bytes(),
-            text("/kind"),
-            fields.to_string(),
-            conflicts.to_string(),
+            kind,
+            fields,
+            conflicts,
             view.conflicts.len(),
             search,
-            text("/created/at"),
+            created,
         ))?;
     Ok(())
 }
@@ -182,17 +203,26 @@ fn words(value: &Value, out: &mut String) {
 }
 
 fn contacts_of(views: &Transaction, team: &log::Team, person: RecordId) -> Result<Vec<RecordId>> {
-    let mut statement = views.prepare_cached("SELECT id FROM contact WHERE team = ? AND person = ?")?;
+    // The plus keeps SQLite from going through all contacts of the team.
+    let mut statement = views.prepare_cached("SELECT id FROM contact WHERE person = ? AND +team = ?")?;
     let rows = statement
-        .query_map((team.id.as_bytes(), person.to_string()), |row| Ok(RecordId::from_bytes(row.get(0)?)))?;
+        .query_map((person.to_string(), team.id.as_bytes()), |row| Ok(RecordId::from_bytes(row.get(0)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The person that a contact names.
+fn person_id(contact: &Map<String, Value>) -> Option<RecordId> {
+    contact.get("person")?.as_str()?.parse().ok()
 }
 
 /// The fields of a contact's person, if that is a person of the same team. A reference to another team's
 /// record shows nothing of it.
-pub(super) fn person_of(conn: &Connection, team: &[u8; 16], contact: &Value) -> Result<Option<Value>> {
-    let person = contact.get("person").and_then(Value::as_str).and_then(|id| id.parse::<RecordId>().ok());
-    let Some(person) = person else { return Ok(None) };
+pub(super) fn person_of(
+    conn: &Connection,
+    team: &[u8; 16],
+    contact: &Map<String, Value>,
+) -> Result<Option<Value>> {
+    let Some(person) = person_id(contact) else { return Ok(None) };
     let mut statement =
         conn.prepare_cached("SELECT fields FROM record WHERE id = ? AND team = ? AND kind = 'person'")?;
     let fields: Option<String> =
@@ -201,20 +231,30 @@ pub(super) fn person_of(conn: &Connection, team: &[u8; 16], contact: &Value) -> 
 }
 
 /// JSON that stands in a view.
-pub(super) fn parse(text: &str) -> Result<Value> {
+pub(super) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|_| Error::Internal("JSON in the views"))
 }
 
-fn write_contact(views: &Transaction, team: &log::Team, id: RecordId) -> Result<()> {
+/// A contact as it was written before.
+fn stored(views: &Transaction, id: RecordId) -> Result<View> {
     let (fields, conflicts): (String, String) = views
         .prepare_cached("SELECT fields, conflicts FROM record WHERE id = ?")?
         .query_row([id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let contact = parse(&fields)?;
-    let person = person_of(views, team.id.as_bytes(), &contact)?;
-    let (Value::Object(fields), Value::Array(conflicts)) = (contact.clone(), parse(&conflicts)?) else {
-        return Err(Error::Internal("JSON in the views"));
-    };
-    let derived = View { kind: Some(Kind::Contact), fields, conflicts }.derive_contact(person.as_ref());
+    Ok(View { kind: Some(Kind::Contact), fields: parse(&fields)?, conflicts: parse(&conflicts)? })
+}
+
+fn write_contact(
+    views: &Transaction,
+    team: &log::Team,
+    id: RecordId,
+    mut contact: Map<String, Value>,
+    conflicts: Vec<Value>,
+    person: Option<&Value>,
+) -> Result<()> {
+    // With its conflicts, as `View::derive_contact` has it: while values disagree, the more urgent one counts.
+    contact.insert("conflicts".into(), Value::Array(conflicts));
+    let contact = Value::Object(contact);
+    let derived = derive(&contact, person);
     let text = |name: &str| contact.get(name).and_then(Value::as_str);
     let actions: Vec<&str> = derived.actions.iter().map(|action| action.as_str()).collect();
     views

@@ -6,7 +6,7 @@ use wayside_protocol::record::{Kind, RecordId, View};
 
 use super::Views;
 use super::follow::{parse, person_of};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 const COLUMNS: &str = "team, kind, fields, conflicts";
 
@@ -55,14 +55,10 @@ impl Views {
     }
 
     fn shown(&self, stored: Stored) -> Result<Value> {
-        let (Value::Object(fields), Value::Array(conflicts)) =
-            (parse(&stored.fields)?, parse(&stored.conflicts)?)
-        else {
-            return Err(Error::Internal("JSON in the views"));
-        };
+        let (fields, conflicts) = (parse(&stored.fields)?, parse(&stored.conflicts)?);
         let view = View { kind: Kind::parse(&stored.kind), fields, conflicts };
         let person = match view.kind {
-            Some(Kind::Contact) => person_of(&self.conn, &stored.team, &Value::Object(view.fields.clone()))?,
+            Some(Kind::Contact) => person_of(&self.conn, &stored.team, &view.fields)?,
             _ => None,
         };
         let team = RecordId::from_bytes(stored.team).to_string();

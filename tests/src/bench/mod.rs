@@ -1,7 +1,10 @@
 //! What the sync costs, beside the least that it could cost, both measured in the same run.
 
+mod bytes;
+mod offered;
 mod prepared;
 pub mod server;
+pub mod tablet;
 
 use std::path::Path;
 
@@ -9,6 +12,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value};
 use wayside_client_core::{By, Key, Page, SyncReport, Tablet};
 use wayside_server::{Running, Server, ServerConfig};
+
+pub use offered::offered;
 
 use crate::day::{self, TabletPlan};
 
@@ -76,49 +81,31 @@ impl Bench {
         let all = floor_of(full.list(None, Page::default())?)? as f64;
         let idle = synced(full.sync(|_| {}).await)?;
         ensure!(idle.exchanges == 1, "a reconnect with nothing new took {} exchanges", idle.exchanges);
-        let figure = |what: String, value: u64, unit, floor, note| Figure {
-            what,
+        let parts = bytes::Parts::of(&self.dir.path().join("base/log.db"))?;
+        let other = up.bytes_up.saturating_sub(parts.frames);
+        let floor_is = "zstd -19 of the records as JSON lines";
+        let figure = |what: &str, value: u64, unit, floor, note| Figure {
+            what: format!("{what} ({contacts})"),
             value: value as f64,
             unit,
             floor,
             note,
         };
         Ok(vec![
-            figure(
-                format!("{contacts} new contacts up"),
-                up.bytes_up,
-                "B",
-                floor,
-                "zstd -19 of the records as JSON lines",
-            ),
-            figure(
-                format!("all of it down to a fresh tablet ({contacts})"),
-                down.bytes_down,
-                "B",
-                all,
-                "the same of all that it pulled",
-            ),
-            figure(
-                format!("reconnect, nothing new, up (holding {contacts})"),
-                idle.bytes_up,
-                "B",
-                512.0,
-                "promise 6: at most 512",
-            ),
-            figure(
-                format!("reconnect, nothing new, down (holding {contacts})"),
-                idle.bytes_down,
-                "B",
-                512.0,
-                "promise 6: at most 512",
-            ),
-            figure(
-                format!("reconnect, nothing new, round trips (holding {contacts})"),
-                idle.exchanges,
-                "",
-                1.0,
-                "one request",
-            ),
+            figure("new contacts up, both ways", up.bytes_up + up.bytes_down, "B", floor, floor_is),
+            figure("  up", up.bytes_up, "B", floor, floor_is),
+            figure("    changes", parts.frames, "B", floor, "the same: what share it is"),
+            figure("      random bits of ids", parts.ids, "B", floor, "the same"),
+            figure("      signatures", parts.signatures, "B", floor, "the same"),
+            figure("    hello, seals, HTTP headers", other, "B", floor, "the same"),
+            figure("  down: verdicts, state, HTTP headers", up.bytes_down, "B", floor, "the same"),
+            figure("  exchanges", up.exchanges, "", 1.0, "one request"),
+            figure("down to a fresh tablet, both ways", down.bytes_up + down.bytes_down, "B", all, floor_is),
+            figure("  down", down.bytes_down, "B", all, floor_is),
+            figure("  exchanges", down.exchanges, "", 1.0, "one request"),
+            figure("reconnect, nothing new, up", idle.bytes_up, "B", 512.0, "promise 6: at most 512"),
+            figure("reconnect, nothing new, down", idle.bytes_down, "B", 512.0, "promise 6: at most 512"),
+            figure("reconnect, nothing new, round trips", idle.exchanges, "", 1.0, "one request"),
         ])
     }
 

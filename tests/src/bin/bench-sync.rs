@@ -1,10 +1,10 @@
 //! `cargo bench-sync`: bytes, round trips and throughput of the sync, each beside its floor.
 
-use std::{io::Write, process::ExitCode};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::Parser;
-use wayside_tests::bench::{Bench, Figure, server};
+use wayside_tests::bench::{Bench, Figure, server, tablet};
 
 /// Measures the sync and prints a table.
 #[derive(Parser)]
@@ -12,9 +12,15 @@ struct Arguments {
     /// Under a minute: the smaller sizes
     #[arg(long)]
     quick: bool,
+    /// Only what goes over the wire
+    #[arg(long)]
+    bytes: bool,
     /// A last line to read by program
     #[arg(long)]
     json: bool,
+    /// Be the tablet that another of these measures
+    #[arg(long, hide = true)]
+    tablet: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -22,6 +28,10 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut out = std::io::stdout();
     let mut run = || -> Result<()> {
+        if let Some(dir) = &arguments.tablet {
+            let code = std::io::read_to_string(std::io::stdin())?;
+            return tokio::runtime::Runtime::new()?.block_on(tablet::measure(dir, code.trim(), &mut out));
+        }
         let figures = tokio::runtime::Runtime::new()?.block_on(measure(&arguments))?;
         print(&mut out, &figures, arguments.json)
     };
@@ -41,10 +51,17 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Figure>> {
         figures.extend(bench.bytes(*contacts).await?);
         bench.stop().await?;
     }
+    if arguments.bytes {
+        return Ok(figures);
+    }
     let dir = tempfile::tempdir()?;
-    let each = if arguments.quick { 200 } else { 1_000 };
+    let changes = if arguments.quick { 10_000 } else { 40_000 };
     let path = dir.path().to_owned();
-    figures.push(tokio::task::spawn_blocking(move || server::ingest(&path, each)).await??);
+    figures.extend(tokio::task::spawn_blocking(move || server::ingest(&path, changes)).await??);
+    let bench = Bench::start().await?;
+    let contacts = if arguments.quick { 2_000 } else { 10_000 };
+    figures.extend(tablet::figures(&bench, contacts, &std::env::current_exe()?).await?);
+    bench.stop().await?;
     Ok(figures)
 }
 

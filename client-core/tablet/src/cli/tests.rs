@@ -104,10 +104,13 @@ fn what_did_not_happen_is_one_object_on_standard_error() {
         "bytes_up",
         "error",
         "exchanges",
+        "frames_again",
         "in_sync",
+        "notices",
         "pulled",
         "pushed",
         "quarantined",
+        "retry_after",
     ];
     assert_eq!(keys, expected);
     assert_eq!(run(&dir, &["enrol", "wayside1-nonsense"]).refused(), "code_malformed");

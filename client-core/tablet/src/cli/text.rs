@@ -62,6 +62,9 @@ fn open(status: &Status, at_base: bool, out: &mut impl Write) -> io::Result<()> 
 
 pub fn report(report: &SyncReport, status: &Status, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{} sent, {} fetched.", report.pushed, report.pulled)?;
+    for notice in &report.notices {
+        writeln!(out, "{}", notice.message)?;
+    }
     open(status, report.in_sync, out)
 }
 

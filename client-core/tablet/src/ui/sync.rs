@@ -1,8 +1,8 @@
 //! The sync in the background, and what the page is told of it.
 //!
-//! At once after every save; every 300 ms while something waits and base is out of reach; otherwise every 2 s,
-//! so that others' changes appear. One at a time. The *No signal* switch cuts the link itself: the sync goes on trying,
-//! and finds out.
+//! At once after every save, and when base says that it has something new; every 300 ms while something waits and base
+//! is out of reach; otherwise every 40 s or so, or every 2 s where base cannot say. One at a time. The *No signal* switch
+//! cuts the link itself: the sync goes on trying, and finds out.
 
 use std::{
     convert::Infallible,
@@ -23,7 +23,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::watch;
-use wayside_client_core::{Code, Problem, Progress, Status};
+use wayside_client_core::{Code, News, Problem, Progress, Status};
 
 use super::{
     Answer,
@@ -153,6 +153,7 @@ fn ago(at: &str, now: Timestamp) -> String {
 /// Syncs until the page is no longer served.
 pub async fn run(app: Arc<App>, stopped: watch::Receiver<bool>) {
     let mut signal = app.signal.as_ref().map(watch::Sender::subscribe);
+    let mut news = app.tablet.news();
     loop {
         let pause = tokio::select! {
             pause = once(&app) => pause,
@@ -165,12 +166,22 @@ pub async fn run(app: Arc<App>, stopped: watch::Receiver<bool>) {
             () = stop(stopped.clone()) => return,
         };
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = idle(pause, &mut news) => {}
             () = app.wanted.notified() => {}
             // On: at once. Off: the page is told.
             () = turned(&mut signal) => {}
             () = stop(stopped.clone()) => return,
         }
+    }
+}
+
+/// Returns when it is time to look again.
+async fn idle(pause: Duration, news: &mut News) {
+    if pause != LOOK {
+        tokio::time::sleep(pause).await;
+    } else if news.wait().await.is_err() {
+        // Nobody can say.
+        tokio::time::sleep(LOOK).await;
     }
 }
 
@@ -334,6 +345,7 @@ mod tests {
             name: None,
             clock_skew_ms: None,
             syncing: false,
+            notice: None,
         };
         let problem = problem.map(|code| Problem {
             code: code.as_str().into(),

@@ -19,12 +19,14 @@
 //! [`super::admit`].
 
 mod bytes;
+mod write;
 
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
 use self::bytes::{Reader, rle};
+pub use self::write::{Builder, Head};
 use crate::error::Code;
 
 /// The whole chunk, header included, in bytes. A contact is one to three kilobytes.

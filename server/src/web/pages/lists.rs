@@ -39,6 +39,8 @@ struct WorklistPage {
     tablets: Table,
     /// The first thing to know of how fresh this is.
     fresh: String,
+    /// What happened to the log itself, in sentences.
+    alarms: Vec<String>,
 }
 
 pub async fn worklist(
@@ -90,10 +92,24 @@ pub async fn worklist(
             before: turn(list.page - 1),
             after: turn(list.page + 1),
             fresh: fresh(&list.tablets, now),
+            alarms: list.alarms.iter().map(alarm).collect(),
             tablets,
         })
     })
     .await
+}
+
+fn alarm(alarm: &api::Alarm) -> String {
+    let code = Code::parse(&alarm.code);
+    let what = match (code, &alarm.tablet) {
+        (Some(Code::TabletCopied), Some(name)) => format!(
+            "The tablet {name} was set back to an older copy of itself, or copied to a second tablet: nothing is \
+             lost, but only one of them should be used."
+        ),
+        (Some(code), _) => code.message().to_owned(),
+        (None, _) => words::spaced(&alarm.code),
+    };
+    format!("{}: {what}", words::when(&alarm.last_at))
 }
 
 fn grouped(n: u64) -> String {

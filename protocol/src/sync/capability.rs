@@ -1,0 +1,14 @@
+//! What a side can do beyond version 1, one bit each. Both sides say theirs; only what both can is used.
+
+/// Requests sealed after their head, with ask, terms and marks: `STREAMED_VERSION`.
+pub const STREAMED: u64 = 1;
+
+/// Changes in their grouped form, with the dictionary number 1.
+pub const GROUPED: u64 = 2;
+
+/// Comparisons, wishes and receipts: a place of another epoch, or beyond the log's end, is sent nothing until they
+/// have been compared.
+pub const REPAIR: u64 = 1 << 8;
+
+/// What this build can do.
+pub const OURS: u64 = STREAMED | GROUPED | REPAIR;

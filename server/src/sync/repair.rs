@@ -1,0 +1,295 @@
+//! Healing: what a tablet and the log do not both hold, and who was set back to an older copy of itself.
+//!
+//! A comparison keeps nothing here between its turns: its set is that of the log up to a head, which never changes
+//! within an epoch, and is only remembered to be quick.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+use wayside_protocol::error::Code;
+use wayside_protocol::record::RecordId;
+use wayside_protocol::sync::frame::{Frame, Hello, Place, Reconcile, TeamState, Want};
+use wayside_protocol::sync::reconcile::{Brief, Pairs, brief, pair_id};
+use wayside_protocol::sync::{Position, Receipt, Token, capability};
+
+use super::pull::{self, Wishes};
+use crate::backup;
+use crate::base::Base;
+use crate::error::Result;
+use crate::log::{self, Tablet, Team};
+
+/// Sets that are remembered together hold at most this many pairs, some 64 bytes each.
+const MOST_PAIRS: usize = 1 << 20;
+/// A comparison may be with a set that lacks so many of the latest changes: they are pulled, and after a restore
+/// hundreds of tablets share one set.
+const STALE: u64 = 256;
+
+/// What a request asks beside its changes.
+#[derive(Default)]
+pub struct Repair {
+    asks: Vec<Reconcile>,
+    wants: Vec<Want>,
+    shown: Option<Receipt>,
+    token: Option<Token>,
+    /// The token shown is that of the last receipt.
+    current: bool,
+    /// The tablet was set back to an older copy of itself, or there are two of it.
+    pub copied: bool,
+}
+
+impl Repair {
+    /// Takes a frame of a request's head, if it is about this.
+    pub fn take(&mut self, frame: Frame) -> Result<()> {
+        match frame {
+            Frame::Reconcile(ask) if !self.concerns(ask.team) => self.asks.push(ask),
+            Frame::Want(want) if !self.concerns(want.team) => self.wants.push(want),
+            Frame::Receipt(receipt) if self.shown.is_none() => self.shown = Some(receipt),
+            Frame::Token(token) if self.token.is_none() => self.token = Some(token),
+            _ => return Err(Code::FrameMalformed.into()),
+        }
+        Ok(())
+    }
+
+    /// The teams that are being compared.
+    pub fn teams(&self) -> impl Iterator<Item = RecordId> {
+        self.asks.iter().map(|ask| ask.team).chain(self.wants.iter().map(|want| want.team))
+    }
+
+    fn concerns(&self, team: RecordId) -> bool {
+        self.teams().any(|named| named == team)
+    }
+
+    /// What a tablet is told of a team that is compared, or must be, instead of being sent what follows its place.
+    pub fn instead(
+        &self,
+        conn: &Connection,
+        hello: &Hello,
+        place: &Place,
+        team: &Team,
+    ) -> Result<Option<TeamState>> {
+        let elsewhere = place.epoch != [0; 8] && place.epoch != team.epoch || place.cursor > team.head;
+        let strange = elsewhere && hello.capabilities & capability::REPAIR != 0;
+        if !strange && !self.concerns(team.id) {
+            return Ok(None);
+        }
+        let cursor = place.cursor.min(team.head);
+        let fingerprint = log::sum_at(conn, team.n, cursor)?.fingerprint();
+        Ok(Some(TeamState { team: team.id, epoch: team.epoch, cursor, fingerprint, more: true }))
+    }
+
+    /// Looks at what the tablet shows. Its token says whether it is the tablet that was here last. If the log does
+    /// not hold what its receipt says, the log was replaced by an older copy: an alarm, and a new epoch for every
+    /// team.
+    pub fn inspect(
+        &mut self,
+        base: &Base,
+        tablet: &Tablet,
+        hello: &Hello,
+        teams: &[Team],
+        now: u64,
+    ) -> Result<()> {
+        if hello.capabilities & capability::REPAIR == 0 {
+            return Ok(());
+        }
+        let (server, key) = (base.identity.public(), &tablet.public_key);
+        let receipt = self.shown.take().filter(|receipt| receipt.verify(server, key));
+        let positions = receipt.map_or(Vec::new(), |receipt| receipt.positions);
+        let (contradicted, tokens) =
+            base.log.read(|conn| Ok((contradicts(conn, &positions, teams)?, tokens(conn, tablet.n)?)))?;
+        if !contradicted {
+            self.current = tokens.given.is_some() && self.token == tokens.given;
+            // Nothing is known of the token of a tablet that was given none since the log was set back.
+            self.copied = tokens.given.is_some() && !self.current && self.token != tokens.shown;
+            return Ok(());
+        }
+        let ledger = base.ledger.clone();
+        let ids: Vec<RecordId> = teams.iter().map(|team| team.id).collect();
+        base.log.write(move |txn| {
+            let all = log::teams(txn.conn)?;
+            let own: Vec<Team> = all.iter().filter(|team| ids.contains(&team.id)).cloned().collect();
+            // Another tablet may have been first.
+            if contradicts(txn.conn, &positions, &own)? {
+                log::alarm(txn.conn, Code::LogReplaced, None, now)?;
+                for team in &all {
+                    backup::draw_epoch(txn.conn, &ledger, team, now)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Appends the answers to what was asked.
+    pub fn answer(
+        &self,
+        base: &Base,
+        conn: &Connection,
+        wishes: &Wishes,
+        frames: &mut Vec<Frame>,
+    ) -> Result<()> {
+        for ask in &self.asks {
+            let team = log::team_by_id(conn, ask.team)?.ok_or(Code::TeamNotAllowed)?;
+            if ask.epoch != team.epoch || ask.head > team.head {
+                // The state says how things are now.
+                continue;
+            }
+            let set = base.sets.of(conn, &team, ask.head)?;
+            let Reconcile { team, epoch, .. } = *ask;
+            let message = set.pairs.answer(&ask.message)?;
+            frames.push(Frame::Reconcile(Reconcile { team, epoch, head: set.head, message }));
+        }
+        for want in &self.wants {
+            let team = log::team_by_id(conn, want.team)?.ok_or(Code::TeamNotAllowed)?;
+            if want.epoch == team.epoch && want.head <= team.head {
+                let numbers = base.sets.of(conn, &team, want.head)?.numbers(&want.briefs);
+                pull::send(conn, &base.identity, &team, &numbers, wishes, frames)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The receipt of a sync that ends with these positions, its token noted before it is given. None for a tablet
+    /// that has its receipt and stands where it stood.
+    pub fn receipt(
+        &self,
+        base: &Base,
+        tablet: &Tablet,
+        positions: Vec<Position>,
+        moved: bool,
+        now: u64,
+    ) -> Result<Option<Receipt>> {
+        if self.current && !moved {
+            return Ok(None);
+        }
+        let (token, before): (Token, _) = (rand::random(), self.token);
+        let (n, id, copied) = (tablet.n, tablet.id.clone(), self.copied);
+        base.log.write(move |txn| {
+            if copied {
+                log::alarm(txn.conn, Code::TabletCopied, Some(&id), now)?;
+            }
+            txn.conn
+                .prepare_cached("UPDATE tablet SET token_shown = ?, token_given = ? WHERE n = ?")?
+                .execute((before, token, n))?;
+            Ok(())
+        })?;
+        Ok(Some(Receipt::sign(base.identity.key(), &tablet.public_key, token, positions)))
+    }
+}
+
+/// Whether the log, in the epoch that a receipt names, is shorter than it says or another. Receipts of other epochs
+/// are of before a restore.
+fn contradicts(conn: &Connection, positions: &[Position], teams: &[Team]) -> Result<bool> {
+    for position in positions {
+        let team = teams.iter().find(|team| team.id == position.team && team.epoch == position.epoch);
+        let Some(team) = team else { continue };
+        if position.seq > team.head
+            || log::sum_at(conn, team.n, position.seq)?.fingerprint() != position.fingerprint
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What a tablet showed last and what it was given then. It shows either next time: the answer may have been lost.
+struct Tokens {
+    shown: Option<Token>,
+    given: Option<Token>,
+}
+
+fn tokens(conn: &Connection, tablet: i64) -> Result<Tokens> {
+    let mut statement = conn.prepare_cached("SELECT token_shown, token_given FROM tablet WHERE n = ?")?;
+    Ok(statement.query_row([tablet], |row| Ok(Tokens { shown: row.get(0)?, given: row.get(1)? }))?)
+}
+
+/// The positions of a tablet that holds all of its teams' logs as these states and the ends of the others say;
+/// `None` while there is more to pull.
+pub fn positions(
+    conn: &Connection,
+    states: &[TeamState],
+    teams: &[Team],
+    now: u64,
+) -> Result<Option<Vec<Position>>> {
+    if states.iter().any(|state| state.more) {
+        return Ok(None);
+    }
+    let positions = teams.iter().map(|team| {
+        let team = log::team_by_id(conn, team.id)?.ok_or(Code::TeamNotAllowed)?;
+        let watermark = log::watermark(conn, team.n, now)?;
+        let (epoch, seq, fingerprint) = match states.iter().find(|state| state.team == team.id) {
+            Some(state) => (state.epoch, state.cursor, state.fingerprint),
+            None => (team.epoch, team.head, log::sum_at(conn, team.n, team.head)?.fingerprint()),
+        };
+        Ok(Position { team: team.id, epoch, seq, fingerprint, watermark })
+    });
+    positions.collect::<Result<_>>().map(Some)
+}
+
+/// Everything in a team's log up to a head, ready to be compared.
+struct Set {
+    team: RecordId,
+    epoch: [u8; 8],
+    head: u64,
+    pairs: Pairs,
+    /// By the beginnings of their ids, the numbers of the changes.
+    numbers: Vec<(Brief, u64)>,
+}
+
+impl Set {
+    fn read(conn: &Connection, team: &Team, head: u64) -> Result<Set> {
+        let (mut pairs, mut numbers) = (Vec::new(), Vec::new());
+        let mut statement =
+            conn.prepare_cached("SELECT seq, record, hash FROM log WHERE team = ? AND seq <= ?")?;
+        let mut rows = statement.query((team.n, head))?;
+        while let Some(row) = rows.next()? {
+            let pair = (RecordId::from_bytes(row.get(1)?), row.get(2)?);
+            numbers.push((brief(&pair_id(pair.0, &pair.1)), row.get(0)?));
+            pairs.push(pair);
+        }
+        numbers.sort_unstable();
+        Ok(Set { team: team.id, epoch: team.epoch, head, pairs: Pairs::new(pairs), numbers })
+    }
+
+    fn numbers(&self, briefs: &[Brief]) -> BTreeSet<u64> {
+        let of = |brief: &Brief| {
+            let from = self.numbers.partition_point(|(held, _)| held < brief);
+            let rest = self.numbers.get(from..).unwrap_or_default();
+            rest.iter().take_while(|(held, _)| held == brief).map(|(_, seq)| *seq).collect::<Vec<_>>()
+        };
+        briefs.iter().flat_map(of).collect()
+    }
+}
+
+/// The sets of comparisons under way, the latest last.
+#[derive(Default)]
+pub struct Sets(Mutex<VecDeque<Arc<Set>>>);
+
+impl Sets {
+    /// The set of a team's log up to `head`; at 0 one that is about as long as the log.
+    fn of(&self, conn: &Connection, team: &Team, head: u64) -> Result<Arc<Set>> {
+        let fits = |set: &Set| match head {
+            0 => team.head - set.head.min(team.head) <= STALE,
+            head => set.head == head,
+        };
+        let of_team = |set: &Arc<Set>| set.team == team.id && set.epoch == team.epoch && fits(set);
+        let held = self.held().iter().rev().find(|set| of_team(set)).cloned();
+        if let Some(set) = held {
+            return Ok(set);
+        }
+        let set = Arc::new(Set::read(conn, team, if head == 0 { team.head } else { head })?);
+        let mut held = self.held();
+        held.push_back(set.clone());
+        while held.len() > 1 && held.iter().map(|set| set.numbers.len()).sum::<usize>() > MOST_PAIRS {
+            held.pop_front();
+        }
+        Ok(set)
+    }
+
+    fn held(&self) -> MutexGuard<'_, VecDeque<Arc<Set>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+#[path = "repair_tests.rs"]
+mod tests;
