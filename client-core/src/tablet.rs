@@ -1,13 +1,15 @@
 //! The tablet as programs see it.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
 use ed25519_dalek::SigningKey;
 use rusqlite::Connection;
 use wayside_protocol::{
+    clinical::text::Texts,
     error::Code,
     record::{Actor, RecordId, tablet_id},
 };
@@ -16,7 +18,7 @@ use crate::{
     env::Env,
     error::{Error, Result},
     key::Key,
-    store::{Store, log, meta},
+    store::{Store, index, log, meta},
 };
 
 /// A tablet's records and its link to base. Cheap to clone, shared between threads. Calls block for a moment, but
@@ -33,6 +35,8 @@ pub(crate) struct Inner {
     pub actor: Actor,
     pub dir: PathBuf,
     pub syncing: AtomicBool,
+    /// By language, read when first asked for.
+    pub texts: Mutex<BTreeMap<String, Arc<Texts>>>,
 }
 
 /// A team that this tablet is enrolled in.
@@ -84,7 +88,10 @@ impl Tablet {
 
     pub fn open_with(dir: &Path, key: &Key, env: Env) -> Result<Tablet> {
         let store = Store::open(dir, key)?;
-        let signing = store.write(|conn| meta::identity(conn, &env))?;
+        let signing = store.write(|conn| {
+            index::bring_up_to_date(conn)?;
+            meta::identity(conn, &env)
+        })?;
         Ok(Tablet(Arc::new(Inner {
             store,
             id: tablet_id(&signing.verifying_key().to_bytes()),
@@ -93,6 +100,7 @@ impl Tablet {
             env,
             dir: dir.to_owned(),
             syncing: AtomicBool::new(false),
+            texts: Mutex::default(),
         })))
     }
 

@@ -134,7 +134,7 @@ impl Tablet {
     /// Persons, then sites and teams, in which every word of `text` is found: the JSON text of an array, of no more
     /// than 200. Case, accents and the spacing of numbers do not matter.
     pub fn search(&self, text: String) -> Result<String> {
-        guard::call(|| Ok(Value::Array(self.0.search(&text)?).to_string()))
+        guard::call(|| Ok(Value::Array(self.0.search(&text, facade::Page::default())?).to_string()))
     }
 
     /// How things stand.

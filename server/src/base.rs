@@ -93,14 +93,26 @@ impl Base {
         let now = self.clock.now_ms();
         let id = RecordId::fresh(now, &rand::random());
         let epoch = rand::random();
-        let writes = [Write { path: "name".into(), value: Scalar::Text(name.clone()) }];
-        let offer = self.author(id, id, Kind::Team, &writes, now)?;
+        let offer = self.team_record(id, &name, now)?;
         let source = self.source(now);
         self.log.write(move |txn| {
             log::add_team(txn, id, &name, epoch, now)?;
             log::append(txn, &source, &[offer], &[])
         })?;
         Ok(id)
+    }
+
+    /// Begins the record of a team that has none.
+    pub(crate) fn begin_team_record(&self, id: RecordId, name: &str) -> Result<()> {
+        let now = self.clock.now_ms();
+        let (offer, source) = (self.team_record(id, name, now)?, self.source(now));
+        self.log.write(move |txn| log::append(txn, &source, &[offer], &[]))?;
+        Ok(())
+    }
+
+    fn team_record(&self, id: RecordId, name: &str, now: u64) -> Result<Offer> {
+        let writes = [Write { path: "name".into(), value: Scalar::Text(name.to_owned()) }];
+        self.author(id, id, Kind::Team, &writes, now)
     }
 
     /// A record's beginning by the server's own hand, signed as a list of one.

@@ -24,6 +24,8 @@ pub const CLOCK_OFFSET: &str = "clock_offset_ms";
 pub const LAST_SYNCED_AT: &str = "last_synced_at";
 /// 1 when the last sync proved that both sides hold the same.
 pub const SETTLED: &str = "settled";
+/// What unlock codes for this tablet are computed from, here and at base.
+pub const UNLOCK_SECRET: &str = "unlock_secret";
 /// How many bytes of changes the next request may hold: less on a link that was cut.
 pub const BUDGET: &str = "budget";
 

@@ -7,10 +7,12 @@ use ed25519_dalek::SigningKey;
 use wayside_protocol::{
     error::Code,
     record::{Hash, RecordId, change_hash, chunk},
+    staff::UnlockSecret,
     sync::{
         Frame, PublicKey, SignatureBytes,
         frame::{
-            self, Changes, Hello, Item, List, PROTOCOL_VERSION, Refusal, State, TeamState, Verdict, Verdicts,
+            self, Changes, Hello, Item, List, PROTOCOL_VERSION, Refusal, State, TeamState, Unlock, Verdict,
+            Verdicts,
         },
         sign_list, sign_request, verify_certificate, verify_list,
         wire::Reader,
@@ -28,6 +30,8 @@ use crate::{
 pub struct Outline {
     pub places: Vec<TeamPlace>,
     pub offers: Offers,
+    /// Whether this tablet still lacks its secret for unlock codes.
+    pub asks_unlock: bool,
 }
 
 /// What comes next in a sync.
@@ -65,6 +69,10 @@ pub enum Step {
     Refill {
         team: RecordId,
         epoch: [u8; 8],
+    },
+    /// What unlock codes of this tablet are computed from.
+    UnlockSecret {
+        secret: UnlockSecret,
     },
     /// The server's time, milliseconds since 1970.
     Time {
@@ -165,6 +173,9 @@ impl Engine {
             teams: outline.places.iter().map(TeamPlace::to_wire).collect(),
         };
         Frame::Hello(hello).encode(&mut body);
+        if outline.asks_unlock {
+            Frame::Unlock(Unlock { secret: None }).encode(&mut body);
+        }
         self.asked = outline.places.iter().map(|place| (place.team, place.clone())).collect();
         self.sent.clear();
         for batch in plan(&outline.offers, budget) {
@@ -255,6 +266,9 @@ impl Engine {
                     }
                 }
                 Frame::Changes(frame) => answer.steps.push(self.pulled(frame)?),
+                Frame::Unlock(Unlock { secret: Some(secret) }) => {
+                    answer.steps.push(Step::UnlockSecret { secret });
+                }
                 Frame::State(state) => {
                     // One verdict for each change that was offered, or the answer is not one.
                     if judged.len() != self.sent.len() {

@@ -268,7 +268,8 @@ fn keep_budget(tablet: &Inner, next: usize) -> Result<()> {
 /// What the store holds now, and the server's time as estimated here.
 pub(crate) fn outline(tablet: &Inner, budget: usize) -> Result<(Outline, u64)> {
     tablet.store.read(|conn| {
-        let outline = Outline { places: log::places(conn)?, offers: log::offers(conn, budget)? };
+        let asks_unlock = meta::get::<[u8; 32]>(conn, meta::UNLOCK_SECRET)?.is_none();
+        let outline = Outline { places: log::places(conn)?, offers: log::offers(conn, budget)?, asks_unlock };
         let offset: i64 = meta::get(conn, meta::CLOCK_OFFSET)?.unwrap_or(0);
         let time = tablet.env.clock.now_ms().saturating_add(offset);
         Ok((outline, u64::try_from(time).unwrap_or(0)))
@@ -300,6 +301,9 @@ pub(crate) fn apply(tablet: &Inner, step: Step) -> Result<Applied> {
         }
         Step::Refill { team, epoch } => {
             tablet.store.write(|conn| log::begin_refill(conn, team, epoch))?;
+        }
+        Step::UnlockSecret { secret } => {
+            tablet.store.write(|conn| meta::set(conn, meta::UNLOCK_SECRET, secret))?;
         }
         Step::Time { server_time_ms } => set_clock(tablet, server_time_ms)?,
     }

@@ -12,7 +12,10 @@ use super::{
     schema::{self, AMENDMENTS, At, BIRTH, Kind},
     value::Scalar,
 };
-use crate::clinical;
+use crate::{
+    clinical,
+    staff::{self, PinVerifier},
+};
 
 /// One value among several that stand beside each other, and where it came from.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,8 +37,8 @@ pub struct View {
 }
 
 impl View {
-    /// The whole of what `show` prints. `person` is the view's fields of the contact's person, for
-    /// what is derived from age and the like.
+    /// The whole of what `show` prints. `person` is the contact's person, as from
+    /// [`View::whole`], for what is derived from age and the like.
     pub fn to_json(&self, team: Option<&str>, person: Option<&Value>) -> Value {
         let mut object = self.fields.clone();
         object.insert("team".into(), team.map_or(Value::Null, |team| json!(team)));
@@ -44,12 +47,17 @@ impl View {
         Value::Object(object)
     }
 
-    /// What the rules make of a contact. With its conflicts: while values disagree, the more urgent
-    /// one counts.
+    /// The fields with their `conflicts`: what the rules read, so that while values disagree the more
+    /// urgent one counts.
+    pub fn whole(&self) -> Value {
+        let mut fields = self.fields.clone();
+        fields.insert("conflicts".into(), Value::Array(self.conflicts.clone()));
+        Value::Object(fields)
+    }
+
+    /// What the rules make of a contact; `person` as from [`View::whole`].
     pub fn derive_contact(&self, person: Option<&Value>) -> clinical::Derived {
-        let mut contact = self.fields.clone();
-        contact.insert("conflicts".into(), Value::Array(self.conflicts.clone()));
-        clinical::derive(&Value::Object(contact), person)
+        clinical::derive(&self.whole(), person)
     }
 
     fn derived(&self, person: Option<&Value>) -> Value {
@@ -65,8 +73,26 @@ impl View {
 }
 
 impl Record {
-    /// Reads the record with all its concurrent values.
+    /// Reads the record with all its concurrent values. Verifiers of PINs are left out: every door shows views.
     pub fn view(&self) -> View {
+        let mut view = self.whole_view();
+        if view.kind == Some(Kind::Team) {
+            staff::hide_pins(&mut view.fields, &mut view.conflicts);
+        }
+        view
+    }
+
+    /// The verifiers of a team's PINs, by the id of the staff entry: the one way to them.
+    pub fn pin_verifiers(&self) -> BTreeMap<String, PinVerifier> {
+        let view = self.whole_view();
+        let entries = view.fields.get("staff").and_then(Value::as_object).into_iter().flatten();
+        let pins = entries.filter_map(|(id, entry)| {
+            Some((id.clone(), PinVerifier::parse(entry.get(staff::PIN)?.as_str()?)?))
+        });
+        pins.collect()
+    }
+
+    fn whole_view(&self) -> View {
         let sources = Sources::of(self);
         let kind = self.kind();
         let mut conflicts = BTreeMap::new();
@@ -195,12 +221,13 @@ fn amend(
     for (key, amendment) in amendments {
         let Some(entry) = amendment.get("entry").and_then(Value::as_str) else { continue };
         let Some(set) = amendment.get("set").and_then(Value::as_object) else { continue };
+        let amendable = schema::amendable(entry);
         for (name, value) in set {
-            if !schema::AMENDABLE.iter().any(|member| member.name == name) {
+            if !amendable.iter().any(|member| member.name == name) {
                 continue;
             }
             let seen = folded.entry((entry.to_owned(), name.clone())).or_default();
-            if !seen.iter().any(|other| other.value == *value) {
+            if !seen.iter().any(|other| same_amendment(&other.value, value)) {
                 seen.push(Sourced { value: value.clone(), source: record.source_of(&key, sources) });
             }
         }
@@ -218,6 +245,19 @@ fn amend(
         }
     }
     struck
+}
+
+/// Whether two say the same of an entry: who said it and when is no disagreement.
+fn same_amendment(a: &Value, b: &Value) -> bool {
+    let said = |value: &Value| {
+        let mut value = value.clone();
+        if let Value::Object(members) = &mut value {
+            members.remove("at");
+            members.remove("by");
+        }
+        value
+    };
+    said(a) == said(b)
 }
 
 /// The last segment of an entry's path.

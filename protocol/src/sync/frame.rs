@@ -4,12 +4,16 @@
 //! for zstd the plain length (varint), length (varint), payload. Frames of an unknown type are
 //! skipped, and so are bytes at the end of a known payload: a newer side may add to either.
 
+mod unlock;
+
 use super::{
     fingerprint::Fingerprint,
     signing::{ListItem, PublicKey, SignatureBytes},
     wire::{Malformed, Reader, Writer},
 };
 use crate::record::{Hash, RecordId};
+
+pub use unlock::Unlock;
 
 pub const PROTOCOL_VERSION: u8 = 1;
 
@@ -41,6 +45,7 @@ pub enum Frame {
     Enrol(Enrol),
     Enrolled(Enrolled),
     Refusal(Refusal),
+    Unlock(Unlock),
     /// Ends a request: the signature over everything before it.
     Seal(SignatureBytes),
 }
@@ -190,6 +195,7 @@ impl Frame {
             Frame::Enrol(frame) => frame.write(&mut payload),
             Frame::Enrolled(frame) => frame.write(&mut payload),
             Frame::Refusal(frame) => frame.write(&mut payload),
+            Frame::Unlock(frame) => frame.write(&mut payload),
             Frame::Seal(signature) => {
                 payload.raw(signature);
                 SEAL
@@ -277,6 +283,7 @@ fn read(ty: u8, r: &mut Reader) -> Result<Option<Frame>, Malformed> {
         ENROL => Frame::Enrol(Enrol::read(r)?),
         ENROLLED => Frame::Enrolled(Enrolled::read(r)?),
         REFUSAL => Frame::Refusal(Refusal::read(r)?),
+        unlock::UNLOCK => Frame::Unlock(Unlock::read(r)?),
         SEAL => Frame::Seal(r.array()?),
         _ => return Ok(None),
     }))

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use wayside_protocol::record::RecordId;
 
 pub use append::{Source, append, unmoved};
-pub use enrol::{Enrolment, Tablet, enrol, make_code, seen, tablet_by_key};
+pub use enrol::{Enrolment, Tablet, enrol, make_code, seen, tablet_by_key, tablets_of};
 pub use read::{
     Quarantined, Row, heads, known, quarantine, quarantine_code, record_changes, rows_after, signed_items,
     sum_at, touched,

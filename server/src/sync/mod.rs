@@ -14,8 +14,9 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
+use wayside_protocol::staff::unlock_secret;
 use wayside_protocol::sync::frame::{
-    self, Changes, Frame, Hello, PROTOCOL_VERSION, Refusal, State, Verdict, Verdicts,
+    self, Changes, Frame, Hello, PROTOCOL_VERSION, Refusal, State, Unlock, Verdict, Verdicts,
 };
 use wayside_protocol::sync::{CLOCK_WINDOW_MS, PublicKey, verify_request};
 
@@ -41,7 +42,7 @@ pub fn refusal(error: &Error, server_time_ms: u64) -> Vec<u8> {
 /// One whole exchange: what the tablet pushed is durable when this returns. Blocks.
 pub fn exchange(base: &Base, body: &[u8]) -> Result<Vec<u8>> {
     let now = base.clock.now_ms();
-    let (hello, pushed) = open(base, body)?;
+    let (hello, pushed, asks_unlock) = open(base, body)?;
     let (tablet, teams) = base.log.read(|conn| {
         let tablet = log::tablet_by_key(conn, &hello.tablet)?.ok_or(Code::TabletUnknown)?;
         let teams = log::teams_of(conn, tablet.n)?;
@@ -67,6 +68,10 @@ pub fn exchange(base: &Base, body: &[u8]) -> Result<Vec<u8>> {
     let held = numbers(&verdicts);
     let mut frames: Vec<Frame> = verdicts.into_iter().map(Frame::Verdicts).collect();
     let states = base.log.read(|conn| pull::pull(conn, &base.identity, &hello, &held, &mut frames))?;
+    if asks_unlock {
+        let secret = unlock_secret(base.identity.key().as_bytes(), &hello.tablet);
+        frames.push(Frame::Unlock(Unlock { secret: Some(secret) }));
+    }
     frames.push(Frame::State(State { server_time_ms: base.clock.now_ms(), teams: states }));
 
     let mut answer = Vec::new();
@@ -74,8 +79,9 @@ pub fn exchange(base: &Base, body: &[u8]) -> Result<Vec<u8>> {
     Ok(answer)
 }
 
-/// Takes a request apart and verifies its seal.
-fn open(base: &Base, body: &[u8]) -> Result<(Hello, Vec<Changes>)> {
+/// Takes a request apart and verifies its seal: the hello, what is pushed, whether it asks for the tablet's
+/// secret for unlock codes.
+fn open(base: &Base, body: &[u8]) -> Result<(Hello, Vec<Changes>, bool)> {
     let (signed, signature) = frame::unseal(body)?;
     let mut frames = frame::decode(signed)?.into_iter();
     let Some(Frame::Hello(hello)) = frames.next() else { return Err(Code::FrameMalformed.into()) };
@@ -85,11 +91,15 @@ fn open(base: &Base, body: &[u8]) -> Result<(Hello, Vec<Changes>)> {
     if !verify_request(&hello.tablet, base.identity.public(), signed, &signature) {
         return Err(Code::SignatureInvalid.into());
     }
-    let changes = frames.map(|frame| match frame {
-        Frame::Changes(changes) => Ok(changes),
-        _ => Err(Error::Refused(Code::FrameMalformed)),
-    });
-    Ok((hello, changes.collect::<Result<_>>()?))
+    let (mut changes, mut asks_unlock) = (Vec::new(), false);
+    for frame in frames {
+        match frame {
+            Frame::Changes(frame) => changes.push(frame),
+            Frame::Unlock(Unlock { secret: None }) => asks_unlock = true,
+            _ => return Err(Error::Refused(Code::FrameMalformed)),
+        }
+    }
+    Ok((hello, changes, asks_unlock))
 }
 
 /// Admits what was pushed: verified and judged here, stored by the writer in one piece.
