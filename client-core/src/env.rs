@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex, PoisonError,
-    atomic::{AtomicI64, Ordering},
+    atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -12,6 +12,10 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 pub trait Clock: Send + Sync {
     /// Milliseconds since 1970, in UTC.
     fn now_ms(&self) -> i64;
+
+    /// Milliseconds since some beginning, sleep included, that nobody can set: since the device was switched on
+    /// where the platform says so, else since this program began. It proves that time has passed.
+    fn uptime_ms(&self) -> u64;
 
     /// The device's offset from UTC in minutes, east positive.
     fn offset_minutes(&self) -> i32 {
@@ -50,8 +54,13 @@ impl Env {
 
     /// The device's time, RFC 3339 in UTC, to the second.
     pub(crate) fn now_text(&self) -> String {
-        let seconds = self.clock.now_ms().div_euclid(1000);
-        Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+        self.text_after(0)
+    }
+
+    /// What the device's clock will say after so many milliseconds.
+    pub(crate) fn text_after(&self, ms: u64) -> String {
+        let then = self.clock.now_ms().saturating_add_unsigned(ms);
+        Timestamp::from_second(then.div_euclid(1000)).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
     }
 }
 
@@ -68,6 +77,20 @@ impl Clock for SystemClock {
         Timestamp::now().as_millisecond()
     }
 
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn uptime_ms(&self) -> u64 {
+        let uptime = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let ms = uptime.tv_sec.saturating_mul(1000).saturating_add(uptime.tv_nsec / 1_000_000);
+        u64::try_from(ms).unwrap_or(0)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn uptime_ms(&self) -> u64 {
+        static BEGAN: std::sync::LazyLock<std::time::Instant> =
+            std::sync::LazyLock::new(std::time::Instant::now);
+        u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
     fn offset_minutes(&self) -> i32 {
         TimeZone::system().to_offset(Timestamp::now()).seconds() / 60
     }
@@ -82,25 +105,40 @@ impl Random for SystemRandom {
 }
 
 /// A clock that a test sets.
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    now_ms: AtomicI64,
+    uptime_ms: AtomicU64,
+}
 
 impl ManualClock {
     pub fn new(now_ms: i64) -> ManualClock {
-        ManualClock(AtomicI64::new(now_ms))
+        ManualClock { now_ms: AtomicI64::new(now_ms), uptime_ms: AtomicU64::new(1_000_000) }
     }
 
+    /// Somebody sets the clock: no time passes.
     pub fn set(&self, now_ms: i64) {
-        self.0.store(now_ms, Ordering::Relaxed);
+        self.now_ms.store(now_ms, Ordering::Relaxed);
     }
 
+    /// Time passes.
     pub fn advance(&self, ms: i64) {
-        self.0.fetch_add(ms, Ordering::Relaxed);
+        self.now_ms.fetch_add(ms, Ordering::Relaxed);
+        self.uptime_ms.fetch_add(ms.unsigned_abs(), Ordering::Relaxed);
+    }
+
+    /// The device is switched off and on again.
+    pub fn restart(&self) {
+        self.uptime_ms.store(0, Ordering::Relaxed);
     }
 }
 
 impl Clock for ManualClock {
     fn now_ms(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
+        self.now_ms.load(Ordering::Relaxed)
+    }
+
+    fn uptime_ms(&self) -> u64 {
+        self.uptime_ms.load(Ordering::Relaxed)
     }
 }
 

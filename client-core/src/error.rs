@@ -1,5 +1,7 @@
 //! Everything that can go wrong on a tablet, each with its stable code.
 
+use std::fmt;
+
 use wayside_protocol::{
     error::{Code, Invalid},
     record::RecordError,
@@ -21,6 +23,9 @@ pub enum Error {
     Directory(#[source] std::io::Error),
     #[error("{0}")]
     Record(#[from] RecordError),
+    /// Somebody was not let in.
+    #[error("{0}")]
+    SignIn(SignInRefused),
     /// The server refused, with a code that is perhaps one of a newer version.
     #[error("{message}")]
     Server { code: String, message: String },
@@ -34,6 +39,7 @@ impl Error {
         match self {
             Error::Invalid(invalid) => invalid.code,
             Error::Failed(code) => *code,
+            Error::SignIn(refused) => refused.code,
             Error::Storage(_) | Error::Directory(_) => Code::StorageFailed,
             Error::Record(RecordError::UnknownHeads) => Code::RecordNotFound,
             Error::Record(_) => Code::StorageFailed,
@@ -94,6 +100,36 @@ impl From<&Refusal> for Error {
 impl From<Malformed> for Error {
     fn from(_: Malformed) -> Self {
         Error::Failed(Code::FrameMalformed)
+    }
+}
+
+/// Why a member of staff was not let in.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct SignInRefused {
+    /// [`Code::PinWrong`], [`Code::StaffLocked`], [`Code::UnlockWrong`] or [`Code::UnlockLocked`].
+    #[serde(serialize_with = "as_text")]
+    pub code: Code,
+    /// Before the lock; 0 while it is on.
+    pub tries_left: u32,
+    /// When the lock ends, by this device's clock, RFC 3339; `None` where there is none.
+    pub locked_until: Option<String>,
+    /// How long it still lasts, which holds whatever the clock says.
+    pub locked_seconds: u64,
+}
+
+fn as_text<S: serde::Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(code.as_str())
+}
+
+impl fmt::Display for SignInRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.message())?;
+        match (self.tries_left, self.locked_seconds) {
+            (0, 0) => Ok(()),
+            (0, seconds) => write!(f, " It ends in {} minutes.", seconds.div_ceil(60)),
+            (1, _) => f.write_str(" One more try."),
+            (left, _) => write!(f, " {left} more tries."),
+        }
     }
 }
 

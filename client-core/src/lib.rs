@@ -8,24 +8,35 @@
 mod env;
 mod error;
 mod fold;
+mod follow_up;
+mod guide;
 mod key;
 mod marks;
+mod people;
 mod read;
+mod staff;
 mod store;
 mod sync;
 mod tablet;
 #[cfg(test)]
 mod tests;
+mod timeline;
+mod words;
 mod write;
 
 pub use env::{Clock, Env, ManualClock, Random, SeededRandom, SystemClock, SystemRandom};
-pub use error::{Error, Problem, Result};
+pub use error::{Error, Problem, Result, SignInRefused};
+pub use follow_up::{Due, Service};
+pub use guide::{Card, HalfDone};
 pub use key::Key;
+pub use people::{Likely, PersonSummary};
 pub use read::{Page, Shown};
 pub use sync::{Enrolment, News, Notice, Phase, Progress, SyncReport};
+pub use staff::{Challenge, SignedIn, StaffMember};
 pub use tablet::{Counts, Status, Tablet, Team};
 pub use wayside_protocol::{
     error::{Code, Invalid},
     record::{Hash, Kind, RecordId, Rules},
 };
+pub use words::Language;
 pub use write::{By, Edit, Recorded};

@@ -8,9 +8,9 @@ use crate::{error::Result, tablet::Tablet};
 impl Tablet {
     /// The contacts of a session, the last one to arrive here first.
     pub fn contacts_of(&self, session: RecordId) -> Result<Vec<RecordId>> {
-        let sql = "SELECT id FROM record
-            WHERE kind = 'contact' AND json_extract(view, '$.fields.session') = ? ORDER BY no DESC";
-        self.0.store.read(|conn| ids(conn, sql, [session.to_string()]))
+        let sql = "SELECT r.id FROM contact c JOIN record r ON r.no = c.record
+            WHERE c.session = ? ORDER BY r.no DESC";
+        self.0.store.read(|conn| ids(conn, sql, [session.as_bytes()]))
     }
 
     /// Records of which the server has not accepted everything yet: nobody at base can see that.

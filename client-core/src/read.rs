@@ -4,22 +4,20 @@ use serde_json::{Map, Value, json};
 use wayside_protocol::{
     error::Code,
     record::{Hash, Kind, Record, RecordId, Scalar, chunk},
+    staff::shown_value,
 };
 
 use rusqlite::Connection;
 
 use crate::{
     error::Result,
-    fold,
     store::{
+        index,
         log::{self, Quarantined},
         records::{self, Row},
     },
     tablet::Tablet,
 };
-
-/// A search shows no more than this: whoever sees so many types another word.
-const MOST_FOUND: usize = 200;
 
 /// A record as a screen shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +37,14 @@ pub struct Page {
     pub limit: Option<u64>,
 }
 
+impl Page {
+    /// LIMIT and OFFSET.
+    pub(crate) fn bounds(self) -> (i64, i64) {
+        let limit = self.limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1);
+        (limit, i64::try_from(self.offset).unwrap_or(i64::MAX))
+    }
+}
+
 impl Tablet {
     pub fn show(&self, id: RecordId) -> Result<Shown> {
         self.0.store.read(|conn| {
@@ -53,8 +59,7 @@ impl Tablet {
             "SELECT {} FROM record r WHERE ?1 IS NULL OR r.kind = ?1 ORDER BY r.no DESC LIMIT ?2 OFFSET ?3",
             Row::COLUMNS
         );
-        let limit = page.limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1);
-        let offset = i64::try_from(page.offset).unwrap_or(i64::MAX);
+        let (limit, offset) = page.bounds();
         self.0.store.read(|conn| {
             let mut statement = conn.prepare_cached(&sql)?;
             let rows = statement.query_map((kind.map(Kind::as_str), limit, offset), Row::read)?;
@@ -62,37 +67,13 @@ impl Tablet {
             rows.iter().map(|row| to_json(conn, row)).collect()
         })
     }
-
-    /// Persons, then sites and teams, in which every word of `text` is found: in a name, NHS number, date of
-    /// birth or phone number. Case, accents and the spacing of numbers do not matter.
-    pub fn search(&self, text: &str) -> Result<Vec<Value>> {
-        let words = fold::query(text);
-        if words.is_empty() {
-            return Ok(Vec::new());
-        }
-        let sql = format!(
-            "SELECT {} FROM search s JOIN record r ON r.no = s.record WHERE {} ORDER BY s.rank, s.text LIMIT {MOST_FOUND}",
-            Row::COLUMNS,
-            vec!["s.text LIKE ?"; words.len()].join(" AND ")
-        );
-        // Letters and digits only: nothing in them means something to LIKE.
-        let patterns = words.iter().map(|word| format!("%{word}%"));
-        self.0.store.read(|conn| {
-            let mut statement = conn.prepare(&sql)?;
-            let rows = statement.query_map(rusqlite::params_from_iter(patterns), Row::read)?;
-            let rows = rows.collect::<Result<Vec<_>, _>>()?;
-            rows.iter().map(|row| to_json(conn, row)).collect()
-        })
-    }
 }
 
-fn to_json(conn: &Connection, row: &Row) -> Result<Value> {
+pub fn to_json(conn: &Connection, row: &Row) -> Result<Value> {
     let team = row.team.map(|team| team.to_string());
     let mut json = match &row.view {
         Some(view) => {
-            let person = view.fields.get("person").and_then(Value::as_str).and_then(|id| id.parse().ok());
-            let person = person.map(|id| records::find(conn, id)).transpose()?.flatten();
-            let person = person.and_then(|row| row.view).map(|view| Value::Object(view.fields));
+            let person = index::person_of(conn, view)?;
             view.to_json(team.as_deref(), person.as_ref())
         }
         None => json!({
@@ -129,6 +110,8 @@ pub fn values(raw: &[u8]) -> Vec<(String, Value)> {
     let Ok(chunk) = chunk::parse(raw) else { return Vec::new() };
     let writes = chunk.writes().filter(|(path, _)| !matches!(*path, "id" | "kind" | "schema"));
     writes
-        .filter_map(|(path, value)| Some((path.to_owned(), Scalar::from_chunk(&value)?.to_json())))
+        .filter_map(|(path, value)| {
+            Some((path.to_owned(), shown_value(path, Scalar::from_chunk(&value)?.to_json())))
+        })
         .collect()
 }

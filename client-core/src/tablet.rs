@@ -1,14 +1,16 @@
 //! The tablet as programs see it.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
 use ed25519_dalek::SigningKey;
 use rusqlite::Connection;
 use tokio::sync::watch;
 use wayside_protocol::{
+    clinical::text::Texts,
     error::Code,
     record::{Actor, RecordId, tablet_id},
 };
@@ -17,7 +19,7 @@ use crate::{
     env::Env,
     error::{Error, Result},
     key::Key,
-    store::{Store, log, meta},
+    store::{Store, index, log, meta},
     sync::Notice,
 };
 
@@ -37,6 +39,8 @@ pub(crate) struct Inner {
     pub syncing: AtomicBool,
     /// Counts what was recorded in this run.
     pub recorded: watch::Sender<u64>,
+    /// By language, read when first asked for.
+    pub texts: Mutex<BTreeMap<String, Arc<Texts>>>,
 }
 
 /// A team that this tablet is enrolled in.
@@ -90,7 +94,10 @@ impl Tablet {
 
     pub fn open_with(dir: &Path, key: &Key, env: Env) -> Result<Tablet> {
         let store = Store::open(dir, key)?;
-        let signing = store.write(|conn| meta::identity(conn, &env))?;
+        let signing = store.write(|conn| {
+            index::bring_up_to_date(conn)?;
+            meta::identity(conn, &env)
+        })?;
         Ok(Tablet(Arc::new(Inner {
             store,
             id: tablet_id(&signing.verifying_key().to_bytes()),
@@ -100,6 +107,7 @@ impl Tablet {
             dir: dir.to_owned(),
             syncing: AtomicBool::new(false),
             recorded: watch::channel(0).0,
+            texts: Mutex::default(),
         })))
     }
 

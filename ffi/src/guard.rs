@@ -4,10 +4,14 @@ use std::{
     future::Future,
     io::Write,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Once,
+    sync::{Mutex, Once, PoisonError},
+    time::Duration,
 };
 
-use tokio::task::JoinHandle;
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    task::JoinHandle,
+};
 use wayside_client_core::Code;
 
 use crate::error::Result;
@@ -29,11 +33,35 @@ pub fn call<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|_| Err(Code::Internal.into()))
 }
 
+/// Where everything async runs. Ours, so that it can be ended.
+static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
+
+/// How long a program that ends waits for what it was doing.
+const ENDING: Duration = Duration::from_secs(10);
+
 /// Runs on the runtime's own thread: UniFFI polls a future wherever the other language happens to wait for it,
 /// which may be the thread that draws the screen. Dropped, it ends what it runs.
 pub async fn apart<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Result<T> {
-    let mut task = Apart(tokio::spawn(future));
+    let mut task = Apart(runtime()?.spawn(future));
     (&mut task.0).await.map_err(|_| Code::Internal.into())
+}
+
+fn runtime() -> Result<Handle> {
+    let mut runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+    if runtime.is_none() {
+        // One thread waits for the network; what touches the disk has threads of its own.
+        let made = Builder::new_multi_thread().worker_threads(1).thread_name("wayside").enable_all().build();
+        *runtime = Some(made.map_err(|_| Code::Internal)?);
+    }
+    runtime.as_ref().map(|runtime| runtime.handle().clone()).ok_or(Code::Internal.into())
+}
+
+/// Ends what runs in the background and waits until no thread of ours can be inside the other language any more.
+pub fn end() {
+    let ending = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(runtime) = ending {
+        runtime.shutdown_timeout(ENDING);
+    }
 }
 
 struct Apart<T>(JoinHandle<T>);

@@ -26,7 +26,7 @@ mod tablet;
 mod types;
 
 pub use error::{Details, WaysideError};
-pub use tablet::{SyncProgress, Tablet};
+pub use tablet::{SyncProgress, Tablet, end_background};
 pub use types::{
     By, Counts, Enrolment, Kind, Phase, Problem, Progress, Recorded, Shown, Status, SyncReport, Team,
 };

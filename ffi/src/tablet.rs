@@ -22,6 +22,13 @@ pub trait SyncProgress: Send + Sync {
     fn on_progress(&self, progress: Progress) -> Result<(), WaysideError>;
 }
 
+/// Ends every sync and enrolment that is under way, and waits until the library's threads have left the program's own
+/// code. For a program that is about to end; the Python package calls it by itself. Nothing recorded is lost.
+#[uniffi::export]
+pub fn end_background() {
+    guard::end();
+}
+
 /// A tablet's records and its link to base. To be shared between threads. All calls block for some milliseconds,
 /// but for `enrol` and `sync`, which are async; one that records returns when what it recorded is on disk, and has
 /// saved nothing when it throws.
@@ -127,7 +134,7 @@ impl Tablet {
     /// Persons, then sites and teams, in which every word of `text` is found: the JSON text of an array, of no more
     /// than 200. Case, accents and the spacing of numbers do not matter.
     pub fn search(&self, text: String) -> Result<String> {
-        guard::call(|| Ok(Value::Array(self.0.search(&text)?).to_string()))
+        guard::call(|| Ok(Value::Array(self.0.search(&text, facade::Page::default())?).to_string()))
     }
 
     /// How things stand.
@@ -136,7 +143,7 @@ impl Tablet {
     }
 }
 
-#[uniffi::export(async_runtime = "tokio")]
+#[uniffi::export]
 impl Tablet {
     /// Joins the team of a one-time code, and with the first one its server. `name` is what people call this tablet.
     /// Everything recorded before belongs to the first team.

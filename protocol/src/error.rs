@@ -115,6 +115,19 @@ codes! {
     NotInConflict = "not_in_conflict", retry false, "There was nothing to settle here: load the record again.";
     NotSettleable = "not_settleable", retry false, "These values stay beside each other: there is nothing that could replace them.";
 
+    // --- staff ---
+    StaffUnknown = "staff_unknown", retry false, "There is no such member of staff here.";
+    StaffExists = "staff_exists", retry false, "The team has a member of this name already: add an initial or a second name.";
+    PinNotSet = "pin_not_set", retry false, "This member has no PIN yet: a coordinator sets one, or gives an unlock code.";
+    PinWrong = "pin_wrong", retry false, "This PIN is not correct.";
+    PinRefused = "pin_refused", retry false, "This PIN cannot be used.";
+    StaffLocked = "staff_locked", retry true, "Too many wrong PINs: wait, or ask a coordinator for an unlock code.";
+    UnlockWrong = "unlock_wrong", retry false, "This unlock code is not correct.";
+    UnlockLocked = "unlock_locked", retry true, "Too many wrong unlock codes: wait a little.";
+    UnlockNotReady = "unlock_not_ready", retry false, "This tablet cannot take unlock codes before its next sync.";
+    ChallengeUnknown = "challenge_unknown", retry false, "No tablet of this team shows these digits: have them read out again.";
+    ChangedMeanwhile = "changed_meanwhile", retry false, "Somebody has changed this since it was shown: load it again.";
+
     // --- admission: why a change is in quarantine ---
     ChangeMalformed = "change_malformed", retry false, "The change is not a well-formed Automerge change.";
     ChangeCompressed = "change_compressed", retry false, "The change is compressed; only plain changes are accepted.";

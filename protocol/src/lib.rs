@@ -7,4 +7,6 @@ pub mod clinical;
 pub mod error;
 pub mod matching;
 pub mod record;
+pub mod staff;
 pub mod sync;
+pub mod timeline;

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use wayside_protocol::clinical::activity::*;
 use wayside_protocol::clinical::alcohol::AlcoholBand;
+use wayside_protocol::clinical::card::FOR_STAFF;
 use wayside_protocol::clinical::diabetes::*;
+use wayside_protocol::clinical::follow_up::TaskState;
 use wayside_protocol::clinical::guide::StepCode;
 use wayside_protocol::clinical::health_check::*;
 use wayside_protocol::clinical::smoking::Smoking;
@@ -35,6 +37,14 @@ fn codes() -> Vec<String> {
     all("answer", vec!["answered", "declined", "not_asked"]);
     all("eligibility", vec!["eligible", "age_not_known", "too_young", "too_old", "excluded", "not_yet"]);
     all("likeness", vec!["possible", "likely"]);
+    all("task", TaskState::ALL.iter().map(|state| state.as_str()).collect());
+    all("status", vec!["sent", "received", "attended", "did_not_attend", "declined", "closed"]);
+    all("status", vec!["done", "rearranged", "not_reached", "declined"]);
+    all("call", vec!["tried", "no_answer", "reached"]);
+    let on_card = Category::ALL.iter().filter(|category| **category != Category::Invalid);
+    all("card-category", on_card.map(|category| category.as_str()).collect());
+    let on_card = Action::ALL.iter().filter(|action| !FOR_STAFF.contains(action));
+    all("card-action", on_card.map(|action| action.as_str()).collect());
     all("step-arrange", vec!["within_3_weeks", "within_7_days", "same_day", "emergency"]);
     ids
 }
@@ -44,8 +54,48 @@ fn filled(id: &str) -> Text {
     let start = ENGLISH.find(&format!("\n{id} =")).unwrap();
     let message = ENGLISH[start + 1..].lines().next().unwrap();
     let mut text = Text::new(id);
-    for name in ["number", "limit", "unit", "what", "postcode", "age", "done", "of", "declined", "by", "from"]
-    {
+    for name in [
+        "number",
+        "limit",
+        "unit",
+        "what",
+        "postcode",
+        "age",
+        "done",
+        "of",
+        "declined",
+        "by",
+        "from",
+        "urgency",
+        "purpose",
+        "at",
+        "reason",
+        "site",
+        "date",
+        "open",
+        "flags",
+        "pair",
+        "pulse",
+        "detail",
+        "was",
+        "to",
+        "value",
+        "category",
+        "days",
+        "status",
+        "outcome",
+        "device",
+        "name",
+        "about",
+        "text",
+        "how",
+        "then",
+        "rules",
+        "now",
+        "systolic",
+        "diastolic",
+        "signs",
+    ] {
         if message.contains(&format!("${name} ")) {
             text = text.words(name, "7");
         }
@@ -126,6 +176,17 @@ fn clinical_findings_and_problems_say_the_same_in_fluent() {
         NhsNumberRange::NotIssued,
     ] {
         assert_eq!(range.text_id().map(|id| texts.say_id(id)).as_deref(), range.warning());
+    }
+}
+
+#[test]
+fn clinical_the_card_has_no_jargon() {
+    let texts = Texts::english();
+    for id in Texts::ids().filter(|id| id.starts_with("card-")) {
+        let said = texts.say(&filled(id));
+        for jargon in ["ABPM", "HBPM", "systolic", "diastolic", "mmHg", "stage", "clinic", "contact"] {
+            assert!(!said.contains(jargon), "{id}: {said}");
+        }
     }
 }
 

@@ -451,3 +451,22 @@ fn bytes_that_do_not_give_back_every_change_are_an_error() {
     assert!(Record::load(id, &raws).is_err());
     assert!(Record::load(id, &raws[..0]).unwrap().kind().is_none());
 }
+
+#[test]
+fn two_who_strike_out_for_the_same_reason_agree() {
+    let mut pen = Pen::new(1);
+    let entry = "bp/readings/aaaaaaaa";
+    let reading = json!({"taken_at": "2026-11-20T13:06:00Z", "systolic": 152, "diastolic": 94});
+    let fields = json!({"session": SITE, "started_at": "2026-11-20T13:05:00Z"});
+    let (mut record, _) = pen.begin(Kind::Contact, fields);
+    pen.set(&mut record, entry, reading);
+    let mut strike = |by: &str, reason: &str| {
+        let struck = json!({"reason": reason, "by": by, "at": "2026-11-20T13:10:00Z"});
+        let path = format!("amendments/{}", entry_id([9, by.as_bytes()[0], 0, 0, 0]));
+        pen.set(&mut record, &path, json!({"entry": entry, "set": {"struck_out": struck}}));
+        record.view().conflicts.len()
+    };
+    assert_eq!(strike("nurse-01", "cuff slipped"), 0);
+    assert_eq!(strike("other-02", "cuff slipped"), 0);
+    assert_eq!(strike("third-03", "wrong person"), 1);
+}

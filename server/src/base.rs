@@ -151,8 +151,7 @@ impl Base {
         let now = self.clock.now_ms();
         let id = RecordId::fresh(now, &rand::random());
         let epoch = rand::random();
-        let writes = [Write { path: "name".into(), value: Scalar::Text(name.clone()) }];
-        let offer = self.author(id, id, Kind::Team, &writes, now)?;
+        let offer = self.team_record(id, &name, now)?;
         let (source, ledger) = (self.source(now), self.ledger.clone());
         self.log.write(move |txn| {
             log::add_team(txn, id, &name, epoch, now)?;
@@ -160,6 +159,19 @@ impl Base {
             ledger.note(txn.conn, &Entry::Team { team: id, name }, now)
         })?;
         Ok(id)
+    }
+
+    /// Begins the record of a team that has none.
+    pub(crate) fn begin_team_record(&self, id: RecordId, name: &str) -> Result<()> {
+        let now = self.clock.now_ms();
+        let (offer, source) = (self.team_record(id, name, now)?, self.source(now));
+        self.log.write(move |txn| log::append(txn, &source, &[offer], &[]))?;
+        Ok(())
+    }
+
+    fn team_record(&self, id: RecordId, name: &str, now: u64) -> Result<Offer> {
+        let writes = [Write { path: "name".into(), value: Scalar::Text(name.to_owned()) }];
+        self.author(id, id, Kind::Team, &writes, now)
     }
 
     /// A record's beginning by the server's own hand, signed as a list of one.

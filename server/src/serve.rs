@@ -76,8 +76,11 @@ impl Server {
             .auto_date_header(false)
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD);
-        let door = Door { web: web.clone(), secure: true, loopback: None };
-        let service = router(base.clone()).merge(web::router(door)).into_make_service();
+        let door = Arc::new(Door { web: web.clone(), secure: true, loopback: None });
+        let service = router(base.clone())
+            .merge(web::routes(&door))
+            .fallback_service(web::unknown(&door))
+            .into_make_service();
         let serving = tokio::spawn(async move { server.serve(service).await.map_err(Error::Listen) });
         let (stop, stopped) = oneshot::channel();
         let following = tokio::spawn(views::follow(base.clone(), stopped));

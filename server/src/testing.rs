@@ -148,6 +148,18 @@ impl Tablet {
         (record.id(), authored)
     }
 
+    /// One path with its new value; null clears it.
+    pub fn set(&self, record: &mut Record, path: &str, value: Value) -> Offer {
+        let message = self.message();
+        let author = Author { actor: rand::random(), fresh: rand::random(), message: &message };
+        let mut new_id = || entry_id(rand::random());
+        let kind = record.kind().unwrap();
+        let writes =
+            Flattener { kind, rules: Rules::Unchecked, new_id: &mut new_id }.set(path, value).unwrap();
+        let authored = record.edit(None, &writes, &author).unwrap().unwrap();
+        (record.id(), authored)
+    }
+
     pub fn list(&self, team: RecordId, offers: &[Offer]) -> List {
         let items: Vec<_> = offers.iter().map(|(id, change)| (*id, change_hash(&change.raw))).collect();
         List {

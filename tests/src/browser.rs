@@ -161,6 +161,12 @@ impl Screen {
         self.post("/goog/cdp/execute", json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": size}));
     }
 
+    /// `print`: as on paper; empty: as on the screen.
+    pub fn media(&self, media: &str) {
+        let params = json!({"media": media});
+        self.post("/goog/cdp/execute", json!({"cmd": "Emulation.setEmulatedMedia", "params": params}));
+    }
+
     pub fn go(&self, url: &str) {
         self.post("/url", json!({"url": url}));
     }

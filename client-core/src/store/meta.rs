@@ -38,6 +38,8 @@ pub const RATE_UP: &str = "rate_up";
 pub const RATE_DOWN: &str = "rate_down";
 /// Frames that were sent and not answered for.
 pub const SENT: &str = "sent";
+/// What unlock codes for this tablet are computed from, here and at base.
+pub const UNLOCK_SECRET: &str = "unlock_secret";
 
 pub fn get<T: FromSql>(conn: &Connection, name: &str) -> Result<Option<T>> {
     let mut statement = conn.prepare_cached("SELECT value FROM meta WHERE name = ?")?;

@@ -1,12 +1,14 @@
 //! The tablet's database: SQLCipher, one file, every commit on disk before it is reported.
 //!
 //! `meta` holds what the tablet knows of itself, `records` the records and their views, `log` the team's log as
-//! far as it is held here: places, what to offer, verdicts, what was pulled.
+//! far as it is held here: places, what to offer, verdicts, what was pulled, `staff` who may use the screen.
 
+pub mod index;
 pub mod log;
 pub mod meta;
 pub mod records;
 pub mod repair;
+pub mod staff;
 
 use std::{
     fs::{DirBuilder, File},
@@ -30,7 +32,11 @@ const OPENING: &str = "opening.lock";
 /// Longer than any transaction of another process takes.
 const BUSY: Duration = Duration::from_secs(30);
 
-const STEPS: &[M<'_>] = &[M::up(include_str!("../../migrations/01-first.sql"))];
+const STEPS: &[M<'_>] = &[
+    M::up(include_str!("../../migrations/01-first.sql")),
+    M::up(include_str!("../../migrations/02-staff.sql")),
+    M::up(include_str!("../../migrations/03-find.sql")),
+];
 const MIGRATIONS: Migrations<'_> = Migrations::from_slice(STEPS);
 
 pub struct Store {

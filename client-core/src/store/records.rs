@@ -12,7 +12,7 @@ use wayside_protocol::{
     record::{Actor, Authored, Hash, Kind, Record, RecordError, RecordId, View},
 };
 
-use super::{join_hashes, split_hashes};
+use super::{index, join_hashes, split_hashes};
 use crate::{
     error::{Error, Result},
     fold,
@@ -184,17 +184,17 @@ pub fn refresh_from(conn: &Connection, no: i64, id: RecordId, changes: &[Stored]
     let raws: Vec<&[u8]> = live(changes).map(|change| change.raw.as_slice()).collect();
     let viewed = catch_unwind(AssertUnwindSafe(|| View::of_changes(id, &raws)));
     let (view, heads) = viewed.unwrap_or(Err(RecordError::Unreadable))?;
-    show(conn, no, &view, &heads)
+    show(conn, no, id, &view, &heads)
 }
 
 /// As `refresh`, with the working document at hand.
 pub fn refresh_with(conn: &Connection, no: i64, record: &Record) -> Result<()> {
     let viewed = catch_unwind(AssertUnwindSafe(|| record.view()));
     let view = viewed.map_err(|_| Error::Record(RecordError::Unreadable))?;
-    show(conn, no, &view, &record.heads())
+    show(conn, no, record.id(), &view, &record.heads())
 }
 
-fn show(conn: &Connection, no: i64, view: &View, heads: &[Hash]) -> Result<()> {
+fn show(conn: &Connection, no: i64, id: RecordId, view: &View, heads: &[Hash]) -> Result<()> {
     let kind = view.fields.get("kind").and_then(Value::as_str).unwrap_or_default();
     let text = |name: &str| view.fields.get(name).and_then(Value::as_str);
     let person = text("person").and_then(|id| id.parse::<RecordId>().ok());
@@ -207,72 +207,11 @@ fn show(conn: &Connection, no: i64, view: &View, heads: &[Hash]) -> Result<()> {
         "UPDATE record SET kind = iif(?2 = '', kind, ?2), heads = ?3, conflicts = ?4, person = ?5, name = ?6,
             view = ?7,
             quarantined = (SELECT count(*) FROM change WHERE record = ?1 AND state = 'quarantined')
-        WHERE no = ?1";
+        WHERE no = ?1 RETURNING team";
     let conflicts = view.conflicts.len();
-    conn.prepare_cached(sql)?.execute((no, kind, join_hashes(heads), conflicts, person, name, stored))?;
-    match searchable(view) {
-        Some((rank, text)) => {
-            let sql = "INSERT INTO search (record, rank, text) VALUES (?, ?, ?)
-                ON CONFLICT (record) DO UPDATE SET rank = excluded.rank, text = excluded.text";
-            conn.prepare_cached(sql)?.execute((no, rank, text))?;
-        }
-        None => {
-            conn.prepare_cached("DELETE FROM search WHERE record = ?")?.execute([no])?;
-        }
-    }
-    Ok(())
-}
-
-/// What a search looks through, every concurrent value included, and where the record stands in the results.
-fn searchable(view: &View) -> Option<(i64, String)> {
-    let mut words: Vec<String> = Vec::new();
-    let at = |pointer: &str, conflict: &str| -> Vec<String> {
-        let shown = view.fields.get(pointer.split('/').next().unwrap_or_default());
-        let rest = pointer.split_once('/').map_or(String::new(), |(_, rest)| format!("/{rest}"));
-        let others = view.conflicts.iter().filter(|entry| entry["path"] == conflict);
-        let others = others.filter_map(|entry| entry["values"].as_array()).flatten();
-        // A composite value stands whole in its conflict: the member is below it.
-        let member = pointer.strip_prefix(conflict).unwrap_or(&rest).to_owned();
-        let others = others.filter_map(|value| value["value"].pointer(&member));
-        let shown = shown.and_then(|value| value.pointer(&rest));
-        shown.into_iter().chain(others).filter_map(Value::as_str).map(str::to_owned).collect()
-    };
-    let rank = match view.kind? {
-        Kind::Person => {
-            for part in ["name/given", "name/family"] {
-                words.extend(at(part, part).iter().map(|name| fold::text(name)));
-            }
-            words.extend(at("nhs_number/value", "nhs_number").iter().map(|number| fold::digits(number)));
-            words.extend(at("phone", "phone").iter().map(|phone| {
-                let digits = fold::digits(phone);
-                // A British number, as it is dialled here.
-                digits.strip_prefix("44").map_or(digits.clone(), |rest| format!("{digits} 0{rest}"))
-            }));
-            let mut births = at("date_of_birth", "birth");
-            for conflict in view.conflicts.iter().filter(|entry| entry["path"] == "birth") {
-                let values = conflict["values"].as_array().into_iter().flatten();
-                let dates = values.filter_map(|value| value["value"]["date_of_birth"].as_str());
-                births.extend(dates.map(str::to_owned));
-            }
-            for birth in births {
-                let digits = fold::digits(&birth);
-                if let (Some(year), Some(month), Some(day)) =
-                    (digits.get(..4), digits.get(4..6), digits.get(6..8))
-                {
-                    words.push(format!("{year}{month}{day} {day}{month}{year}"));
-                }
-            }
-            0
-        }
-        Kind::Site => {
-            words.extend(at("name", "name").iter().map(|name| fold::text(name)));
-            1
-        }
-        Kind::Team => {
-            words.extend(at("name", "name").iter().map(|name| fold::text(name)));
-            2
-        }
-        _ => return None,
-    };
-    Some((rank, words.join(" ")))
+    let params = (no, &kind, join_hashes(heads), conflicts, person, name, stored);
+    let team: Option<[u8; 16]> = conn.prepare_cached(sql)?.query_row(params, |row| row.get(0))?;
+    let team = team.map(RecordId::from_bytes);
+    let row = Row { no, id, kind: kind.to_owned(), team, heads: heads.to_vec(), quarantined: 0, view: None };
+    if row.heads.is_empty() { index::forget(conn, no) } else { index::refresh(conn, &row, view) }
 }

@@ -7,11 +7,12 @@ use ed25519_dalek::SigningKey;
 use wayside_protocol::{
     error::Code,
     record::{Hash, RecordId, change_hash, chunk},
+    staff::UnlockSecret,
     sync::{
         Frame, PublicKey, Receipt, SignatureBytes, capability, combined,
         frame::{
             Ask, Changes, Hello, Incoming, Item, List, Mark, PROTOCOL_VERSION, Refusal, Rest,
-            STREAMED_VERSION, Sent, State, TeamState, Terms, Verdict, Verdicts,
+            STREAMED_VERSION, Sent, State, TeamState, Terms, Unlock, Verdict, Verdicts,
         },
         reconcile::PairId,
         sign_list, sign_request, verify_certificate, verify_list,
@@ -44,6 +45,8 @@ pub struct Outline {
     pub held: Held,
     /// How the last sync ended.
     pub receipt: Option<Receipt>,
+    /// Whether this tablet still lacks its secret for unlock codes.
+    pub asks_unlock: bool,
 }
 
 /// What comes next in a sync.
@@ -95,6 +98,10 @@ pub enum Step {
     Receipt(Receipt),
     /// Something that staff should know.
     Notice(Code),
+    /// What unlock codes of this tablet are computed from.
+    UnlockSecret {
+        secret: UnlockSecret,
+    },
     /// The server's time, milliseconds since 1970.
     Time {
         server_time_ms: u64,
@@ -262,6 +269,9 @@ impl Engine {
             teams: places.into_iter().map(TeamPlace::to_wire).collect(),
         };
         Frame::Hello(hello).encode(&mut body);
+        if outline.asks_unlock {
+            Frame::Unlock(Unlock { secret: None }).encode(&mut body);
+        }
         self.sent.clear();
         if streamed {
             self.ask(memory).encode(&mut body);
@@ -446,6 +456,7 @@ impl Engine {
                 }
                 steps.push(Step::Receipt(receipt));
             }
+            Frame::Unlock(Unlock { secret: Some(secret) }) => steps.push(Step::UnlockSecret { secret }),
             Frame::Mark(mark) => self.mark(mark, steps)?,
             Frame::Terms(terms) => self.terms(terms, steps),
             Frame::State(state) => {

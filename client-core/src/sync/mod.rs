@@ -368,7 +368,8 @@ pub(crate) fn outline(tablet: &Inner) -> Result<(Outline, u64)> {
         let receipt: Option<Vec<u8>> = meta::get(conn, meta::RECEIPT)?;
         // One that cannot be read is as good as none.
         let receipt = receipt.and_then(|bytes| Receipt::from_bytes(&bytes).ok());
-        let outline = Outline { places, offers, memory, held, receipt };
+        let asks_unlock = meta::get::<[u8; 32]>(conn, meta::UNLOCK_SECRET)?.is_none();
+        let outline = Outline { places, offers, memory, held, receipt, asks_unlock };
         let offset: i64 = meta::get(conn, meta::CLOCK_OFFSET)?.unwrap_or(0);
         let time = tablet.env.clock.now_ms().saturating_add(offset);
         Ok((outline, u64::try_from(time).unwrap_or(0)))
@@ -419,6 +420,9 @@ pub(crate) fn apply(tablet: &Inner, step: Step) -> Result<Applied> {
                 meta::set(conn, meta::NOTICE, code.as_str())?;
                 meta::set(conn, meta::NOTICE_AT, at)
             })?;
+        }
+        Step::UnlockSecret { secret } => {
+            tablet.store.write(|conn| meta::set(conn, meta::UNLOCK_SECRET, secret))?;
         }
         Step::Time { server_time_ms } => set_clock(tablet, server_time_ms)?,
         // Kept with what else is remembered of the server.

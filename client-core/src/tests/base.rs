@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use ed25519_dalek::SigningKey;
 use wayside_protocol::{
     record::{Hash, RecordId, change_hash, chunk},
+    staff::unlock_secret,
     sync::{
         Frame, SetSum,
-        frame::{self, Changes, Item, List, State, TeamState, Verdict, Verdicts},
+        frame::{self, Changes, Item, List, State, TeamState, Unlock, Verdict, Verdicts},
         sign_certificate, sign_list, verify_list, verify_request,
     },
 };
@@ -89,7 +90,13 @@ impl Base {
         assert!(verify_request(&hello.tablet, &self.public(), signed, &seal));
         let mut answer = Vec::new();
         let mut offered = Vec::new();
-        for (index, frame) in frames.enumerate() {
+        let mut asks_unlock = false;
+        let pushed = frames.filter(|frame| {
+            let asks = matches!(frame, Frame::Unlock(Unlock { secret: None }));
+            asks_unlock |= asks;
+            !asks
+        });
+        for (index, frame) in pushed.enumerate() {
             let Frame::Changes(changes) = frame else { panic!("not changes") };
             let verdicts = self.admit(&hello.tablet, changes, &mut offered);
             Frame::Verdicts(Verdicts { team: self.team, frame: index as u64, verdicts }).encode(&mut answer);
@@ -109,6 +116,10 @@ impl Base {
             }
             self.pull(seq).encode(&mut answer);
             reached = seq;
+        }
+        if asks_unlock {
+            let secret = Some(unlock_secret(self.key.as_bytes(), &hello.tablet));
+            Frame::Unlock(Unlock { secret }).encode(&mut answer);
         }
         let mut sum = SetSum::default();
         self.log[..reached as usize].iter().for_each(|entry| sum.add(entry.record, &entry.hash));

@@ -1,10 +1,13 @@
 //! Whole tablets, and a base that is a few lines long.
 
 mod base;
+mod find;
+mod guiding;
 mod net;
 mod recording;
 mod restore;
 mod skew;
+mod staff;
 mod syncing;
 
 use std::sync::Arc;

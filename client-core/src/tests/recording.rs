@@ -178,8 +178,8 @@ fn an_edit_on_what_an_older_screen_showed_is_a_conflict() {
     assert_eq!(json["conflicts"][0]["values"].as_array().unwrap().len(), 2);
     assert_eq!(kit.tablet.status().unwrap().conflicts, 1);
     // Either name finds her.
-    assert_eq!(kit.tablet.search("kahn").unwrap().len(), 1);
-    assert_eq!(kit.tablet.search("cahn").unwrap().len(), 1);
+    assert_eq!(kit.tablet.search("kahn", Page::default()).unwrap().len(), 1);
+    assert_eq!(kit.tablet.search("cahn", Page::default()).unwrap().len(), 1);
     kit.tablet.edit(person, family("Kahn"), &by()).unwrap();
     assert_eq!(kit.show(person)["conflicts"], json!([]));
     assert_eq!(code(kit.tablet.edit(person, family("X").on(&[[9; 32]]), &by())), Code::RecordNotFound);
@@ -246,7 +246,7 @@ fn people_are_found_however_they_are_written() {
     kit.record();
     kit.tablet.record(other, &by()).unwrap();
     let found = |text: &str| -> Vec<String> {
-        let found = kit.tablet.search(text).unwrap();
+        let found = kit.tablet.search(text, Page::default()).unwrap();
         found.iter().map(|json| json["kind"].as_str().unwrap().to_owned()).collect()
     };
     for text in

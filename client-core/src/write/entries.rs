@@ -70,6 +70,45 @@ impl Tablet {
         })
     }
 
+    /// Adds an entry to one of a record's maps (`referrals`, `referral_events`, `follow_ups`, `follow_up_events`,
+    /// `calls`, `advice`, `notes`, ...) and returns its id. Who and when are filled in where the entry can hold
+    /// them and does not say. An event must name a task that is there.
+    pub fn add(&self, id: RecordId, map: &str, entry: Value, by: &By) -> Result<String> {
+        self.write(by, |pen| {
+            let mut open = pen.open(id)?;
+            let kind = open.kind()?;
+            let new = pen.new_entry_id();
+            let path = join(map, &new);
+            let At::Entry(members) = schema::at(kind, &path) else {
+                return Err(Invalid::new(Code::BadPath, map, format!("{map} holds no entries.")).into());
+            };
+            let mut entry = entry;
+            let object = entry.as_object_mut().ok_or_else(|| {
+                Error::from(Invalid::new(Code::WrongType, map, "An entry is a JSON object."))
+            })?;
+            for name in ["at", "made_at", "given_at", "asked_at"] {
+                if members.iter().any(|member| member.name == name) {
+                    object.entry(name).or_insert_with(|| json!(pen.message.at));
+                }
+            }
+            if members.iter().any(|member| member.name == "by") {
+                object.entry("by").or_insert_with(|| json!(pen.message.by));
+            }
+            for (names, of) in [("referral", "referrals"), ("follow_up", "follow_ups")] {
+                if let Some(named) = object.get(names).and_then(Value::as_str)
+                    && kind == Kind::Contact
+                    && !open.record.has(&join(of, named))
+                {
+                    let message = Code::EntryNotFound.message();
+                    return Err(Invalid::new(Code::EntryNotFound, join(of, named), message).into());
+                }
+            }
+            let writes = pen.flattening(kind, |flattener| flattener.set(&path, entry))?;
+            pen.edit(&mut open, None, &writes)?;
+            Ok(new)
+        })
+    }
+
     /// Adds to one of a session's counts; a negative number takes back.
     pub fn tally(&self, session: RecordId, name: &str, n: i64, by: &By) -> Result<()> {
         self.write(by, |pen| {

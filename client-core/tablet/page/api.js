@@ -39,6 +39,7 @@ async function call(path, options) {
     });
   }
   const body = await response.json().catch(() => ({}));
+  if (!response.ok && body.code === "locked") document.dispatchEvent(new Event("wayside-locked"));
   if (!response.ok) throw new Refused({ code: "internal", message: "Something went wrong.", ...body });
   return body;
 }

@@ -2,18 +2,21 @@
 
 import { get, post } from "./api.js";
 import { button, fill, h, notice, once, say, tag } from "./dom.js";
-import { clock } from "./words.js";
+import { isReading, phoneNow, readingLabel, saw, stepCard } from "./guide.js";
+import { clock, date, dayTime } from "./words.js";
 
 const ENDED = { completed: "Finished", left_early: "Left early", parked: "Parked" };
 
 export async function contact({ id, seen = false }, app) {
   let known = await get(`/api/contacts/${id}`);
+  let guide = { stop() {} };
   const node = h("div", { class: "check" });
 
   const save = async (change, then) => {
     try {
       known = await post(`/api/contacts/${id}`, { base: known.heads, ...change });
       if (then) await then();
+      else if (interrupted(known)) await app.go(interrupted(known), { id }, { replace: true });
       else draw();
     } catch (error) {
       app.failed(error);
@@ -23,20 +26,19 @@ export async function contact({ id, seen = false }, app) {
   const today = () => app.go("session", { id: known.session }, { replace: true });
 
   const draw = () => {
-    const { ended, result } = known;
+    const { ended, result, step } = known;
+    guide.stop();
+    guide = ended === null || ended === "parked" ? stepCard(known, app, tap) : { node: null, stop() {} };
+    const reading = result.another_reading_due || isReading(step) || known.readings.length === 0;
     fill(node, head(known, app), warnings(known, app),
       h("div", { class: "columns" },
-        h("div", {}, verdict(known),
-          known.told_due ? told(known.told_due, tap) : null,
-          ended === null ? asked(known, tap) : null),
-        h("div", {}, readings(known, app))),
+        h("div", {}, verdict(known), guide.node, ended === null ? asked(known, tap) : null),
+        h("div", {}, readings(known, app), arranged(known, app), more(known, app))),
       h("div", { class: "ways-out sticky" },
         ended === null ? [
-          button(result.another_reading_due || known.readings.length === 0 ? "main tall grow" : "plain tall",
-            known.readings.length === 0 ? "Take a reading" : result.another_reading_due ? "Take another reading" : "Another reading",
+          button(reading ? "main tall grow" : "plain tall", readingLabel(step, known.readings),
             () => app.go("pressure", { contact: id, session: known.session })),
-          button(result.another_reading_due || known.readings.length === 0 ? "plain tall" : "main tall grow",
-            "Finish", tap({ ended: "completed" }, today)),
+          button(reading ? "plain tall" : "main tall grow", "Finish", tap({ ended: "completed", saw: saw(known) }, today)),
           button("plain tall", "Park", tap({ ended: "parked" }, today)),
           button("plain tall", "Left early", tap({ ended: "left_early" }, today)),
         ] : [
@@ -45,7 +47,7 @@ export async function contact({ id, seen = false }, app) {
         ]));
   };
   draw();
-  if (known.emergency && !known.told_emergency && !seen) {
+  if (known.emergency && !known.told_emergency && !known.emergency_refused && !seen) {
     await app.go("emergency", { id }, { replace: true });
     return null;
   }
@@ -60,7 +62,14 @@ export async function contact({ id, seen = false }, app) {
       draw();
       if (held) [...node.querySelectorAll("button")].find((other) => other.textContent === held)?.focus();
     },
+    leave: () => guide.stop(),
   };
+}
+
+/** The screen that comes before everything else, if one does. */
+export function interrupted(known) {
+  if (known.emergency && !known.told_emergency && !known.emergency_refused) return "emergency";
+  return known.flags_due && known.ended === null ? "flags" : null;
 }
 
 function head(known, app) {
@@ -70,12 +79,14 @@ function head(known, app) {
       h("p", { class: "quiet" }, person?.about ?? "Somebody who gave no details", ` · ${clock(known.started_at)}`)),
     h("div", { class: "tags" }, known.ended ? tag("plain", ENDED[known.ended] ?? known.ended) : null,
       known.waiting ? tag("wait", "Not at base yet", "up") : tag("done", "At base", "done"),
-      person ? button("quiet", "Details", () => app.go("person", { session: known.session, id: person.id, contact: known.id })) : null));
+      person ? button("quiet", "Details", () => app.go("person", { session: known.session, id: person.id, contact: known.id })) : null,
+      person ? button("quiet", "History", () => app.go("timeline", { id: person.id, contact: known.id })) : null));
 }
 
 function warnings(known, app) {
   return [
-    known.phone_now ? notice("bad", "Nobody at base can see this yet. Phone now.") : null,
+    known.in_error ? notice("warn", "This check was entered in error.", h("p", {}, known.in_error)) : null,
+    phoneNow(known, app),
     known.flags_due && known.ended === null ? notice("bad", "The red-flag questions have not been asked.",
       button("main", "Ask them now", () => app.go("flags", { id: known.id }))) : null,
     ...known.refused.map((why) => notice("warn", "Refused by base", h("p", {}, why))),
@@ -92,23 +103,19 @@ function verdict({ result, ended }) {
     result.systolic ? h("p", { class: "pair" }, `${result.systolic}/${result.diastolic}`, h("small", {}, " mmHg")) : null,
     result.another_reading_due ? h("p", { class: "due" }, "Take another reading, after a minute’s rest.") : null,
     todo.length > 0 ? h("ul", { class: "todo" }, todo.map((step) => h("li", { class: step.urgency },
-      h("strong", {}, step.title), h("span", {}, step.how)))) : null,
+      h("strong", {}, step.title), step.how ? h("span", {}, step.how) : null))) : null,
+    result.disputed ? h("p", { class: "then" }, result.disputed) : null,
+    result.then ? h("p", { class: "then" }, result.then) : null,
     h("p", { class: "why" }, `${result.why}.`,
       todo.length > 0 && !ended ? " Finish also keeps that this advice was given." : ""));
-}
-
-/** Who was told, and that it was now: kept in the record. */
-function told({ title, choices }, tap) {
-  return h("section", { class: "card" }, h("h2", {}, title),
-    h("div", { class: "buttons" }, choices.map(({ code, label }) => button("plain", label, tap({ told: code })))));
 }
 
 /** What changes the advice besides the numbers. */
 function asked(known, tap) {
   return h("details", { class: "card", open: known.asked.some((question) => question.on) },
     h("summary", {}, "Anything else that matters?"),
-    h("div", { class: "toggles" }, known.asked.map(({ code, label, on }) => h("button", {
-      type: "button", class: "toggle", "aria-pressed": String(on), onclick: tap({ asked: code, on: !on }),
+    h("div", { class: "toggles" }, known.asked.map(({ label, on, set }) => h("button", {
+      type: "button", class: "toggle", "aria-pressed": String(on), onclick: tap({ set }),
     }, label))));
 }
 
@@ -119,7 +126,8 @@ function readings(known, app) {
       h("div", {},
         h(reading.state === "live" ? "strong" : "del", { class: "pair" }, `${reading.systolic}/${reading.diastolic}`),
         h("span", { class: "quiet" }, [
-          reading.pulse ? `pulse ${reading.pulse}` : null, reading.arm ? `${reading.arm} arm` : null, clock(reading.taken_at),
+          reading.pulse ? `pulse ${reading.pulse}` : null, reading.arm ? `${reading.arm} arm` : null,
+          reading.position && reading.position !== "sitting" ? reading.position : null, reading.setting === "clinic" ? clock(reading.taken_at) : dayTime(reading.taken_at),
         ].filter(Boolean).join(" · "))),
       h("div", { class: "tags" },
         reading.chosen ? tag("plain", "This one counts") : null,
@@ -129,7 +137,40 @@ function readings(known, app) {
         reading.confirmed_unusual ? tag("plain", "Unusual, confirmed") : null,
         reading.state === "live" ? button("quiet", "Correct", () => app.go("correct", { id: known.id, reading: reading.id }),
           { "aria-label": `Correct ${reading.systolic}/${reading.diastolic}` }) : null),
-      reading.reason ? h("p", { class: "quiet" }, reading.reason) : null))),
-    known.told.length > 0 ? h("ul", { class: "told" }, known.told.map((one) => h("li", { class: "quiet" },
-      `${one.label}, ${clock(one.at)}`))) : null);
+      reading.reason ? h("p", { class: "quiet" }, reading.reason) : null))));
+}
+
+/** What was arranged, and what became of it. */
+function arranged(known, app) {
+  const { referrals, calls, follow_ups: followUps, loan } = known.arranged;
+  if (referrals.length + calls.length + followUps.length === 0 && !loan) return null;
+  const events = (list) => list.map((event) => h("p", { class: "quiet" },
+    [event.label, event.words, clock(event.at)].filter(Boolean).join(" · ")));
+  const what = (one) => app.go("outcome", { id: known.id, ...one });
+  return h("section", { class: "card" }, h("h2", {}, "Arranged"), h("ul", { class: "arranged" },
+    referrals.map((one) => h("li", {}, h("div", {}, h("strong", {}, `${one.to}: ${one.urgency_words}`),
+      h("p", { class: "quiet" }, [one.reason, one.how, clock(one.at)].filter(Boolean).join(" · ")), events(one.events)),
+    button("quiet", "What became of it", () => what({ referral: one.id }), { "aria-label": `What became of: ${one.to}` }))),
+    followUps.map((one) => h("li", {}, h("div", {}, h("strong", {}, one.label),
+      one.due_on ? h("p", { class: "quiet" }, `due ${date(one.due_on)}`) : null, events(one.events)),
+    button("quiet", "What became of it", () => what({ follow_up: one.id }), { "aria-label": `What became of: ${one.label}` }))),
+    loan ? h("li", {}, h("div", {}, h("strong", {}, "Monitor lent"), h("p", { class: "quiet" },
+      [loan.device, clock(loan.lent_at), loan.returned_at ? "returned" : null].filter(Boolean).join(" · ")))) : null,
+    calls.map((one) => h("li", {}, h("div", {}, h("strong", {}, `Call: ${one.outcome}`),
+      h("p", { class: "quiet" }, [one.spoke_to, one.about, clock(one.at)].filter(Boolean).join(" · ")))))));
+}
+
+/** Everything else, one tap away. */
+function more(known, app) {
+  const { id } = known;
+  const to = (label, screen, params) => button("plain", label, () => app.go(screen, { id, ...params }));
+  return h("section", { class: "card" }, h("h2", {}, "More"), h("div", { class: "buttons" },
+    to("Health check", "health"),
+    to("Result card", "card"),
+    to("Refer", "refer"),
+    to("Write down a call", "call", { urgency: known.result.urgency }),
+    known.person ? to("Lend a monitor", "lend") : null,
+    to("Enter a diary", "diary"),
+    to("Come back to this", "follow"),
+    known.in_error ? null : to("Entered in error", "mistake")));
 }

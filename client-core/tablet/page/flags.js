@@ -20,6 +20,14 @@ export async function flags({ id }, app) {
       app.failed(error);
     }
   };
+  const refuse = async () => {
+    try {
+      await post(`/api/contacts/${id}`, { base: known.heads, declined: ["bp/red_flags"] });
+      await app.go("contact", { id }, { replace: true });
+    } catch (error) {
+      app.failed(error);
+    }
+  };
   const answer = (flag, present) => async () => {
     answers.set(flag, present);
     node.querySelector(`[data-flag="${flag}"]`)?.classList.remove("missing");
@@ -47,7 +55,8 @@ export async function flags({ id }, app) {
       h("div", { class: "yes-no" }, [["No", false], ["Yes", true]].map(([words, present]) =>
         h("label", { class: present ? "segment yes" : "segment" },
           h("input", { type: "radio", name: code, onchange: answer(code, present) }), h("span", {}, words)))))),
-    rest, button("main wide tall", "None of these: go on", finish));
+    rest, button("main wide tall", "None of these: go on", finish),
+    button("plain", "They will not answer", (event) => once(event.currentTarget, refuse)));
   return {
     title: "Ask now",
     back: ["contact", { id }],
@@ -74,7 +83,11 @@ export async function emergency({ id }, app) {
     }
   });
   const called = act(async () => {
-    await post(`/api/contacts/${id}`, { base: known.heads, told: "999" });
+    await post(`/api/contacts/${id}`, { base: known.heads, called_999: true });
+    await app.go("contact", { id, seen: true }, { replace: true });
+  });
+  const refused = act(async () => {
+    await post(`/api/contacts/${id}`, { base: known.heads, declined: ["referrals"] });
     await app.go("contact", { id, seen: true }, { replace: true });
   });
   const mistake = act(async () => {
@@ -95,6 +108,7 @@ export async function emergency({ id }, app) {
         known.latest ? [h("dt", {}, "Blood pressure"), h("dd", {}, known.latest)] : null,
         h("dt", {}, "Where"), h("dd", {}, known.where)),
       unseen, h("div", { class: "buttons" }, button("light wide tall", "999 has been called", called),
+        button("outline wide", "They refuse an ambulance", refused),
         button("outline wide", "To the check", () => app.go("contact", { id, seen: true }, { replace: true })),
         present.length > 0 ? button("outline wide", "Tapped by mistake", mistake) : null)),
     async refresh() {

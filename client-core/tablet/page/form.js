@@ -5,6 +5,9 @@ import { h } from "./dom.js";
 function framed(id, label, control, { hint, declined = false, can_decline = false, beside } = {}) {
   const error = h("p", { class: "error", id: `${id}-error` });
   const note = h("p", { class: "note", id: `${id}-note`, role: "status" });
+  const sure = h("input", { type: "checkbox", id: `${id}-sure` });
+  const doubt = h("div", { class: "doubt" }, h("label", {}, sure, "It is right: keep it"));
+  doubt.hidden = true;
   const box = can_decline
     ? h("input", { type: "checkbox", id: `${id}-declined`, checked: declined,
       "aria-label": `${label}: asked, declined` })
@@ -13,7 +16,7 @@ function framed(id, label, control, { hint, declined = false, can_decline = fals
     h("div", { class: "field-head" }, h("label", { for: id }, label),
       box ? h("label", { class: "declined" }, box, "Asked, declined") : null),
     hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null,
-    error, h("div", { class: "beside" }, control, beside), note);
+    error, h("div", { class: "beside" }, control, beside), note, doubt);
   control.setAttribute("aria-describedby", `${hint ? `${id}-hint ` : ""}${id}-error ${id}-note`);
   const show = (message) => {
     error.textContent = message;
@@ -25,6 +28,7 @@ function framed(id, label, control, { hint, declined = false, can_decline = fals
     control.disabled = box?.checked === true;
     if (control.disabled) show("");
   };
+  control.addEventListener("input", () => { sure.checked = false; });
   box?.addEventListener("change", grey);
   if (box) grey();
   return {
@@ -33,6 +37,22 @@ function framed(id, label, control, { hint, declined = false, can_decline = fals
     value: () => (box?.checked ? "" : control.value.trim()),
     declined: () => box?.checked === true,
     wrong: show,
+    /** Whether somebody said of an unusual value that it is right. */
+    confirmed: () => !doubt.hidden && sure.checked,
+    /** What the rules say of the value: cannot be saved, is unusual, or is fine and means something. */
+    finding(found) {
+      const { level = "fine", message = "", shown = "" } = found ?? {};
+      show(level === "block" ? message : "");
+      node.classList.toggle("unsure", level === "confirm");
+      doubt.hidden = level !== "confirm";
+      note.textContent = level === "block" ? "" : [level === "fine" ? shown : "", message].filter(Boolean).join(": ");
+      note.className = level === "confirm" ? "note unsure" : message ? "note" : "note good";
+    },
+    /** As it was before anybody looked. A value that is typed again is confirmed again. */
+    clear() {
+      sure.checked = false;
+      this.finding(undefined);
+    },
     note(words, tone = "") {
       note.textContent = words;
       note.className = `note ${tone}`;

@@ -3,26 +3,45 @@
 import { get, listen, post, takeToken } from "./api.js";
 import { button, fill, h, icon, notice, say } from "./dom.js";
 import { day } from "./words.js";
+import * as card from "./card.js";
+import * as care from "./care.js";
 import * as contact from "./contact.js";
+import * as diary from "./diary.js";
+import * as due from "./due.js";
+import * as find from "./find.js";
 import * as flags from "./flags.js";
+import * as health from "./health.js";
 import * as person from "./person.js";
 import * as pressure from "./pressure.js";
 import * as session from "./session.js";
 import * as settle from "./settle.js";
+import { autoLock, unlockScreen } from "./staff.js";
 import * as start from "./start.js";
+import * as timeline from "./timeline.js";
 
 const SCREENS = {
   start: start.start,
   site: start.site,
   enrol: start.enrol,
   session: session.session,
-  find: person.find,
+  find: find.find,
   person: person.form,
   pressure: pressure.pressure,
   correct: pressure.correct,
   contact: contact.contact,
   flags: flags.flags,
   emergency: flags.emergency,
+  call: care.call,
+  refer: care.refer,
+  lend: care.lend,
+  follow: care.follow,
+  outcome: care.outcome,
+  mistake: care.mistake,
+  diary: diary.diary,
+  health: health.health,
+  card: card.card,
+  due: due.due,
+  timeline: timeline.timeline,
   unsettled: settle.list,
   settle: settle.record,
 };
@@ -56,8 +75,11 @@ async function show({ screen, params }) {
   fill(document.getElementById("alerts"));
   let made;
   try {
+    // Tapped while nobody was signed in: once somebody is.
+    await unlocked;
     made = await (SCREENS[screen] ?? SCREENS.start)(params, app);
   } catch (error) {
+    if (error.code === "locked") return;
     made = { title: "This cannot be shown", back: ["start", {}], node: notice("bad", error.message) };
   }
   // Somebody has tapped on: the newer screen stands.
@@ -80,12 +102,13 @@ async function show({ screen, params }) {
 
 /** Reads again what the screen shows: one after the other, so that an older answer never comes last. */
 function refreshed() {
-  refreshing = refreshing.then(() => current.refresh?.()).catch(failed);
+  refreshing = refreshing.then(() => (isLocked ? null : current.refresh?.())).catch(failed);
   return refreshing;
 }
 
 /** Says above the screen what did not work. What was typed stays. */
 function failed(error) {
+  if (error.code === "locked") return;
   const at = document.getElementById("alerts");
   fill(at, notice("bad", error.message));
   at.scrollIntoView({ block: "nearest" });
@@ -105,7 +128,46 @@ function bar() {
   fill(document.getElementById("bar"), home,
     h("div", { class: "where" }, h("strong", {}, site ? site.name : "Wayside"),
       h("span", {}, site ? day(state.date) : state.tablet)),
+    state.sign_in.listed && state.sign_in.name ? button("plain lock-button", [icon("lock"), h("span", {}, state.sign_in.name)], () => lock(),
+      { "aria-label": `Lock: ${state.sign_in.name} is signed in` }) : null,
     state.signal === null ? null : signalSwitch(state.signal), chip(state.sync));
+}
+
+/** Resolved as long as somebody may use the page. */
+let unlocked = Promise.resolve();
+let isLocked = false;
+
+/** Locks the program, too: nothing is shown to whoever comes next. */
+async function lock() {
+  if (isLocked || !app.state.sign_in.listed) return;
+  await post("/api/staff/lock").catch(failed);
+  locked();
+}
+
+/** Puts the lock over the screen. What is typed there stays there, for whoever signs in next. */
+function locked() {
+  if (isLocked) return;
+  isLocked = true;
+  const behind = ["bar", "alerts", "main"].map((id) => document.getElementById(id));
+  const over = document.getElementById("lock");
+  const scrolled = window.scrollY;
+  const held = document.activeElement;
+  unlocked = new Promise((resolve) => {
+    const open = async () => {
+      await refreshState();
+      isLocked = false;
+      fill(over);
+      over.hidden = true;
+      for (const element of behind) element.hidden = false;
+      window.scrollTo(0, scrolled);
+      if (held?.isConnected) held.focus({ preventScroll: true });
+      resolve();
+      await refreshed();
+    };
+    for (const element of behind) element.hidden = true;
+    over.hidden = false;
+    unlockScreen(over, open).catch((error) => fill(over, notice("bad", error.message)));
+  });
 }
 
 const LOOKS = {
@@ -145,6 +207,7 @@ async function heard(event) {
     seen = null;
     return;
   }
+  if (event.locked) locked();
   if (seen === null) fill(document.getElementById("alerts"));
   const before = app.state;
   app.state = { ...before, sync: event.sync, signal: event.signal };
@@ -173,6 +236,13 @@ async function open() {
   } catch (error) {
     fill(document.getElementById("main"), notice("bad", error.message));
     return;
+  }
+  document.addEventListener("wayside-locked", locked);
+  autoLock(() => app.state.sign_in.lock_minutes, lock);
+  if (app.state.sign_in.locked) {
+    bar();
+    locked();
+    await unlocked;
   }
   window.addEventListener("popstate", (event) => event.state && show(event.state));
   window.addEventListener("pagehide", () => current.leave?.(true));

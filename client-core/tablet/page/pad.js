@@ -102,6 +102,8 @@ export function pad(done, from) {
     doneButton);
 
   const typed = (event) => {
+    // Behind the lock somebody types a PIN.
+    if (node.closest("[hidden]")) return;
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select")) return;
     const { key: name } = event;
     const own = node.contains(event.target) && !event.target.classList.contains("key-done");

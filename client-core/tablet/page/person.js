@@ -1,115 +1,77 @@
-// Who it is: found among those already known, or new.
+// A person's details: new, or put right.
 
 import { get, post } from "./api.js";
-import { button, fill, h, icon, once, say, tag } from "./dom.js";
+import { button, fill, h, once, say } from "./dom.js";
 import { errors, field, segments, select } from "./form.js";
-import { count, grouped, slashed } from "./words.js";
+import { grouped, slashed } from "./words.js";
 
-/** Somebody who was here before: from two characters, fifteen at a time. Today's people stand first. */
-export async function find({ session }, app) {
-  const results = h("div", { class: "results" });
-  let asked = 0;
-  let timer = null;
-  const box = h("input", {
-    type: "text", id: "search", autocomplete: "off", spellcheck: "false", "aria-describedby": "search-hint",
-    oninput: () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => look(0), 120);
-    },
-  });
-
-  async function look(page) {
-    const mine = ++asked;
-    const text = box.value.trim();
-    const short = [...text].length < 2;
-    let found;
-    try {
-      found = await get(`/api/people?session=${session}&page=${page}&q=${encodeURIComponent(short ? "" : text)}`);
-    } catch (error) {
-      app.failed(error);
-      return;
-    }
-    if (mine !== asked) return;
-    const { people, total, per_page: per } = found;
-    const title = short ? "Today’s people" : `${count(total, "person", "people")} found`;
-    const from = page * per + 1;
-    fill(results, h("h2", {}, title),
-      people.length === 0 ? h("p", { class: "quiet" }, short ? "Nobody with a name yet today." : "Nobody like that is known on this tablet.") : null,
-      h("ul", { class: "people" }, people.map((person) => h("li", {}, h("button", {
-        type: "button", class: "row", onclick: () => app.go("pressure", { session, person: person.id, started_at: new Date().toISOString() }),
-      }, h("span", { class: "name" }, h("strong", {}, person.name), h("span", { class: "quiet" }, person.about)),
-      person.today ? h("span", { class: "tags" }, tag("plain", "Here today")) : null)))),
-      total > per ? h("div", { class: "pages" },
-        page > 0 ? button("plain", "Previous", () => look(page - 1)) : null,
-        h("span", { class: "quiet" }, `${from} to ${from + people.length - 1} of ${total}`),
-        from + people.length - 1 < total ? button("plain", "Next 15", () => look(page + 1)) : null) : null,
-      short ? null : button("plain", "Not there: new person", () => app.go("person", { session }, { replace: true })));
-    if (!short) say(title);
-  }
-
-  await look(0);
-  return {
-    title: "Known person",
-    back: ["session", { id: session }],
-    focus: box,
-    node: h("div", { class: "narrow" }, h("h1", {}, "Known person"),
-      h("div", { class: "search" }, h("label", { for: "search" }, "Name, date of birth, NHS number or phone"),
-        h("p", { class: "hint", id: "search-hint" }, "Two characters are enough to begin with."),
-        h("div", { class: "with-icon" }, icon("search"), box)),
-      results),
-    leave: () => clearTimeout(timer),
-  };
-}
+const YES_NO = [{ code: "yes", label: "Yes" }, { code: "no", label: "No" }];
+const REGISTERED = [...YES_NO, { code: "refused", label: "Was refused" }, { code: "unknown", label: "Not known" }];
 
 /** One form. With `id` it puts right what is known of somebody, on what this screen showed. */
 export async function form({ session, id, contact }, app) {
   const known = id ? await get(`/api/people/${id}`) : null;
   const was = known?.form ?? {};
   const declined = (name) => ({ can_decline: true, declined: was.declined?.includes(name) });
+  const checks = { onblur: ({ target }) => check(target.id) };
   const opened = new Date().toISOString();
 
   const fields = {
-    given: field("given", "Given name", { value: was.given, ...declined("given") }),
-    family: field("family", "Family name", { value: was.family, ...declined("family") }),
+    given: field("given", "Given name", { value: was.given, ...checks, ...declined("given") }),
+    family: field("family", "Family name", { value: was.family, ...checks, ...declined("family") }),
     date_of_birth: field("date_of_birth", "Date of birth", {
       value: was.date_of_birth, mode: "numeric", width: "w-date", hint: "Day, month and year, as in 03/02/1968",
       oninput: ({ target }) => {
         if (target.selectionStart === target.value.length) target.value = slashed(target.value);
       },
-      ...declined("date_of_birth"),
+      ...checks, ...declined("date_of_birth"),
     }),
-    age_years: field("age_years", "Age in years", { value: was.age_years, mode: "numeric", width: "w-age", hint: "An estimate will do" }),
+    age_years: field("age_years", "Age in years", {
+      value: was.age_years, mode: "numeric", width: "w-age", hint: "An estimate will do", ...checks,
+    }),
     nhs_number: field("nhs_number", "NHS number", {
       value: was.nhs_number, mode: "numeric", width: "w-nhs", hint: "Optional. 10 digits, as in 999 000 0018",
       oninput: ({ target }) => {
         if (/^[0-9 ]*$/.test(target.value) && target.selectionStart === target.value.length) {
           target.value = grouped(target.value.replaceAll(" ", ""));
         }
-        check(target.value, false);
+        if (target.value.replace(/[^0-9a-z]/gi, "").length >= 10) check("nhs_number");
+        else fields.nhs_number.clear();
       },
-      onblur: ({ target }) => check(target.value, true),
-      ...declined("nhs_number"),
+      ...checks, ...declined("nhs_number"),
     }),
     ethnic_category: select("ethnic_category", "Ethnic category", app.lists.ethnic_categories, was.ethnic_category,
       { hint: "In the person’s own words: ask, never guess" }),
-    phone: field("phone", "Phone", { value: was.phone, mode: "tel", width: "w-nhs", ...declined("phone") }),
+    phone: field("phone", "Phone", { value: was.phone, mode: "tel", width: "w-nhs", ...checks, ...declined("phone") }),
+    address: field("address", "Address", { value: was.address, hint: "With commas between the lines" }),
+    postcode: field("postcode", "Postcode", { value: was.postcode, width: "w-date", ...checks, ...declined("postcode") }),
+    registered: select("registered", "Registered with a GP practice?", REGISTERED, was.registered),
+    practice: field("practice", "The practice’s code", { value: was.practice, width: "w-date", hint: "A letter and 5 digits", ...checks }),
+    nhs_number_absent_reason: select("nhs_number_absent_reason", "Why there is no NHS number", app.lists.nhs_number_absent,
+      was.nhs_number_absent_reason),
+    language: field("language", "Language", { value: was.language, width: "w-date", hint: "Its code, as in bn, pa or ur" }),
+    interpreter: select("interpreter", "Is an interpreter needed?", YES_NO, was.interpreter),
   };
+  const sex = segments("sex", "Sex", app.lists.sexes.slice(0, 3), was.sex);
+  const asRest = ["address", "postcode", "registered", "practice", "nhs_number_absent_reason", "language", "interpreter"];
 
-  let asked = 0;
-  async function check(text, finished) {
-    const mine = ++asked;
-    const control = fields.nhs_number;
-    const digits = text.replace(/[^0-9a-z]/gi, "");
-    control.note("");
-    if (digits === "" || (digits.length < 10 && !finished)) return control.wrong("");
-    try {
-      const said = await post("/api/check/nhs-number", { value: text });
-      if (mine !== asked) return;
-      control.wrong("");
-      control.note(said.warning ?? `${said.shown}: the digits fit together`, said.warning ? "" : "good");
-    } catch (error) {
-      if (mine === asked) control.wrong(error.path === "nhs_number" ? error.message : "");
-    }
+  const typed = () => ({
+    ...Object.fromEntries(Object.entries(fields).map(([name, control]) => [name, control.value()])),
+    sex: sex.value() || was.sex || "",
+    [kind.value() === "age" ? "date_of_birth" : "age_years"]: "",
+    declined: Object.keys(fields).filter((name) => fields[name].declined()),
+    confirmed: Object.keys(fields).filter((name) => fields[name].confirmed()),
+  });
+
+  const asked = new Map();
+  /** What the rules say of one field, as soon as it has been left. */
+  async function check(name) {
+    const control = fields[name];
+    const mine = (asked.get(name) ?? 0) + 1;
+    asked.set(name, mine);
+    if (control.value() === "") return control.clear();
+    const { findings } = await post("/api/check/person", { [name]: control.value() }).catch(() => ({ findings: [] }));
+    if (asked.get(name) === mine) control.finding(findings.find(({ path }) => path === name));
   }
 
   const birth = h("div", {});
@@ -119,34 +81,81 @@ export async function form({ session, id, contact }, app) {
   const draw = (code) => fill(birth, code === "age" ? fields.age_years.node : fields.date_of_birth.node);
   draw(kind.value());
 
+  const rest = h("details", { class: "card", open: asRest.some((name) => was[name]) },
+    h("summary", {}, "Address, GP practice, language"),
+    h("div", { class: "form" }, asRest.map((name) => fields[name].node)));
+  const page = h("form", { class: "narrow form", novalidate: true, onsubmit: (event) => save(event) },
+    h("h1", {}, id ? "Details" : "New person"),
+    h("div", { class: "pair" }, fields.given.node, fields.family.node),
+    h("div", { class: "birth" }, kind.node, birth),
+    h("fieldset", { class: "field" }, h("legend", { class: "label" }, "Sex"), sex.node),
+    fields.nhs_number.node, fields.ethnic_category.node, fields.phone.node, rest,
+    h("div", { class: "foot" },
+      h("button", { type: "submit", class: "button main wide tall" }, contact || id ? "Save" : "Next: blood pressure")));
+  const node = h("div", {}, page);
+
+  /** Shows everything that is found; whether it can be saved. */
+  const found = (findings) => {
+    const open = findings.filter(({ path, level }) => level === "block" || (level === "confirm" && !fields[path].confirmed()));
+    for (const name of Object.keys(fields)) fields[name].finding(findings.find(({ path }) => path === name));
+    if (open.length === 0) return true;
+    if (asRest.includes(open[0].path)) rest.open = true;
+    fields[open[0].path].control.focus();
+    say(open.map(({ message }) => message).join(" "));
+    return false;
+  };
+  const keep = async (notSame = []) => {
+    try {
+      const saved = await post(id ? `/api/people/${id}` : "/api/people", {
+        ...typed(), session, base: known?.heads, was: known?.form, not_same_as: notSame,
+      });
+      if (contact) await app.go("contact", { id: contact }, { replace: true });
+      else if (id) await app.go("timeline", { id, session }, { replace: true });
+      else await app.go("pressure", { session, person: saved.id, started_at: opened }, { replace: true });
+    } catch (error) {
+      fill(node, page);
+      if (!errors(fields, error)) app.failed(error);
+    }
+  };
   const save = async (event) => {
     event.preventDefault();
     await once(event.currentTarget, async () => {
-      const values = Object.fromEntries(Object.entries(fields).map(([name, control]) => [name, control.value()]));
-      values[kind.value() === "age" ? "date_of_birth" : "age_years"] = "";
-      values.declined = Object.keys(fields).filter((name) => fields[name].declined());
       try {
-        const saved = await post(id ? `/api/people/${id}` : "/api/people", {
-          ...values, session, base: known?.heads, was: known?.form,
-        });
-        if (contact) await app.go("contact", { id: contact }, { replace: true });
-        else await app.go("pressure", { session, person: saved.id, started_at: opened }, { replace: true });
+        const { findings, alike } = await post("/api/check/person", { ...typed(), whole: true });
+        if (!found(findings)) return;
+        if (id || alike.length === 0) return await keep();
+        fill(node, likely(alike));
+        node.querySelector("h1").focus();
       } catch (error) {
-        if (!errors(fields, error)) app.failed(error);
+        app.failed(error);
       }
     });
   };
+
+  /** Before somebody is saved twice. The form stays as it was typed. */
+  const likely = (alike) => h("div", { class: "narrow" },
+    h("h1", { tabindex: "-1" }, alike.length === 1 ? "Is this the same person?" : "Is one of these the same person?"),
+    h("p", {}, `You typed: ${[fields.given.value(), fields.family.value()].join(" ")}, ${
+      fields.date_of_birth.value() || fields.age_years.value() || "no date of birth"}.`),
+    h("ul", { class: "people" }, alike.map((one) => h("li", { class: "card alike" },
+      h("div", {}, h("h2", {}, one.name), h("p", { class: "quiet" }, one.about)),
+      h("p", {}, h("strong", {}, one.likely)),
+      h("ul", { class: "reasons" }, one.reasons.map((reason) => h("li", {}, reason))),
+      button("main", "Use this person", () => app.go("pressure", { session, person: one.id, started_at: opened }, { replace: true }),
+        { "aria-label": `Use this person: ${one.name}` })))),
+    h("div", { class: "buttons" },
+      button("plain tall", alike.length === 1 ? "Not the same person" : "None of these",
+        (event) => once(event.currentTarget, () => keep(alike.map((one) => one.id)))),
+      button("plain tall", "Not sure: save, and a coordinator looks", (event) => once(event.currentTarget, () => keep())),
+      button("quiet", "Back to what I typed", () => {
+        fill(node, page);
+        fields.given.control.focus();
+      })));
 
   return {
     title: id ? "Details" : "New person",
     back: contact ? ["contact", { id: contact }] : ["session", { id: session }],
     focus: id ? undefined : fields.given.control,
-    node: h("form", { class: "narrow form", novalidate: true, onsubmit: save },
-      h("h1", {}, id ? "Details" : "New person"),
-      h("div", { class: "pair" }, fields.given.node, fields.family.node),
-      h("div", { class: "birth" }, kind.node, birth),
-      fields.nhs_number.node, fields.ethnic_category.node, fields.phone.node,
-      h("div", { class: "foot" },
-        h("button", { type: "submit", class: "button main wide tall" }, contact ? "Save" : "Next: blood pressure"))),
+    node,
   };
 }

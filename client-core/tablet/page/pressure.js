@@ -1,17 +1,52 @@
 // Taking a reading, and correcting one.
 
 import { get, post } from "./api.js";
-import { button, h, once } from "./dom.js";
+import { interrupted } from "./contact.js";
+import { button, h, notice, once } from "./dom.js";
 import { errors, field, segments } from "./form.js";
+import { countdown, isReading } from "./guide.js";
 import { pad } from "./pad.js";
 
 // As long as the page is open: most people sit the same way round all day.
-let arm = "left";
+let usual = "left";
 
-function arms() {
+/** Which arm; the one that the guide wants where it says so, else the usual one. */
+function arms(wanted) {
+  let arm = wanted ?? usual;
   const node = segments("arm", "Arm", [{ code: "left", label: "Left arm" }, { code: "right", label: "Right arm" }], arm,
-    (code) => { arm = code; });
-  return node.node;
+    (code) => {
+      arm = code;
+      if (!wanted) usual = code;
+    });
+  return { node: node.node, value: () => arm };
+}
+
+/** The guide's questions in one line each. One that is not answered here is asked again later. */
+function questions(asks) {
+  const set = {};
+  const rows = asks.map((ask) => {
+    const options = ask.code === "ask_pregnant" ? [{ code: true, label: "Yes" }, { code: false, label: "No" }] : ask.choices;
+    const words = { ask_pregnant: "Pregnant?", ask_pulse_rhythm: "Pulse, felt first", ask_age: "Age" }[ask.code];
+    return h("div", { class: "ask" }, h("span", { id: `ask-${ask.code}` }, words),
+      h("div", { class: "toggles", role: "group", "aria-labelledby": `ask-${ask.code}` }, options.map(({ code, label }) => h("button", {
+        type: "button", class: "toggle", "aria-pressed": "false",
+        onclick: ({ currentTarget }) => {
+          const on = currentTarget.getAttribute("aria-pressed") !== "true";
+          for (const other of currentTarget.parentElement.children) other.setAttribute("aria-pressed", "false");
+          currentTarget.setAttribute("aria-pressed", String(on));
+          if (on) set[ask.path] = code;
+          else delete set[ask.path];
+        },
+      }, label))));
+  });
+  return { node: rows.length > 0 ? h("div", { class: "asks" }, rows) : null, set };
+}
+
+/** What is open for somebody who comes back. */
+function waiting(open, params, app) {
+  if (!open || open.length === 0) return null;
+  return h("div", { class: "open-before" }, open.map((one) => notice("calm", one.text,
+    button("plain", one.label, () => app.go(one.screen, { ...one.params, session: params.session, person: params.person })))));
 }
 
 /** Sends a reading; asks where a value is unusual, and shows what is wrong where it was typed. */
@@ -45,20 +80,26 @@ function sender(app, send, saved) {
 export async function pressure(params, app) {
   const { session, person, started_at } = params;
   const known = params.contact ? await get(`/api/contacts/${params.contact}`) : null;
-  const who = known ? known.person : person ? await get(`/api/people/${person}`) : null;
+  const [who, before] = await Promise.all([
+    known ? known.person : person ? get(`/api/people/${person}`) : null,
+    known ? { ask: [], open: [] } : get(`/api/guide${person ? `?person=${person}` : ""}`),
+  ]);
   let id = params.contact ?? null;
   let base = known?.heads;
+  const next = isReading(known?.step) ? known.step.reading : null;
+  const arm = arms(next?.arm ?? null);
+  const asks = questions(before.ask);
+  const wait = known ? countdown(known.step, id) : { node: null, stop() {} };
 
   const send = (change) => (id
-    ? post(`/api/contacts/${id}`, { base, ...change })
-    : post("/api/contacts", { session, person, started_at, ...change }));
+    ? post(`/api/contacts/${id}`, { base, set: asks.set, ...change })
+    : post("/api/contacts", { session, person, started_at, set: asks.set, ...change }));
   const show = async (contact) => {
     id = contact.id;
     base = contact.heads;
-    const to = contact.flags_due ? "flags" : "contact";
-    await app.go(to, { id }, { replace: true });
+    await app.go(interrupted(contact) ?? "contact", { id }, { replace: true });
   };
-  const numbers = sender(app, (values) => send({ reading: { ...values, arm } }), show)(null);
+  const numbers = sender(app, (values) => send({ reading: { ...values, arm: arm.value(), position: next?.position } }), show)(null);
   const end = (change, to) => async (event) => once(event.currentTarget, async () => {
     try {
       const contact = await send(change);
@@ -75,16 +116,22 @@ export async function pressure(params, app) {
     title: "Blood pressure",
     back: known ? ["contact", { id }] : ["session", { id: session }],
     node: h("div", { class: "pressure" },
-      h("div", { class: "who" }, h("h1", {}, who?.name ?? "No details"),
+      h("div", { class: "who" }, h("div", {}, h("h1", {}, who?.name ?? "No details"),
         h("p", { class: "quiet" }, who?.about ?? "Somebody who gave no details",
-          live > 0 ? ` · reading ${live + 1}` : "")),
-      arms(), numbers.node,
+          live > 0 ? ` · reading ${live + 1}` : "",
+          next && next.position !== "sitting" ? ` · ${next.position}` : "")),
+      person ? button("quiet", "History", () => app.go("timeline", { id: person, session })) : null),
+      h("div", { class: "before" }, waiting(before.open, params, app), asks.node, wait.node, arm.node),
+      numbers.node,
       h("div", { class: "ways-out" },
         button("plain", "Park", end(parked, true)),
         known ? button("plain", "Back to the result", () => app.back())
           : button("plain", "No reading, just talked", end({ ended: "completed" }, true)),
         known ? null : button("plain", "Left early", end({ ended: "left_early" }, true)))),
-    leave: numbers.stop,
+    leave: () => {
+      wait.stop();
+      numbers.stop();
+    },
   };
 }
 
@@ -100,7 +147,7 @@ export async function correct({ id, reading }, app) {
   other.node.hidden = true;
   const why = segments("why", "Why it is corrected", REASONS, "Typed wrong", (code) => { other.node.hidden = code !== ""; });
   const reason = () => why.value() || other.value();
-  const saved = (contact) => app.go(contact.flags_due ? "flags" : "contact", { id }, { replace: true });
+  const saved = (contact) => app.go(interrupted(contact) ?? "contact", { id }, { replace: true });
   const numbers = sender(app, (values) => {
     if (reason() === "") return Promise.reject(Object.assign(new Error("Say why, in a word or two."), { path: "reason" }));
     // An emptied field is taken out of the reading.

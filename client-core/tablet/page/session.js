@@ -2,6 +2,7 @@
 
 import { get, post } from "./api.js";
 import { button, fill, h, icon, notice, once, say, tag } from "./dom.js";
+import { halfDone } from "./due.js";
 import { clock, count } from "./words.js";
 
 export async function session({ id }, app) {
@@ -10,12 +11,16 @@ export async function session({ id }, app) {
   const list = h("ol", { class: "today" });
   const notices = h("div", { class: "notices" });
   const title = h("h2", {});
+  const others = h("div", {});
+  const tasks = h("div", {});
   const counters = tallies(id, app);
 
   const draw = () => {
     counters.show(data.tallies);
     fill(title, "Today ", h("span", { class: "quiet" }, count(data.contacts.length, "check")));
     fill(notices, ...notes(data, app));
+    fill(others, halfDone(data.half_done, app));
+    fill(tasks, followUp(data.due, app));
     const held = document.activeElement?.closest(".today [data-id]");
     const resuming = document.activeElement?.classList.contains("resume");
     fill(list, data.contacts.map((contact) => row(contact, app)));
@@ -39,8 +44,8 @@ export async function session({ id }, app) {
           start("search", "Known person", "Seen by us before", next("find", {})),
           start("none", "No details", "Straight to the reading", () => app.go("pressure",
             { session: id, person: null, started_at: opened() }))),
-        counters.node),
-      h("section", { class: "seen" }, notices, title, list)),
+        tasks, counters.node),
+      h("section", { class: "seen" }, notices, others, title, list)),
     async refresh() {
       data = await get(`/api/sessions/${id}`);
       draw();
@@ -52,6 +57,15 @@ export async function session({ id }, app) {
 function start(drawing, label, hint, onclick) {
   return h("button", { type: "button", class: "start", onclick },
     icon(drawing), h("span", {}, h("strong", {}, label), h("small", {}, hint)));
+}
+
+/** Nothing to follow up takes no room. */
+function followUp({ overdue, today, open }, app) {
+  if (open === 0) return null;
+  const late = [overdue > 0 ? `${overdue} overdue` : null, today > 0 ? `${today} for today` : null].filter(Boolean);
+  return h("button", { type: "button", class: "row due-row", onclick: () => app.go("due") },
+    h("span", { class: "name" }, h("strong", {}, "To follow up"), h("span", { class: "quiet" }, late.join(", ") || `${open} to come`)),
+    overdue > 0 ? tag("high", String(overdue), "clock") : tag("plain", String(open), "clock"));
 }
 
 function notes(data, app) {

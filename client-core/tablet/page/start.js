@@ -11,7 +11,7 @@ export async function start(_, app) {
   const { sites } = await get("/api/sites");
   let chosen = sites.length === 1 ? sites[0] : null;
   const place = h("div", {});
-  const staff = app.state.staff_fixed ? null : whoIsRecording(app);
+  const staff = app.state.staff_fixed || app.state.sign_in.listed ? null : whoIsRecording(app);
 
   const begin = (setting) => async (event) => {
     await once(event.currentTarget, async () => {
@@ -67,10 +67,7 @@ export async function start(_, app) {
 }
 
 function whoIsRecording(app) {
-  const names = app.state.staff_known;
-  const control = names.length > 0
-    ? select("staff", "Who is recording?", names.map(({ id, name }) => ({ code: id, label: name })), app.state.staff)
-    : field("staff", "Who is recording?", { hint: "Your staff name or number, as on your badge.", value: app.state.staff });
+  const control = field("staff", "Who is recording?", { hint: "Your staff name or number, as on your badge.", value: app.state.staff });
   return {
     node: control.node,
     async save() {

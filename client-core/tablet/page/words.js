@@ -9,6 +9,20 @@ export function clock(iso) {
   return shown(TIME, new Date(iso ?? ""));
 }
 
+const DAY_TIME = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
+/** `18 Nov, 08:05`, on the clock of this tablet. */
+export function dayTime(iso) {
+  return shown(DAY_TIME, new Date(iso ?? ""));
+}
+
+/** Today's date here as `YYYY-MM-DD`, some days on. */
+export function inDays(days) {
+  const at = new Date();
+  at.setDate(at.getDate() + days);
+  return [at.getFullYear(), at.getMonth() + 1, at.getDate()].map((n) => String(n).padStart(2, "0")).join("-");
+}
+
 /** `Sunday 22 November`, of a date without a time. */
 export function day(date) {
   return shown(DAY, new Date(`${date}T00:00:00Z`));

@@ -402,14 +402,51 @@ class AtOnce(Case):
         self.assertEqual(len(self.assert_same_at_base(tablet)), 40)
 
 
+class Ending(Case):
+    """A program that ends does not wait for a sync, and is not killed by one."""
+
+    PROGRAM = """
+import asyncio, json, sys, threading, time, wayside
+
+begun = threading.Event()
+
+class Draws(wayside.SyncProgress):
+    def on_progress(self, progress):
+        begun.set()
+        # Still at it when the program has come to its end.
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            time.sleep(0.001)
+
+async def main():
+    directory, key, code = json.load(sys.stdin)
+    tablet = wayside.Tablet.open(directory, bytes.fromhex(key))
+    await tablet.enrol(code, "Van")
+    sync = asyncio.create_task(tablet.sync(Draws()))
+    await asyncio.to_thread(begun.wait)
+
+asyncio.run(main())
+print("ended")
+"""
+
+    def test_a_program_may_end_in_the_middle_of_a_sync(self):
+        given = json.dumps([base.directory(), secrets.token_hex(32), base.code(base.team())])
+        done = subprocess.run(
+            [sys.executable, "-c", self.PROGRAM], input=given, capture_output=True, text=True, timeout=120,
+        )
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "ended\n", ""))
+
+
 class Bindings(Case):
     def test_stale_bindings_do_not_load(self):
-        module = Path(wayside.__file__)
+        module = Path(wayside.__file__).parent / "bindings.py"
         with tempfile.TemporaryDirectory() as room:
+            package = Path(room) / "wayside"
+            package.mkdir()
             for file in module.parent.iterdir():
                 # The library is large, and the loader does not mind.
-                (Path(room) / file.name).symlink_to(file) if file.suffix != ".py" else shutil.copy(file, room)
-            stale = Path(room) / module.name
+                (package / file.name).symlink_to(file) if file.suffix != ".py" else shutil.copy(file, package)
+            stale = package / module.name
             text, found = re.subn(r"(checksum_method_tablet_record\(\) != )\d+", r"\g<1>70000", module.read_text())
             self.assertEqual(found, 1)
             stale.write_text(text)

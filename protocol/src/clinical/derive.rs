@@ -5,11 +5,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::bp::urgency;
-use super::entries::{Slot, is_set, slots, timestamp, values_at};
-use super::identity::age_on;
+use super::disputed::{self, Disputed, Otherwise, Side, sides};
+use super::entries::{Slot, slots, values_at};
 use super::readings::{
-    Arms, Reading, alternatives, arms_of, by_position, is_postural_drop, pairs, standing_test, utc_date,
+    Arms, Reading, alternatives, arms_of, by_position, is_postural_drop, pairs, standing_test,
 };
+use super::text::Text;
 use super::{
     Action, Category, Circumstances, Mean, Pair, RULES_VERSION, Setting, Urgency, bmi, choose, classify,
     codes, home_mean, waking_mean,
@@ -36,6 +37,9 @@ pub struct Derived {
     pub age: Option<i64>,
     /// [`RULES_VERSION`].
     pub rules: &'static str,
+    /// Where values disagree: which, and what else the contact could come to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disputed: Option<Disputed>,
 }
 
 /// Whether the contact belongs on the worklist.
@@ -50,18 +54,24 @@ pub const PULSE_AGAIN: &str = "bp/pulse_rhythm_again";
 /// So many combinations of unsettled corrections are tried. One more pair of corrections than this
 /// covers is somebody playing; the highest values are tried first.
 const MAX_COMBINATIONS: usize = 64;
+/// So many other outcomes are named.
+const MOST_OTHERWISE: usize = 4;
 
-/// Derives a contact, with its person if it has one. Never fails: malformed values are passed over.
+/// Derives a contact, with its person if it has one, both with their `conflicts`. Never fails: malformed
+/// values are passed over.
 pub fn derive(contact: &Value, person: Option<&Value>) -> Derived {
-    if is_set(contact.get("entered_in_error")) {
+    if disputed::is_in_error(contact) {
         return Outcome::none(Vec::new(), "Entered in error".to_owned()).derived(None, None);
     }
-    let age = timestamp(contact.get("started_at"))
-        .and_then(|at| age_on(person?, utc_date(at)))
-        .map(|age| age.years);
-    let circumstances = circumstances(contact, age);
-    let readings = slots(contact.pointer("/bp/readings"));
-    outcome(&readings, &circumstances).derived(latest_bmi(contact.get("measurements")), age)
+    let slots = slots(contact.pointer("/bp/readings"));
+    let (outcome, side, otherwise) = most_urgent(&slots, &sides(contact, person));
+    let mut derived = outcome.derived(latest_bmi(contact.get("measurements")), side.age);
+    let paths = disputed::paths(contact, person, &slots);
+    if !paths.is_empty() {
+        let differ = if otherwise.is_empty() { "disputed-all-the-same" } else { "disputed-more-urgent" };
+        derived.disputed = Some(Disputed { paths, otherwise, text: Text::new(differ) });
+    }
+    derived
 }
 
 /// [`Derived`], as far as blood pressure goes.
@@ -109,45 +119,72 @@ impl Outcome {
             bmi,
             age,
             rules: RULES_VERSION,
+            disputed: None,
+        }
+    }
+
+    fn otherwise(&self) -> Otherwise {
+        Otherwise {
+            category: self.category,
+            actions: self.actions.clone(),
+            urgency: urgency(&self.actions),
+            systolic: self.pair.map(|pair| pair.systolic),
+            diastolic: self.pair.map(|pair| pair.diastolic),
         }
     }
 }
 
-/// Where corrections disagree, the most urgent of all combinations: that a conflict is open must never
-/// make anybody wait longer.
-fn outcome(slots: &[Slot<'_>], circumstances: &Circumstances) -> Outcome {
+/// The most urgent outcome of all that the record can be read as, and the others: that a conflict is open
+/// must never make anybody wait longer.
+fn most_urgent(slots: &[Slot<'_>], sides: &[Side]) -> (Outcome, Side, Vec<Otherwise>) {
     let mut places: Vec<Vec<Reading<'_>>> = slots.iter().map(alternatives).collect();
     places.retain(|place| !place.is_empty());
     let unreadable = slots.len() - places.len();
 
-    let mut chosen = vec![0; places.len()];
-    let mut most_urgent: Option<Outcome> = None;
+    let mut best: Option<(Outcome, Side)> = None;
+    let mut others: Vec<Otherwise> = Vec::new();
     let mut due = false;
-    for _ in 0..MAX_COMBINATIONS {
-        let readings: Vec<Reading<'_>> =
-            places.iter().zip(&chosen).filter_map(|(place, index)| place.get(*index).copied()).collect();
-        let next = evaluate(&readings, circumstances);
-        due |= next.due;
-        if most_urgent.as_ref().is_none_or(|best| urgency(&next.actions) > urgency(&best.actions)) {
-            most_urgent = Some(next);
-        }
-        if !advance(&mut chosen, &places) {
-            break;
+    for side in sides {
+        let mut chosen = vec![0; places.len()];
+        for _ in 0..MAX_COMBINATIONS {
+            let readings: Vec<Reading<'_>> =
+                places.iter().zip(&chosen).filter_map(|(place, index)| place.get(*index).copied()).collect();
+            let next = evaluate(&readings, &side.circumstances);
+            // With a red flag nobody waits for another reading.
+            due |= next.due && !side.circumstances.red_flag;
+            let other = next.otherwise();
+            if best.as_ref().is_none_or(|(best, _)| other.urgency > urgency(&best.actions)) {
+                best = Some((next, *side));
+            }
+            if !others.iter().any(|known| known.same_outcome(&other)) {
+                others.push(other);
+            }
+            if !advance(&mut chosen, &places) {
+                break;
+            }
         }
     }
 
-    let mut outcome =
-        most_urgent.unwrap_or_else(|| without_reading(circumstances, "No blood pressure reading".to_owned()));
+    let nothing = Side { circumstances: Circumstances::default(), age: None };
+    let (mut outcome, side) = best.unwrap_or_else(|| {
+        (without_reading(&nothing.circumstances, "No blood pressure reading".to_owned()), nothing)
+    });
     if unreadable > 0 {
         outcome.why = format!("{}. Left out, without usable values: {unreadable}", outcome.why);
     }
     if places.iter().any(|place| place.len() > 1) {
         outcome.why =
             format!("Readings disagree: the more urgent is shown until somebody settles it. {}", outcome.why);
+    } else if sides.len() > 1 {
+        outcome.why =
+            format!("Answers disagree: the more urgent is shown until somebody settles it. {}", outcome.why);
     }
-    // With a red flag nobody waits for another reading.
-    outcome.due = due && !circumstances.red_flag;
-    outcome
+    outcome.due = due && !side.circumstances.red_flag;
+    let shown = outcome.otherwise();
+    others.retain(|other| !other.same_outcome(&shown));
+    others.sort_by_key(|other| std::cmp::Reverse(other.urgency));
+    others.truncate(MOST_OTHERWISE);
+    (outcome, side, others)
 }
 
 /// Steps to the next combination, the last place fastest: the last readings are those that decide.
@@ -279,16 +316,11 @@ fn without_reading(circumstances: &Circumstances, why: String) -> Outcome {
     Outcome::none(actions, why)
 }
 
-/// What was asked and seen. Where a field is in conflict, either value counts. A red flag counts from the
-/// list of symptoms too: whoever sends it there means it no less.
-pub(super) fn circumstances(contact: &Value, age: Option<i64>) -> Circumstances {
-    let symptoms: Vec<&str> = contact
-        .pointer("/bp/symptoms")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
+/// What was asked and seen. Where a field is in conflict, either value counts; symptoms that only some say
+/// are there count if `disputed_symptoms`. A red flag counts from the list of symptoms too: whoever sends it
+/// there means it no less.
+pub(super) fn circumstances(contact: &Value, age: Option<i64>, disputed_symptoms: bool) -> Circumstances {
+    let symptoms = disputed::symptoms(contact, disputed_symptoms);
     let has = |list: codes::CodeList| symptoms.iter().any(|symptom| codes::label(list, symptom).is_some());
     let present = slots(contact.pointer("/bp/red_flags"))
         .iter()
@@ -303,34 +335,43 @@ pub(super) fn circumstances(contact: &Value, age: Option<i64>) -> Circumstances 
         pregnant: values_at(contact, "pregnant").any(|pregnant| *pregnant == Value::Bool(true)),
         under_18: match age {
             Some(age) => age < 18,
-            None => contact.get("age_band").and_then(Value::as_str) == Some("under_18"),
+            // Of disputed bands one alone does not make a child.
+            None => {
+                let mut bands = values_at(contact, "age_band").peekable();
+                bands.peek().is_some() && bands.all(|band| band == "under_18")
+            }
         },
     }
 }
 
 /// Still irregular after five minutes (HCF). The second finding has a field of its own; until it is there
 /// the first one counts.
-pub(super) fn irregular_pulse(contact: &Value) -> bool {
+pub(super) fn irregular_pulse_of(first: Option<&Value>, again: Option<&Value>) -> bool {
+    first.is_some_and(|rhythm| rhythm == "irregular") && again.is_none_or(|rhythm| rhythm != "regular")
+}
+
+fn irregular_pulse(contact: &Value) -> bool {
     let is = |path, wanted: &str| values_at(contact, path).any(|rhythm| rhythm == wanted);
     let again = is(PULSE_AGAIN, "regular") && !is(PULSE_AGAIN, "irregular");
     is("bp/pulse_rhythm", "irregular") && !again
 }
 
-/// BMI from the latest height and weight; none while corrections of one of them disagree.
+/// BMI from the latest height and weight.
 fn latest_bmi(measurements: Option<&Value>) -> Option<f64> {
-    let slots = slots(measurements);
-    let latest = |what: &str, unit: &str| {
-        let values = |slot: &Slot<'_>| -> Vec<f64> {
-            let entries = slot.alternatives.iter().map(|(_, entry)| *entry);
-            entries
-                .filter(|entry| entry.get("what").and_then(Value::as_str) == Some(what))
-                .filter(|entry| entry.get("unit").is_none_or(|given| given.is_null() || given == unit))
-                .filter_map(|entry| entry.get("value")?.as_f64())
-                .collect()
-        };
-        let found = slots.iter().rev().map(values).find(|values| !values.is_empty())?;
-        let first = *found.first()?;
-        found.iter().all(|value| *value == first).then_some(first)
+    bmi(latest_measurement(measurements, "height", "cm")?, latest_measurement(measurements, "weight", "kg")?)
+}
+
+/// The latest measurement of something, in its unit; none while corrections of it disagree.
+pub(super) fn latest_measurement(measurements: Option<&Value>, what: &str, unit: &str) -> Option<f64> {
+    let values = |slot: &Slot<'_>| -> Vec<f64> {
+        let entries = slot.alternatives.iter().map(|(_, entry)| *entry);
+        entries
+            .filter(|entry| entry.get("what").and_then(Value::as_str) == Some(what))
+            .filter(|entry| entry.get("unit").is_none_or(|given| given.is_null() || given == unit))
+            .filter_map(|entry| entry.get("value")?.as_f64())
+            .collect()
     };
-    bmi(latest("height", "cm")?, latest("weight", "kg")?)
+    let found = slots(measurements).iter().rev().map(values).find(|values| !values.is_empty())?;
+    let first = *found.first()?;
+    found.iter().all(|value| *value == first).then_some(first)
 }

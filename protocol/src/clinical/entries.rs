@@ -15,7 +15,8 @@ pub(super) struct Slot<'a> {
     /// By id, never empty.
     pub(super) alternatives: Vec<Entry<'a>>,
     taken_at: Option<Timestamp>,
-    root: &'a str,
+    /// The id of the original.
+    pub(super) root: &'a str,
 }
 
 /// The live entries of a map, a correction at the place of what it corrects; in the order of the
@@ -46,6 +47,11 @@ pub(super) fn slots(map: Option<&Value>) -> Vec<Slot<'_>> {
 /// An RFC 3339 time.
 pub(super) fn timestamp(value: Option<&Value>) -> Option<Timestamp> {
     value?.as_str()?.parse().ok()
+}
+
+/// The texts of an array.
+pub(super) fn strings(array: Option<&Value>) -> impl Iterator<Item = &str> {
+    array.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
 /// Whether something was said here: neither absent, nor null, nor false.

@@ -53,13 +53,18 @@ pub mod activity;
 pub mod alcohol;
 mod bmi;
 mod bp;
+pub mod card;
 mod choose;
 pub mod codes;
 mod derive;
 pub mod diabetes;
+mod disputed;
 mod entries;
+pub mod follow_up;
 pub mod guide;
 pub mod health_check;
+pub mod health_summary;
+pub mod hindsight;
 pub mod identity;
 mod limits;
 mod nhs_number;
@@ -76,13 +81,14 @@ pub use choose::{
 };
 pub use codes::{EthnicCategory, check_code, ethnic_category};
 pub use derive::{Derived, PULSE_AGAIN, derive, needs_attention};
+pub use disputed::{Disputed, Otherwise};
 pub use limits::{Finding, Findings, Level, check_measurement, check_reading};
 pub use nhs_number::{NhsNumber, NhsNumberProblem, NhsNumberRange};
 pub use readings::{Arm, Arms, arms, is_postural_drop};
 
 /// The version of this set of rules. Stored beside what was advised, so that a later reader knows by
 /// which rules; it changes with every change that can alter a category, an action or a limit.
-pub const RULES_VERSION: &str = "2026.2";
+pub const RULES_VERSION: &str = "2026.3";
 
 spelt! {
     /// How soon somebody must act. Ordered: later variants are more urgent.

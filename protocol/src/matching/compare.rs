@@ -4,6 +4,7 @@ use jiff::civil::Date;
 
 use super::facts::{Birth, PersonFacts};
 use super::weights::*;
+use crate::clinical::identity::sound;
 
 /// The outcomes of all fields that both hold.
 pub(super) fn all(a: &PersonFacts, b: &PersonFacts) -> Vec<&'static Outcome> {
@@ -73,9 +74,16 @@ fn agreeing(left: &[&str], right: &[&str]) -> usize {
     count
 }
 
-/// Jaro-Winkler. It depends a little on the order of the two in rare cases: they are put in one.
+/// Jaro-Winkler. It depends a little on the order of the two in rare cases: they are put in one. Names that
+/// are written differently and sound the same, as many that were first written in another script, are nearly
+/// the same if there is enough of them to hear.
 fn similarity(a: &str, b: &str) -> f64 {
-    if a == b { 1.0 } else { strsim::jaro_winkler(a.min(b), a.max(b)) }
+    if a == b {
+        return 1.0;
+    }
+    let heard = sound(a);
+    let sounds_the_same = heard.chars().count() >= 3 && heard == sound(b);
+    strsim::jaro_winkler(a.min(b), a.max(b)).max(if sounds_the_same { NEARLY } else { 0.0 })
 }
 
 fn birth(a: &PersonFacts, b: &PersonFacts) -> Option<&'static Outcome> {

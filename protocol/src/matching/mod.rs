@@ -7,6 +7,8 @@
 
 mod compare;
 mod facts;
+mod keys;
+pub mod merged;
 pub mod weights;
 
 pub use facts::PersonFacts;

@@ -201,11 +201,11 @@ fn entry(at_path: &str, members: &[Member], value: Value, rules: Rules) -> Resul
         AMENDMENTS => {
             let set_path = path::join(at_path, "set");
             let set = object.and_then(|o| o.get("set")).cloned().unwrap_or_default();
-            let set = composite(&set_path, schema::AMENDABLE, set)?;
+            let named = object.and_then(|o| o.get("entry")).and_then(Value::as_str).unwrap_or_default();
+            let amendable = schema::amendable(named);
+            let set = composite(&set_path, &amendable, set)?;
             let names = set.as_object().into_iter().flatten().map(|(name, _)| name);
-            if let Some(name) =
-                names.into_iter().find(|name| !schema::AMENDABLE.iter().any(|m| m.name == *name))
-            {
+            if let Some(name) = names.into_iter().find(|name| !amendable.iter().any(|m| m.name == *name)) {
                 let says = format!("{name} of an entry is never amended: correct the entry instead.");
                 return Err(Invalid::new(Code::BadPath, set_path, says));
             }

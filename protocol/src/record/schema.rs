@@ -155,6 +155,20 @@ pub const AMENDABLE: &[Member] = &[
     member("active", Type::Bool),
 ];
 
+/// Maps of a team's record whose entries base amends as a whole: people and services change their names and
+/// numbers, and stay who they are.
+const AMENDED_AT_BASE: &[&str] = &["staff", "services", "devices"];
+
+/// What an amendment of the entry at this path may set.
+pub fn amendable(entry: &str) -> Vec<Member> {
+    let at_base = entry.split('/').next().is_some_and(|map| AMENDED_AT_BASE.contains(&map));
+    let own = match at(Kind::Team, entry) {
+        At::Entry(members) if at_base => members,
+        _ => &[],
+    };
+    own.iter().chain(AMENDABLE).map(|member| Member { required: false, ..*member }).collect()
+}
+
 /// Names that a door shows in an entry but no entry holds.
 pub const FOLDED_IN: &[&str] = &["corrected_by", "struck_out", "withdrawn_at", "returned_at"];
 
@@ -184,6 +198,7 @@ const TEAM: &[Field] = &[
             member("phone", Type::Text),
             member("hours", Type::Any),
             member("area", Type::Any),
+            member("active", Type::Bool),
         ]),
     ),
     field("plus_groups", Shape::Set(Type::Text)),
@@ -289,6 +304,11 @@ const PERSON: &[Field] = &[
         ]),
     ),
     field("merged_into", Shape::One(Type::Id)),
+    // What a coordinator decided after looking at two who seemed to be one; undone by striking it out.
+    field(
+        "not_same_as",
+        Shape::Entries(&[needed("person", Type::Id), member("at", Type::Time), member("by", Type::Text)]),
+    ),
     field("religion", Shape::One(Type::Any)),
     field("disability", Shape::One(Type::Any)),
     field("sexual_orientation", Shape::One(Type::Any)),
@@ -330,6 +350,7 @@ pub const MEASUREMENT: &[Member] = &[
 pub const READINGS_PATH: &str = "bp/readings";
 pub const MEASUREMENTS_PATH: &str = "measurements";
 
+const PULSE_RHYTHMS: &[&str] = &["regular", "irregular", "not_checked"];
 const URGENCIES: &[&str] = &["emergency", "same_day", "within_7_days", "within_3_weeks", "routine"];
 
 const CONTACT: &[Field] = &[
@@ -358,7 +379,8 @@ const CONTACT: &[Field] = &[
         "bp",
         Shape::Group(&[
             field("readings", Shape::Entries(READING)),
-            field("pulse_rhythm", Shape::One(Type::Code(&["regular", "irregular", "not_checked"]))),
+            field("pulse_rhythm", Shape::One(Type::Code(PULSE_RHYTHMS))),
+            field("pulse_rhythm_again", Shape::One(Type::Code(PULSE_RHYTHMS))),
             field(
                 "red_flags",
                 Shape::Entries(&[
@@ -440,8 +462,20 @@ const CONTACT: &[Field] = &[
             needed("follow_up", Type::Entry),
             needed("status", Type::Code(&["done", "rearranged", "not_reached", "declined"])),
             member("reason_missed", Type::Any),
+            // Of one that was rearranged.
+            member("due_on", Type::Date),
             member("at", Type::Time),
             member("by", Type::Text),
+        ]),
+    ),
+    field(
+        "calls",
+        Shape::Entries(&[
+            needed("outcome", Type::Code(&["tried", "no_answer", "reached"])),
+            member("at", Type::Time),
+            member("by", Type::Text),
+            member("spoke_to", Type::Text),
+            member("about", Type::Text),
         ]),
     ),
     field("monitor_loan", Shape::Composite(&[member("device", Type::Any), member("lent_at", Type::Time)])),

@@ -12,7 +12,10 @@ use super::{
     path,
     schema::{self, AMENDMENTS, At, BIRTH, Kind},
 };
-use crate::clinical;
+use crate::{
+    clinical,
+    staff::{self, PinVerifier},
+};
 
 /// A record as people and programs see it.
 #[derive(Debug, Clone)]
@@ -27,8 +30,8 @@ pub struct View {
 }
 
 impl View {
-    /// The whole of what `show` prints. `person` is the view's fields of the contact's person, for
-    /// what is derived from age and the like.
+    /// The whole of what `show` prints. `person` is the contact's person, as from
+    /// [`View::whole`], for what is derived from age and the like.
     pub fn to_json(&self, team: Option<&str>, person: Option<&Value>) -> Value {
         let mut object = self.fields.clone();
         object.insert("team".into(), team.map_or(Value::Null, |team| json!(team)));
@@ -37,12 +40,17 @@ impl View {
         Value::Object(object)
     }
 
-    /// What the rules make of a contact. With its conflicts: while values disagree, the more urgent
-    /// one counts.
+    /// The fields with their `conflicts`: what the rules read, so that while values disagree the more
+    /// urgent one counts.
+    pub fn whole(&self) -> Value {
+        let mut fields = self.fields.clone();
+        fields.insert("conflicts".into(), Value::Array(self.conflicts.clone()));
+        Value::Object(fields)
+    }
+
+    /// What the rules make of a contact; `person` as from [`View::whole`].
     pub fn derive_contact(&self, person: Option<&Value>) -> clinical::Derived {
-        let mut contact = self.fields.clone();
-        contact.insert("conflicts".into(), Value::Array(self.conflicts.clone()));
-        clinical::derive(&Value::Object(contact), person)
+        clinical::derive(&self.whole(), person)
     }
 
     fn derived(&self, person: Option<&Value>) -> Value {
@@ -58,9 +66,19 @@ impl View {
 }
 
 impl Record {
-    /// Reads the record with all its concurrent values.
+    /// Reads the record with all its concurrent values. Verifiers of PINs are left out: every door shows views.
     pub fn view(&self) -> View {
         view(Contents::of_document(&self.doc))
+    }
+
+    /// The verifiers of a team's PINs, by the id of the staff entry: the one way to them.
+    pub fn pin_verifiers(&self) -> BTreeMap<String, PinVerifier> {
+        let view = whole(Contents::of_document(&self.doc));
+        let entries = view.fields.get("staff").and_then(Value::as_object).into_iter().flatten();
+        let pins = entries.filter_map(|(id, entry)| {
+            Some((id.clone(), PinVerifier::parse(entry.get(staff::PIN)?.as_str()?)?))
+        });
+        pins.collect()
     }
 }
 
@@ -86,7 +104,16 @@ impl View {
     }
 }
 
-fn view(mut contents: Contents) -> View {
+fn view(contents: Contents) -> View {
+    let mut view = whole(contents);
+    if view.kind == Some(Kind::Team) {
+        staff::hide_pins(&mut view.fields, &mut view.conflicts);
+    }
+    view
+}
+
+/// With the verifiers of PINs.
+fn whole(mut contents: Contents) -> View {
     let kind = contents.kind();
     let mut conflicts = BTreeMap::new();
     let mut values: BTreeMap<String, Value> = BTreeMap::new();
@@ -161,12 +188,13 @@ fn amend(
     for (key, amendment) in amendments {
         let Some(entry) = amendment.get("entry").and_then(Value::as_str) else { continue };
         let Some(set) = amendment.get("set").and_then(Value::as_object) else { continue };
+        let amendable = schema::amendable(entry);
         for (name, value) in set {
-            if !schema::AMENDABLE.iter().any(|member| member.name == name) {
+            if !amendable.iter().any(|member| member.name == name) {
                 continue;
             }
             let seen = folded.entry((entry.to_owned(), name.clone())).or_default();
-            if !seen.iter().any(|other| other.value == *value) {
+            if !seen.iter().any(|other| same_amendment(&other.value, value)) {
                 seen.push(Sourced { value: value.clone(), source: contents.source_of(&key) });
             }
         }
@@ -184,6 +212,19 @@ fn amend(
         }
     }
     struck
+}
+
+/// Whether two say the same of an entry: who said it and when is no disagreement.
+fn same_amendment(a: &Value, b: &Value) -> bool {
+    let said = |value: &Value| {
+        let mut value = value.clone();
+        if let Value::Object(members) = &mut value {
+            members.remove("at");
+            members.remove("by");
+        }
+        value
+    };
+    said(a) == said(b)
 }
 
 /// The last segment of an entry's path.

@@ -1,12 +1,12 @@
 //! A record's changes as the log holds them, each after those it builds on: its history.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use serde_json::Value;
 use wayside_protocol::error::Code;
-use wayside_protocol::record::{Hash, Message, RecordId, Scalar, chunk, tablet_id};
+use wayside_protocol::record::{self, Hash, Message, RecordId, chunk, tablet_id};
 
 use super::Names;
 use crate::error::{Error, Result};
@@ -39,6 +39,8 @@ pub struct Change {
 #[derive(Debug, Clone, Serialize)]
 pub struct Write {
     pub path: String,
+    /// What stood there for whoever wrote: nothing, one value, or several that disagreed.
+    pub before: Vec<Value>,
     pub value: Value,
 }
 
@@ -98,26 +100,21 @@ pub(super) fn up_to<'a>(changes: &'a [Stored], heads: &[Hash]) -> Result<Vec<&'a
     Ok(kept)
 }
 
-/// The history that people read.
-pub(super) fn history(changes: &[Stored], names: &Names) -> Vec<Change> {
+/// The history that people read. `told` is what the record itself says of its changes.
+pub(super) fn history(changes: &[Stored], told: Vec<record::Change>, names: &Names) -> Vec<Change> {
+    let mut told: HashMap<String, record::Change> =
+        told.into_iter().map(|change| (change.hash.clone(), change)).collect();
     let beside = beside(changes);
     let shown = changes.iter().enumerate().map(|(index, change)| {
+        let hash = data_encoding::HEXLOWER.encode(&change.hash);
         let parsed = chunk::parse(&change.raw).ok();
         let message = parsed.as_ref().and_then(|parsed| Message::parse(parsed.message));
-        // Of several writes of one change to one path only the last is ever seen.
-        let writes: BTreeMap<String, Value> = parsed
-            .iter()
-            .flat_map(|parsed| parsed.writes())
-            .filter(|(path, _)| !matches!(*path, "id" | "kind" | "schema"))
-            .map(|(path, value)| {
-                (path.to_owned(), Scalar::from_chunk(&value).map_or(Value::Null, |value| value.to_json()))
-            })
-            .collect();
         let tablet = tablet_id(&change.signer);
         let by = message.as_ref().map_or_else(String::new, |message| message.by.clone());
+        let set = told.remove(&hash).map(|told| told.set).unwrap_or_default();
         Change {
             number: index + 1,
-            hash: data_encoding::HEXLOWER.encode(&change.hash),
+            hash,
             at: message.as_ref().map_or_else(String::new, |message| message.at.clone()),
             offset: message.as_ref().map_or(0, |message| message.offset),
             by_name: names.staff(&by),
@@ -126,7 +123,10 @@ pub(super) fn history(changes: &[Stored], names: &Names) -> Vec<Change> {
             tablet,
             received_at: rfc3339(change.received_at),
             beside: beside.get(index).cloned().unwrap_or_default(),
-            writes: writes.into_iter().map(|(path, value)| Write { path, value }).collect(),
+            writes: set
+                .into_iter()
+                .map(|set| Write { path: set.path, before: set.before, value: set.after })
+                .collect(),
         }
     });
     shown.collect()

@@ -14,7 +14,7 @@ use wayside_protocol::clinical::Urgency;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 
-use super::{Filter, Readers, Settle, When};
+use super::{Acted, Filter, Readers, Settle, When};
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::router::Route;
@@ -30,7 +30,11 @@ pub fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
         ("GET", "/api/v1/checks/{id}") => get(check),
         ("GET", "/api/v1/records/{id}/history") => get(history),
         ("POST", "/api/v1/records/{id}/settle") => post(settle),
+        ("POST", "/api/v1/records/{id}/act") => post(act),
         ("GET", "/api/v1/quarantine") => get(quarantine),
+        ("GET", "/api/v1/follow-ups") => get(follow_ups),
+        ("GET", "/api/v1/duplicates") => get(duplicates),
+        ("GET", "/api/v1/people/{id}/beside/{other}") => get(side_by_side),
         _ => return None,
     })
 }
@@ -62,12 +66,27 @@ fn id(text: &str) -> Result<RecordId> {
     text.parse().map_err(|_| Code::BadId.into())
 }
 
-/// `urgency`, `when` (`today`) and `page`, as in the address of the worklist.
+/// `urgency`, `when` (`today`), `show` (`handled`) and `page`, as in the address of the worklist.
 #[derive(Debug, Default, Deserialize)]
 pub struct Asked {
     urgency: Option<String>,
     when: Option<String>,
+    show: Option<String>,
     page: Option<u64>,
+}
+
+/// `show` (a part of the list) and `page`, as in the addresses of follow-ups and duplicates.
+#[derive(Debug, Default, Deserialize)]
+pub struct Part {
+    #[serde(default)]
+    pub show: String,
+    page: Option<u64>,
+}
+
+impl Part {
+    pub fn page(&self) -> u64 {
+        self.page.unwrap_or(1)
+    }
 }
 
 impl From<Asked> for Filter {
@@ -76,6 +95,7 @@ impl From<Asked> for Filter {
         Filter {
             urgency: asked.urgency.as_deref().and_then(Urgency::parse),
             when: if asked.when.as_deref() == Some("today") { When::Today } else { When::Open },
+            handled: asked.show.as_deref() == Some("handled"),
             page: asked.page.unwrap_or(1),
         }
     }
@@ -110,6 +130,20 @@ async fn quarantine(State(door): State<Arc<Door>>) -> Response {
     answer(&door, super::held).await
 }
 
+async fn follow_ups(State(door): State<Arc<Door>>, part: Result<Query<Part>, QueryRejection>) -> Response {
+    let part = part.map(|Query(part)| part).unwrap_or_default();
+    answer(&door, move |base, readers| super::follow_ups(base, readers, &part)).await
+}
+
+async fn duplicates(State(door): State<Arc<Door>>, part: Result<Query<Part>, QueryRejection>) -> Response {
+    let part = part.map(|Query(part)| part).unwrap_or_default();
+    answer(&door, move |base, readers| super::duplicates(base, readers, part.page())).await
+}
+
+async fn side_by_side(State(door): State<Arc<Door>>, Path((one, other)): Path<(String, String)>) -> Response {
+    answer(&door, move |base, readers| super::side_by_side(base, readers, id(&one)?, id(&other)?)).await
+}
+
 #[derive(Deserialize)]
 struct Decided {
     path: String,
@@ -128,10 +162,41 @@ async fn settle(
         return refuse(&Error::Said(Code::BadJson, problem));
     };
     let by = visitor.name().unwrap_or_default().to_owned();
-    let done = answer(&door, move |base, readers| {
+    written(&door, move |base| {
         let id = id(&text)?;
         let heads = Settle::heads(decided.heads.iter().map(String::as_str))?;
         super::settle(base, id, &by, Settle { path: decided.path, value: decided.value, heads })?;
+        Ok(id)
+    })
+    .await
+}
+
+async fn act(
+    State(door): State<Arc<Door>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(text): Path<String>,
+    body: Result<Json<Acted>, JsonRejection>,
+) -> Response {
+    let Ok(Json(acted)) = body else {
+        let problem = "Send {act, heads, ...} as JSON, with what that act needs.".to_owned();
+        return refuse(&Error::Said(Code::BadJson, problem));
+    };
+    let by = visitor.name().unwrap_or_default().to_owned();
+    written(&door, move |base| {
+        let id = id(&text)?;
+        acted.carry_out(base, id, &by)?;
+        Ok(id)
+    })
+    .await
+}
+
+/// Writes to a record; answers with what the next edit stands on.
+async fn written(
+    door: &Arc<Door>,
+    work: impl FnOnce(&Base) -> Result<RecordId> + Send + 'static,
+) -> Response {
+    let done = answer(door, move |base, readers| {
+        let id = work(base)?;
         let (shown, _) = super::record(base, readers, id)?;
         Ok(json!({"heads": shown.heads, "conflicts": shown.record.get("conflicts")}))
     });

@@ -4,27 +4,38 @@
 //! history: what somebody settles is authored on exactly the heads that they saw, which views that lag
 //! behind could not promise.
 
+mod acts;
+mod author;
 mod changes;
+mod duplicates;
+mod follow_ups;
 mod held;
 mod http;
+mod merging;
 mod names;
 mod records;
 mod sessions;
 mod settle;
 mod signs;
+mod story;
+pub mod team;
 mod worklist;
 
 use std::sync::{Mutex, PoisonError};
 
+pub use acts::Acted;
 pub use changes::{Change, Write};
+pub use duplicates::{Duplicates, Likely, SideBySide, duplicates, side_by_side};
+pub use follow_ups::{FollowUps, TaskItem, follow_ups};
 pub use held::held;
 pub(crate) use http::refuse;
-pub use http::{Asked, handler};
+pub use http::{Asked, Part, handler};
 pub use names::Names;
-pub use records::{Check, Person, Shown, check, history, person, record};
+pub use records::{Attention, Check, Member, Person, Shown, check, history, person, record};
 pub use sessions::{Listed, PopUp, session, sessions};
 pub use settle::{Settle, can_settle, settle};
 pub use signs::Signs;
+pub use story::Told;
 pub(crate) use worklist::name_of;
 pub use worklist::{Alarm, Filter, Item, TabletSeen, When, Who, Worklist, worklist};
 

@@ -3,10 +3,16 @@
 use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::Value;
+use wayside_protocol::clinical::follow_up::{self, Call, Task};
+use wayside_protocol::clinical::hindsight::{Hindsight, hindsight};
+use wayside_protocol::clinical::{Derived, needs_attention};
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Kind, Record, RecordId, View};
 
 use super::changes::{self, Change};
+use super::duplicates::{Likely, likely};
+use super::story::{self, Told};
+use super::worklist::now;
 use super::{Names, Readers};
 use crate::base::Base;
 use crate::error::{Error, Result};
@@ -20,6 +26,9 @@ pub struct Shown {
     /// What to send back with an edit, in hexadecimal.
     pub heads: Vec<String>,
     pub history: Vec<Change>,
+    /// What the rules make of a contact.
+    #[serde(skip)]
+    derived: Option<Derived>,
 }
 
 impl Shown {
@@ -33,23 +42,53 @@ impl Shown {
 pub struct Check {
     #[serde(flatten)]
     pub shown: Shown,
-    /// The person's record, if there is one here.
+    /// The record that stands for the person, if there is one here.
     pub person: Option<Value>,
     pub session: Option<Value>,
     pub site: Option<Value>,
-    /// The id of the reading that decided, the tablets and staff by name: for people.
+    /// Referrals and follow-ups as they stand today.
+    pub tasks: Vec<Task>,
+    pub calls: Vec<Call>,
+    /// Whether it waits for somebody, or is in somebody's hands.
+    pub attention: Attention,
+    /// What was said to the person, where today's rules would say something else.
+    pub hindsight: Option<Hindsight>,
+    /// The tablets and staff by name: for people.
     #[serde(skip)]
     pub names: std::sync::Arc<Names>,
 }
 
-/// A person with all checks and conversations, the latest first.
+/// Whether somebody must look at a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attention {
+    No,
+    Waits,
+    Handled,
+}
+
+/// A person with all checks and conversations, the latest first: their own, and those of everybody who was
+/// merged with them.
 #[derive(Debug, Clone, Serialize)]
 pub struct Person {
+    /// The record that stands for all.
     #[serde(flatten)]
     pub shown: Shown,
+    /// The other records, with what each was merged into.
+    pub merged: Vec<Member>,
     pub checks: Vec<Value>,
+    pub duplicates: Vec<Likely>,
+    /// Everything that happened, the oldest first.
+    pub timeline: Vec<Told>,
     #[serde(skip)]
     pub names: std::sync::Arc<Names>,
+}
+
+/// A record that was merged.
+#[derive(Debug, Clone, Serialize)]
+pub struct Member {
+    pub record: Value,
+    pub merged_into: Option<String>,
 }
 
 /// Any record. [`Code::RecordNotFound`] where there is none. Blocks.
@@ -70,28 +109,43 @@ pub fn check(base: &Base, readers: &Readers, id: RecordId) -> Result<Check> {
     read(base, readers, |log, views| {
         let names = Names::read(base, log, views)?;
         let shown = of_kind(shown(log, id, &names)?, Kind::Contact)?;
-        let refers = |name: &str| -> Result<Option<Value>> { referred(views, &shown.record, name) };
-        let (person, session) = (refers("person")?, refers("session")?);
+        let (person, session) = (standing(views, &shown.record)?, referred(views, &shown.record, "session")?);
         let site = match &session {
             Some(session) => referred(views, session, "site")?,
             None => None,
         };
-        Ok(Check { shown, person, session, site, names: names.into() })
+        let tasks = follow_up::tasks(&shown.record, now(base).date());
+        let calls = follow_up::calls(&shown.record);
+        let attention = match &shown.derived {
+            Some(derived) if needs_attention(derived) => {
+                let handled = follow_up::is_handled(&shown.record, derived);
+                if handled { Attention::Handled } else { Attention::Waits }
+            }
+            _ => Attention::No,
+        };
+        let hindsight = shown.derived.as_ref().and_then(|derived| hindsight(&shown.record, derived));
+        Ok(Check { shown, person, session, site, tasks, calls, attention, hindsight, names: names.into() })
     })
 }
 
-/// A person. Blocks.
+/// A person, by any of their records. Blocks.
 pub fn person(base: &Base, readers: &Readers, id: RecordId) -> Result<Person> {
     read(base, readers, |log, views| {
         let names = Names::read(base, log, views)?;
-        let shown = of_kind(shown(log, id, &names)?, Kind::Person)?;
-        let mut checks = Vec::new();
-        for seen in views.of_person(id)?.into_iter().rev() {
-            let check = views.show(seen.id)?;
-            // A reference from another team shows nothing here.
-            checks.extend(check.filter(|check| check.get("team") == shown.record.get("team")));
+        let standing = views.standing(id)?;
+        let shown = of_kind(shown(log, standing, &names)?, Kind::Person)?;
+        let mut merged = Vec::new();
+        for (id, into) in views.merged(standing)?.into_iter().filter(|(id, _)| *id != standing) {
+            let record = views.show(id)?;
+            merged.extend(record.map(|record| Member { record, merged_into: into.map(|id| id.to_string()) }));
         }
-        Ok(Person { shown, checks, names: names.into() })
+        let mut checks = Vec::new();
+        for seen in views.of_person(standing)?.into_iter().rev() {
+            checks.extend(views.show(seen.id)?);
+        }
+        let duplicates = likely(log, views, standing)?;
+        let timeline = story::of(log, views, standing, &checks, &names)?;
+        Ok(Person { shown, merged, checks, duplicates, timeline, names: names.into() })
     })
 }
 
@@ -116,16 +170,28 @@ pub(super) fn referred(views: &Views, record: &Value, name: &str) -> Result<Opti
     Ok(views.show(id)?.filter(|found| found.get("team") == record.get("team")))
 }
 
-fn shown(log: &Connection, id: RecordId, names: &Names) -> Result<Shown> {
+/// The record that stands for a contact's person.
+pub(super) fn standing(views: &Views, contact: &Value) -> Result<Option<Value>> {
+    let Some(person) = referred(views, contact, "person")? else { return Ok(None) };
+    let Some(id) = person.get("id").and_then(Value::as_str).and_then(|id| id.parse().ok()) else {
+        return Ok(Some(person));
+    };
+    let standing = views.standing(id)?;
+    if standing == id { Ok(Some(person)) } else { views.show(standing) }
+}
+
+pub(super) fn shown(log: &Connection, id: RecordId, names: &Names) -> Result<Shown> {
     let (team, team_id) = changes::team_of(log, id)?.ok_or(Code::RecordNotFound)?;
     let changes = changes::stored(log, team, id)?;
     let record = load(id, changes.iter().map(|change| &change.raw))?;
     let view = record.view();
     let person = person_of(log, team, &view)?;
+    let derived = (view.kind == Some(Kind::Contact)).then(|| view.derive_contact(person.as_ref()));
     Ok(Shown {
+        derived,
         record: view.to_json(Some(&team_id.to_string()), person.as_ref()),
         heads: record.heads().iter().map(|head| data_encoding::HEXLOWER.encode(head)).collect(),
-        history: changes::history(&changes, names),
+        history: changes::history(&changes, record.history(), names),
     })
 }
 
@@ -144,6 +210,5 @@ fn person_of(log: &Connection, team: i64, view: &View) -> Result<Option<Value>> 
     }
     let changes = changes::stored(log, team, id)?;
     let person = load(id, changes.iter().map(|change| &change.raw))?;
-    let fields = Value::Object(person.view().fields);
-    Ok(Some(fields).filter(|_| person.kind() == Some(Kind::Person)))
+    Ok(Some(person.view().whole()).filter(|_| person.kind() == Some(Kind::Person)))
 }

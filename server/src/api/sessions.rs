@@ -47,7 +47,7 @@ pub fn sessions(base: &Base, readers: &Readers) -> Result<Vec<Listed>> {
         for count in views.counts()? {
             let (seen, attention) = counts.entry(count.session.unwrap_or_default()).or_default();
             *seen += count.count;
-            if count.urgency != "routine" {
+            if count.attention {
                 *attention += count.count;
             }
         }

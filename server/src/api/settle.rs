@@ -4,22 +4,16 @@
 //! So whoever settles overwrites nothing they did not see. Two who settle the same thing at once, or a
 //! tablet that edits meanwhile, leave a conflict again, which is shown again.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use wayside_protocol::error::{Code, Invalid};
-use wayside_protocol::record::schema::{self, At, MEASUREMENTS_PATH, READINGS_PATH, Shape};
-use wayside_protocol::record::{
-    Author, Corrections, Flattener, Hash, Kind, Message, Record, RecordId, Rules, View, Write, entry_id,
-    tablet_id,
-};
-use wayside_protocol::sync::frame::Verdict;
-use wayside_protocol::sync::sign_list;
+use wayside_protocol::record::schema::{self, AMENDMENTS, At, MEASUREMENTS_PATH, READINGS_PATH, Shape};
+use wayside_protocol::record::{Corrections, Hash, Kind, RecordId, Rules, Scalar, View, Write, chunk, path};
 
-use super::changes::{self, rfc3339};
-use super::records::load;
-use crate::admission::{Offer, Offered, SignedList};
+use super::author::{self, Opened, new_entry};
 use crate::base::Base;
 use crate::error::{Error, Result};
-use crate::log::{self, Source};
 
 /// What a coordinator decided.
 #[derive(Debug, Clone)]
@@ -52,61 +46,32 @@ impl From<Invalid> for Error {
 
 /// Settles one conflict. What was decided is durable when this returns. Blocks.
 pub fn settle(base: &Base, id: RecordId, by: &str, settle: Settle) -> Result<()> {
-    let now = base.clock.now_ms();
-    let server = *base.identity.public();
-    // To the second, as tablets write it.
-    let at = rfc3339(now - now % 1000);
-    let message = Message { at, by: by.to_owned(), offset: 0, tablet: tablet_id(&server) };
-    let key = base.identity.key().clone();
-    base.log.write(move |txn| {
-        let (team, team_id) = changes::team_of(txn.conn, id)?.ok_or(Code::RecordNotFound)?;
-        let stored = changes::stored(txn.conn, team, id)?;
-        let seen = changes::up_to(&stored, &settle.heads)?;
-        // The record as it was on the screen, not as it is now.
-        let mut record = load(id, seen.iter().map(|change| &change.raw))?;
-        let writes = writes(&record, &settle)?;
-        // An actor of its own for each decision: two that are made at once must not share one.
-        let actor = rand::random();
-        let author = Author { actor, fresh: rand::random(), message: &message };
-        let authored = record
-            .edit(None, &writes, &author)
-            .map_err(|_| Error::Internal("a coordinator's change"))?
-            .ok_or(Code::NotInConflict)?;
-        let items = vec![(id, authored.hash)];
-        let signature = sign_list(&key, team_id, &items);
-        let list = SignedList { author: server, signature, items };
-        let change = Offered { record: id, hash: authored.hash, raw: authored.raw, list: 0 };
-        let offer = Offer { team: team_id, lists: vec![list], changes: vec![change] };
-        let source = Source { tablet: tablet_id(&server), server, received_at: now };
-        let verdicts = log::append(txn, &source, &[offer], &[])?;
-        match verdicts.into_iter().flatten().next() {
-            Some(Verdict::Accepted { .. }) => Ok(()),
-            // Rolled back, and said to whoever asked: quarantine is for what came from afar.
-            Some(Verdict::Quarantined { code }) => {
-                Err(Code::parse(&code).unwrap_or(Code::NotSettleable).into())
-            }
-            _ => Err(Error::Internal("a coordinator's change")),
-        }
-    })
+    let heads = settle.heads.clone();
+    let done = author::edit(base, id, by, Some(heads), move |opened| writes(opened, &settle))?;
+    if done { Ok(()) } else { Err(Code::NotInConflict.into()) }
 }
 
-fn writes(record: &Record, settle: &Settle) -> Result<Vec<Write>> {
-    let kind = record.kind().ok_or(Code::WrongKind)?;
-    let view = record.view();
+fn writes(opened: &Opened, settle: &Settle) -> Result<Vec<Write>> {
+    let (kind, view) = (opened.kind, opened.record.view());
     let values = conflict(&view, &settle.path).ok_or(Code::NotInConflict)?;
     // What somebody once recorded may be chosen as it is; what is typed here is checked like any entry.
     let chosen = values.iter().any(|value| value.get("value") == Some(&settle.value));
     let rules = if chosen { Rules::Admission } else { Rules::Entry };
-    let mut new_id = || entry_id(rand::random());
-    let (path, value) = match entry(kind, &settle.path) {
-        Some((parent, root)) => {
-            let entry = correction(&view, parent, root, values, settle)?;
-            (format!("{parent}/{}", new_id()), entry)
+    let (path, value) = if let Some((parent, root)) = entry(kind, &settle.path) {
+        let entry = correction(&view, parent, root, values, settle)?;
+        (path::join(parent, &new_entry()), entry)
+    } else if let Some((entry, member)) = amended(kind, &settle.path) {
+        if !chosen {
+            return Err(Code::NotSettleable.into());
         }
-        None if can_settle(kind, &settle.path) => (settle.path.clone(), settle.value.clone()),
-        None => return Err(Code::NotSettleable.into()),
+        let amendment = amendment(opened.raws, entry, member, &settle.value)?;
+        (path::join(AMENDMENTS, &new_entry()), amendment)
+    } else if can_settle(kind, &settle.path) {
+        (settle.path.clone(), settle.value.clone())
+    } else {
+        return Err(Code::NotSettleable.into());
     };
-    Ok(Flattener { kind, rules, new_id: &mut new_id }.set(&path, value)?)
+    opened.write(&path, value, rules)
 }
 
 fn conflict<'a>(view: &'a View, path: &str) -> Option<&'a [Value]> {
@@ -123,11 +88,53 @@ fn entry(kind: Kind, path: &str) -> Option<(&'static str, &str)> {
         .find(|(_, id)| !id.contains('/'))
 }
 
+/// What later entries say differently of an earlier one: its path, and the member that they disagree about.
+fn amended(kind: Kind, path: &str) -> Option<(&str, &str)> {
+    let (entry, member) = path.rsplit_once('/')?;
+    let may_be = matches!(schema::at(kind, entry), At::Entry(_)) || entry == "monitor_loan";
+    (may_be && schema::amendable(entry).iter().any(|known| known.name == member)).then_some((entry, member))
+}
+
+/// An amendment that replaces every one that says something of this member of the entry.
+fn amendment(raws: &[Vec<u8>], entry: &str, member: &str, value: &Value) -> Result<Value> {
+    let mut amendments: BTreeMap<String, Value> = BTreeMap::new();
+    for raw in raws {
+        let parsed = chunk::parse(raw).map_err(|_| Error::Internal("an accepted change"))?;
+        for (key, written) in parsed.writes() {
+            let id = key.strip_prefix(AMENDMENTS).and_then(|rest| rest.strip_prefix('/'));
+            if let (Some(id), Some(Scalar::Json(written))) = (id, Scalar::from_chunk(&written)) {
+                amendments.insert(id.to_owned(), written);
+            }
+        }
+    }
+    let chains = Corrections::of(amendments.iter().map(|(id, written)| (id.as_str(), written)));
+    let mut set = Map::new();
+    let mut replaced = Vec::new();
+    for (id, written) in &amendments {
+        let said = written.get("set").and_then(Value::as_object);
+        let about = written.get("entry").and_then(Value::as_str) == Some(entry);
+        let Some(said) = said.filter(|said| about && said.contains_key(member)) else { continue };
+        if chains.by.contains_key(id.as_str()) {
+            continue;
+        }
+        // What they say of other members stays said.
+        for (name, other) in said.iter().filter(|(name, _)| *name != member) {
+            if set.insert(name.clone(), other.clone()).is_some_and(|earlier| earlier != *other) {
+                return Err(Code::NotSettleable.into());
+            }
+        }
+        replaced.push(id.as_str());
+    }
+    set.insert(member.to_owned(), value.clone());
+    Ok(json!({"entry": entry, "set": set, "supersedes": replaced}))
+}
+
 /// Whether a value put at this path replaces what stands there. Entries are written once and what
 /// happened to them stays told.
 pub fn can_settle(kind: Kind, path: &str) -> bool {
     let first = path.split('/').next().unwrap_or_default();
     entry(kind, path).is_some()
+        || amended(kind, path).is_some()
         || match schema::at(kind, path) {
             At::Field(Shape::One(_) | Shape::Composite(_)) | At::SetMember | At::OpenMember => {
                 !matches!(first, "id" | "kind" | "schema")

@@ -7,7 +7,7 @@ use wayside_protocol::clinical::Urgency;
 use wayside_protocol::record::RecordId;
 
 use super::changes::rfc3339;
-use super::records::{read, referred};
+use super::records::{read, referred, standing};
 use super::{Readers, Signs};
 use crate::base::Base;
 use crate::error::Result;
@@ -22,6 +22,8 @@ const MOST_PAGES: u64 = 10_000;
 pub struct Filter {
     pub urgency: Option<Urgency>,
     pub when: When,
+    /// Those that are in somebody's hands instead of those that wait.
+    pub handled: bool,
     /// From 1.
     pub page: u64,
 }
@@ -39,8 +41,10 @@ pub enum When {
 pub struct Worklist {
     /// How many there are of each urgency, whatever is filtered.
     pub counts: Vec<(&'static str, u64)>,
-    /// Emergencies, and those to be seen today.
+    /// Emergencies, and those to be seen today. Never those that are handled.
     pub urgent: u64,
+    /// How many left the list because somebody took them in hand.
+    pub handled: u64,
     /// In the part that was asked for.
     pub total: u64,
     pub page: u64,
@@ -70,6 +74,8 @@ pub struct Item {
     pub actions: Vec<String>,
     /// Fields with values that nobody has settled.
     pub conflicts: usize,
+    /// Values disagree that decide how urgent it is: the more urgent of them counts.
+    pub disputed: bool,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -90,6 +96,16 @@ pub struct Alarm {
     pub times: u64,
 }
 
+impl Who {
+    pub(super) fn of(person: &Value, age: Option<i64>) -> Who {
+        Who {
+            id: person.get("id").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            name: name_of(person),
+            age,
+        }
+    }
+}
+
 /// A tablet and when it was last heard of.
 #[derive(Debug, Clone, Serialize)]
 pub struct TabletSeen {
@@ -100,20 +116,27 @@ pub struct TabletSeen {
     pub skew_ms: Option<i64>,
 }
 
+/// What time it is in London, whose days are those of the pages.
+pub(crate) fn now(base: &Base) -> jiff::Zoned {
+    let now = i64::try_from(base.clock.now_ms()).unwrap_or(0);
+    jiff::Timestamp::from_millisecond(now).unwrap_or_default().to_zoned(crate::web::LONDON.clone())
+}
+
 /// The worklist. Blocks.
 pub fn worklist(base: &Base, readers: &Readers, filter: &Filter) -> Result<Worklist> {
-    let today = jiff::Timestamp::from_millisecond(i64::try_from(base.clock.now_ms()).unwrap_or(0))
-        .unwrap_or_default()
-        .to_zoned(crate::web::LONDON.clone());
     let since = match filter.when {
         When::Open => String::new(),
-        When::Today => today.start_of_day().map(|start| start.timestamp().to_string()).unwrap_or_default(),
+        When::Today => {
+            now(base).start_of_day().map(|start| start.timestamp().to_string()).unwrap_or_default()
+        }
     };
     read(base, readers, |log, views| {
-        let found = views.attention_counts(&since)?;
-        let count = |urgency: Urgency| {
+        let (waiting, handled) =
+            (views.attention_counts(false, &since)?, views.attention_counts(true, &since)?);
+        let of = |found: &[(String, u64)], urgency: Urgency| {
             found.iter().find(|(name, _)| name == urgency.as_str()).map_or(0, |(_, count)| *count)
         };
+        let count = |urgency| of(if filter.handled { &handled } else { &waiting }, urgency);
         let ranked: Vec<Urgency> =
             Urgency::ALL.iter().rev().copied().filter(|urgency| *urgency > Urgency::Routine).collect();
         let total = match filter.urgency {
@@ -122,14 +145,15 @@ pub fn worklist(base: &Base, readers: &Readers, filter: &Filter) -> Result<Workl
         };
         let pages = total.div_ceil(PAGE).clamp(1, MOST_PAGES);
         let page = filter.page.clamp(1, pages);
-        let seen = views.attention(filter.urgency, &since, (page - 1) * PAGE, PAGE)?;
+        let seen = views.attention(filter.handled, filter.urgency, &since, (page - 1) * PAGE, PAGE)?;
         let mut items = Vec::with_capacity(seen.len());
         for seen in seen {
             items.extend(item(views, seen.id)?);
         }
         Ok(Worklist {
             counts: ranked.iter().map(|urgency| (urgency.as_str(), count(*urgency))).collect(),
-            urgent: count(Urgency::Emergency) + count(Urgency::SameDay),
+            urgent: of(&waiting, Urgency::Emergency) + of(&waiting, Urgency::SameDay),
+            handled: handled.iter().map(|(_, count)| count).sum(),
             total,
             page,
             pages,
@@ -144,7 +168,7 @@ pub fn worklist(base: &Base, readers: &Readers, filter: &Filter) -> Result<Workl
 /// One check as lists show it.
 pub(super) fn item(views: &Views, id: RecordId) -> Result<Option<Item>> {
     let Some(check) = views.show(id)? else { return Ok(None) };
-    let person = referred(views, &check, "person")?;
+    let person = standing(views, &check)?;
     let session = referred(views, &check, "session")?;
     let site = match &session {
         Some(session) => referred(views, session, "site")?,
@@ -156,11 +180,7 @@ pub(super) fn item(views: &Views, id: RecordId) -> Result<Option<Item>> {
     let age = number("/derived/age");
     Ok(Some(Item {
         check: id.to_string(),
-        person: person.map(|person| Who {
-            id: person.get("id").and_then(Value::as_str).unwrap_or_default().to_owned(),
-            name: name_of(&person),
-            age,
-        }),
+        person: person.map(|person| Who::of(&person, age)),
         session: text("/session").filter(|_| session.is_some()),
         site: site.and_then(|site| site.get("name").and_then(Value::as_str).map(str::to_owned)),
         started_at: text("/started_at").unwrap_or_default(),
@@ -172,6 +192,7 @@ pub(super) fn item(views: &Views, id: RecordId) -> Result<Option<Item>> {
         signs: Signs::of(&check),
         actions: actions.filter_map(Value::as_str).map(str::to_owned).collect(),
         conflicts: check.get("conflicts").and_then(Value::as_array).map_or(0, Vec::len),
+        disputed: check.pointer("/derived/disputed").is_some(),
     }))
 }
 

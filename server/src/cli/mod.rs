@@ -2,6 +2,7 @@
 //! one JSON object `{code, message, retry}` on standard error and exit 1.
 
 mod account;
+mod team;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -15,9 +16,11 @@ use serde_json::{Map, Value, json};
 use tracing_subscriber::EnvFilter;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Kind, RecordId, Scalar, chunk, tablet_id};
+use wayside_protocol::staff::shown_value;
 use wayside_protocol::sync::frame::{PROTOCOL_VERSION, STREAMED_VERSION};
 
 use self::account::AccountCommand;
+use self::team::{ServiceCommand, StaffCommand, TeamCommand};
 use crate::accounts;
 use crate::backup;
 use crate::base::Base;
@@ -55,6 +58,16 @@ enum Command {
         url: Option<String>,
         #[command(flatten)]
         data: Data,
+    },
+    /// A team's staff, who sign in on its tablets.
+    Staff {
+        #[command(subcommand)]
+        command: StaffCommand,
+    },
+    /// The services that a team refers to.
+    Service {
+        #[command(subcommand)]
+        command: ServiceCommand,
     },
     /// Accounts: who may see the pages.
     Account {
@@ -108,16 +121,6 @@ enum Command {
         /// As `backup` printed it.
         #[arg(long, value_name = "BACKUP")]
         from: PathBuf,
-        #[command(flatten)]
-        data: Data,
-    },
-}
-
-#[derive(Subcommand)]
-enum TeamCommand {
-    /// Adds a team and prints its id.
-    Add {
-        name: String,
         #[command(flatten)]
         data: Data,
     },
@@ -201,11 +204,9 @@ fn printing(error: io::Error) -> Error {
 fn command(command: Command, out: &mut impl Write) -> Result<()> {
     match command {
         Command::Serve(serve) => serve_until_signal(serve, out),
-        Command::Team { command: TeamCommand::Add { name, data } } => {
-            // The first thing that anybody does: this may make a new server.
-            let id = Base::open(&data.data, Clock::default())?.team_add(&name)?;
-            writeln!(out, "{id}").map_err(printing)
-        }
+        Command::Team { command } => team::team(command, out),
+        Command::Staff { command } => team::staff(command, out),
+        Command::Service { command } => team::service(command, out),
         Command::EnrolCode { team, url, data } => {
             let code = existing(&data.data)?.enrol_code(&team, url.as_deref())?;
             writeln!(out, "{}", code.to_text()).map_err(printing)
@@ -344,7 +345,8 @@ fn quarantine(print: &Print, out: &mut impl Write) -> Result<()> {
 pub fn quarantined(change: &Quarantined) -> Value {
     let values = chunk::parse(&change.raw).ok().map(|chunk| {
         let values = chunk.writes().map(|(path, value)| {
-            (path.to_owned(), Scalar::from_chunk(&value).map_or(Value::Null, |value| value.to_json()))
+            let value = Scalar::from_chunk(&value).map_or(Value::Null, |value| value.to_json());
+            (path.to_owned(), shown_value(path, value))
         });
         values.collect::<Map<_, _>>()
     });

@@ -104,3 +104,76 @@ fn what_was_asked_and_did_not_happen_is_said_in_json() {
     assert_eq!(refused(&["serve", "--listen", "nowhere", "--data", data]), "bad_arguments");
     assert!(ok(&["--help"]).contains("enrol-code"));
 }
+
+#[test]
+fn a_teams_staff_and_services_at_a_terminal() {
+    let site = Site::new();
+    let data = site.dir.path().to_str().unwrap();
+    let of = |line: &[&str]| -> Vec<String> {
+        [line, &["--team", "North", "--data", data]].concat().iter().map(|part| (*part).to_owned()).collect()
+    };
+    let said = |line: &[&str]| -> String {
+        ok(&of(line).iter().map(String::as_str).collect::<Vec<_>>()).trim().to_owned()
+    };
+    let not = |line: &[&str]| -> String { refused(&of(line).iter().map(String::as_str).collect::<Vec<_>>()) };
+    let id = said(&["staff", "add", "Amira Khan", "--role", "nurse"]);
+    assert_eq!(not(&["staff", "add", "amira khan"]), "staff_exists");
+    assert_eq!(said(&["staff", "list"]), format!("{id}\tAmira Khan\tnurse\tno pin"));
+    let pin = said(&["staff", "pin", "amira khan"]);
+    assert!(pin.len() == 6 && pin.bytes().all(|byte| byte.is_ascii_digit()), "{pin}");
+    said(&["staff", "rename", &id, "Amira Shah"]);
+    said(&["staff", "role", "Amira Shah", "lead"]);
+    assert_eq!(said(&["staff", "list"]), format!("{id}\tAmira Shah\tlead\tpin"));
+    said(&["staff", "deactivate", &id]);
+    assert!(said(&["staff", "list"]).ends_with("left"));
+    assert_eq!(not(&["staff", "unlock", &id, "0000000000"]), "challenge_unknown");
+    said(&["staff", "activate", &id]);
+    let tablet = site.tablet();
+    let digits =
+        wayside_protocol::staff::Challenge::new(&wayside_protocol::record::tablet_id(&tablet.public()), 5);
+    let digits = digits.to_string();
+    // As it was read out: in two groups.
+    let (left, right) = digits.split_once(' ').unwrap();
+    let codes: Value =
+        serde_json::from_str(&said(&["staff", "unlock", "Amira Shah", left, right, "--json"])).unwrap();
+    assert_eq!((codes[0]["code"].as_str().unwrap().len(), &codes[0]["tablet"]), (8, &json!("van tablet")));
+    assert_eq!(not(&["staff", "pin", "Nobody"]), "staff_unknown");
+
+    let service =
+        said(&["service", "add", "Quit Leeds", "--kind", "stop_smoking", "--phone", "0113 496 0000"]);
+    assert_eq!(not(&["service", "add", "x", "--kind", "astrology"]), "unknown_value");
+    said(&["service", "edit", &service, "--hours", "Mondays"]);
+    said(&["service", "deactivate", &service]);
+    assert_eq!(
+        said(&["service", "list"]),
+        format!("{service}\tstop_smoking\tQuit Leeds\t0113 496 0000\tnot offered")
+    );
+    assert_eq!(not(&["service", "edit", "aaaaaaaa", "--hours", "x"]), "entry_not_found");
+    said(&["team", "guide", "wait_seconds=90", "both_arms=false"]);
+    for (wrong, code) in
+        [("wait=1", "bad_arguments"), ("wait_seconds=-1", "out_of_range"), ("wait_seconds=x", "wrong_type")]
+    {
+        assert_eq!(not(&["team", "guide", wrong]), code, "{wrong}");
+    }
+    said(&["team", "add-group", "Taxi drivers"]);
+    said(&["team", "lock-after", "10"]);
+    let shown: Value = serde_json::from_str(&said(&["team", "show", "--json"])).unwrap();
+    assert_eq!((&shown["guide"]["wait_seconds"], &shown["lock_minutes"]), (&json!(90), &json!(10)));
+    assert_eq!(
+        (&shown["services"][0]["hours"], &shown["plus_groups"]),
+        (&json!("Mondays"), &json!(["Taxi drivers"]))
+    );
+    assert!(said(&["team", "show"]).contains("wait_seconds=90"));
+    // What a PIN is checked against is in no line that anything here prints.
+    let team = site.team.to_string();
+    for line in [
+        vec!["show", &team, "--json"],
+        vec!["list", "--json"],
+        vec!["search", "amira", "--json"],
+        vec!["quarantine"],
+    ] {
+        let text = ok(&[&line[..], &["--data", data]].concat());
+        assert!(!text.contains("argon2") && !text.contains(&pin), "{line:?}");
+    }
+    assert!(!shown.to_string().contains("argon2"));
+}

@@ -115,6 +115,19 @@ pub fn tablet_by_key(conn: &Connection, key: &PublicKey) -> Result<Option<Tablet
     Ok(tablet)
 }
 
+/// The tablets of a team, by name.
+pub fn tablets_of(conn: &Connection, team: RecordId) -> Result<Vec<Tablet>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT tablet.n, tablet.id, tablet.public_key, tablet.name FROM tablet
+         JOIN tablet_team ON tablet_team.tablet = tablet.n JOIN team ON team.n = tablet_team.team
+         WHERE team.id = ? ORDER BY tablet.name, tablet.n",
+    )?;
+    let rows = statement.query_map([team.as_bytes()], |row| {
+        Ok(Tablet { n: row.get(0)?, id: row.get(1)?, public_key: row.get(2)?, name: row.get(3)? })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Writes that a tablet was here, and how far its estimate of the time was off.
 pub(super) fn write_seen(conn: &Connection, tablet: i64, now_ms: u64, skew_ms: i64) -> Result<()> {
     conn.prepare_cached("UPDATE tablet SET last_seen_at = ?, clock_skew_ms = ? WHERE n = ?")?

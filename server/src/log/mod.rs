@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use wayside_protocol::record::RecordId;
 
 pub use append::{Source, append, unmoved};
-pub use enrol::{Enrolment, Joining, Tablet, enrol, join_tablet, make_code, tablet_by_key};
+pub use enrol::{Enrolment, Joining, Tablet, enrol, join_tablet, make_code, tablet_by_key, tablets_of};
 pub use keeper::{
     Alarm, Keeper, RESTORE_WINDOW_MS, add_restore_point, alarm, alarms, keeper, know_ledger, set_epoch,
     set_keeper, watermark,

@@ -22,9 +22,10 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
+use wayside_protocol::staff::unlock_secret;
 use wayside_protocol::sync::frame::{
     self, Ask, Changes, Frame, Head, Hello, Incoming, PROTOCOL_VERSION, Refusal, STREAMED_VERSION, State,
-    TeamState, Terms, Verdict, Verdicts,
+    TeamState, Terms, Unlock, Verdict, Verdicts,
 };
 use wayside_protocol::sync::{CLOCK_WINDOW_MS, Position, PublicKey, capability, combined, verify_request};
 
@@ -63,6 +64,8 @@ pub struct Exchange {
     hello: Hello,
     ask: Option<Ask>,
     repair: Repair,
+    /// Whether it asks for the tablet's secret for unlock codes.
+    asks_unlock: bool,
     now: u64,
     verdicts: Vec<Verdicts>,
     /// Changes frames of this request and of the one that it asks about.
@@ -82,10 +85,12 @@ impl Exchange {
             return Err(Code::SignatureInvalid.into());
         }
         let (mut ask, mut repair, mut changes) = (None, Repair::default(), Vec::new());
+        let mut asks_unlock = false;
         for frame in frames {
             match frame {
                 Frame::Changes(frame) if hello.version == PROTOCOL_VERSION => changes.push(frame),
                 Frame::Ask(frame) if hello.version == STREAMED_VERSION && ask.is_none() => ask = Some(frame),
+                Frame::Unlock(Unlock { secret: None }) => asks_unlock = true,
                 frame if hello.version == STREAMED_VERSION => repair.take(frame)?,
                 _ => return Err(Code::FrameMalformed.into()),
             }
@@ -108,7 +113,7 @@ impl Exchange {
         let named = named.chain(repair.teams()).chain(changes.iter().map(|frame| frame.team)).collect();
         let skew = i64::try_from(i128::from(hello.time_ms) - i128::from(now)).unwrap_or_default();
         let mut exchange =
-            Exchange { tablet, teams, hello, ask, repair, now, verdicts: Vec::new(), frames: 0 };
+            Exchange { tablet, teams, hello, ask, repair, asks_unlock, now, verdicts: Vec::new(), frames: 0 };
         exchange.allow(named)?;
         if !base.nonces.is_new(exchange.tablet.n, exchange.hello.nonce, now) {
             return Err(Code::Replayed.into());
@@ -177,6 +182,10 @@ impl Exchange {
             let moved = !offered.is_empty() || !states.iter().all(stays);
             let receipt = self.repair.receipt(base, &self.tablet, positions, moved, self.now)?;
             frames.extend(receipt.map(Frame::Receipt));
+        }
+        if self.asks_unlock {
+            let secret = unlock_secret(base.identity.key().as_bytes(), &self.hello.tablet);
+            frames.push(Frame::Unlock(Unlock { secret: Some(secret) }));
         }
         if self.hello.capabilities & capability::STREAMED != 0 {
             let notice = match (pushes_only, self.repair.copied) {

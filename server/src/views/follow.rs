@@ -5,13 +5,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
+use wayside_protocol::clinical::follow_up::{is_handled, tasks};
 use wayside_protocol::clinical::{derive, needs_attention};
 use wayside_protocol::record::{Kind, RecordId, View};
 
-use super::Views;
+use super::{Views, people};
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::log::{self, Log};
@@ -69,7 +71,12 @@ impl Views {
                 Some(seq) if seq >= team.head => continue,
                 Some(seq) => seq,
                 None => {
-                    for sql in ["DELETE FROM record WHERE team = ?", "DELETE FROM contact WHERE team = ?"] {
+                    people::forget(&transaction, team.id.as_bytes())?;
+                    for sql in [
+                        "DELETE FROM task WHERE contact IN (SELECT id FROM contact WHERE team = ?)",
+                        "DELETE FROM record WHERE team = ?",
+                        "DELETE FROM contact WHERE team = ?",
+                    ] {
                         transaction.execute(sql, [team.id.as_bytes()])?;
                     }
                     0
@@ -102,7 +109,7 @@ fn write(
     team: &log::Team,
     records: &BTreeSet<RecordId>,
 ) -> Result<()> {
-    let mut persons = BTreeMap::new();
+    let mut persons = Vec::new();
     // Those that are at hand, and those that are written again because of their persons.
     let mut contacts: BTreeMap<RecordId, Option<View>> = BTreeMap::new();
     for id in records {
@@ -120,11 +127,13 @@ fn write(
                 for contact in contacts_of(views, team, *id)? {
                     contacts.entry(contact).or_default();
                 }
-                persons.insert(*id, Value::Object(view.fields));
+                persons.push((*id, view));
             }
             _ => {}
         }
     }
+    people::write(views, team.id.as_bytes(), &persons)?;
+    let persons: BTreeMap<RecordId, Value> = persons.into_iter().map(|(id, view)| (id, view.whole())).collect();
     // Contacts last of all: what is derived of them needs their persons.
     for (id, view) in contacts {
         let View { fields, conflicts, .. } = match view {
@@ -206,7 +215,7 @@ fn contacts_of(views: &Transaction, team: &log::Team, person: RecordId) -> Resul
     // The plus keeps SQLite from going through all contacts of the team.
     let mut statement = views.prepare_cached("SELECT id FROM contact WHERE person = ? AND +team = ?")?;
     let rows = statement
-        .query_map((person.to_string(), team.id.as_bytes()), |row| Ok(RecordId::from_bytes(row.get(0)?)))?;
+        .query_map((person.as_bytes(), team.id.as_bytes()), |row| Ok(RecordId::from_bytes(row.get(0)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -215,19 +224,22 @@ fn person_id(contact: &Map<String, Value>) -> Option<RecordId> {
     contact.get("person")?.as_str()?.parse().ok()
 }
 
-/// The fields of a contact's person, if that is a person of the same team. A reference to another team's
-/// record shows nothing of it.
+/// The fields of a contact's person with what is disputed of them, if that is a person of the same team. A
+/// reference to another team's record shows nothing of it.
 pub(super) fn person_of(
     conn: &Connection,
     team: &[u8; 16],
     contact: &Map<String, Value>,
 ) -> Result<Option<Value>> {
     let Some(person) = person_id(contact) else { return Ok(None) };
-    let mut statement =
-        conn.prepare_cached("SELECT fields FROM record WHERE id = ? AND team = ? AND kind = 'person'")?;
-    let fields: Option<String> =
-        statement.query_row((person.as_bytes(), team), |row| row.get(0)).optional()?;
-    fields.map(|fields| parse(&fields)).transpose()
+    let mut statement = conn.prepare_cached(
+        "SELECT fields, conflicts FROM record WHERE id = ? AND team = ? AND kind = 'person'",
+    )?;
+    let found: Option<(String, String)> =
+        statement.query_row((person.as_bytes(), team), |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((fields, conflicts)) = found else { return Ok(None) };
+    let person = View { kind: Some(Kind::Person), fields: parse(&fields)?, conflicts: parse(&conflicts)? };
+    Ok(Some(person.whole()))
 }
 
 /// JSON that stands in a view.
@@ -257,6 +269,11 @@ fn write_contact(
     let derived = derive(&contact, person);
     let text = |name: &str| contact.get(name).and_then(Value::as_str);
     let actions: Vec<&str> = derived.actions.iter().map(|action| action.as_str()).collect();
+    let attention = match needs_attention(&derived) {
+        false => 0,
+        true if is_handled(&contact, &derived) => 2,
+        true => 1,
+    };
     views
         .prepare_cached(
             "INSERT OR REPLACE INTO contact
@@ -267,14 +284,26 @@ fn write_contact(
             id.as_bytes(),
             team.id.as_bytes(),
             text("session"),
-            text("person"),
+            text("person").and_then(|id| id.parse::<RecordId>().ok()).map(|id| *id.as_bytes()),
             text("started_at").unwrap_or_default(),
             derived.category.map(|category| category.as_str()),
             Value::from(actions).to_string(),
             derived.urgency.as_str(),
             derived.urgency as i64,
             &derived.why,
-            needs_attention(&derived),
+            attention,
         ))?;
+    write_tasks(views, id, &contact)
+}
+
+fn write_tasks(views: &Transaction, id: RecordId, contact: &Value) -> Result<()> {
+    views.prepare_cached("DELETE FROM task WHERE contact = ?")?.execute([id.as_bytes()])?;
+    // On the first of all days nothing is due: what is open then depends on the events alone.
+    for task in tasks(contact, Date::MIN) {
+        let due_on = task.due_on.map(|due| due.to_string());
+        views
+            .prepare_cached("INSERT INTO task (contact, kind, entry, due_on, open) VALUES (?, ?, ?, ?, ?)")?
+            .execute((id.as_bytes(), task.kind.as_str(), &task.entry, due_on, task.state.is_open()))?;
+    }
     Ok(())
 }

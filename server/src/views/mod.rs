@@ -4,7 +4,9 @@
 //! is read and moved inside the transaction that writes the rows.
 
 mod follow;
+mod lists;
 mod pages;
+mod people;
 mod query;
 #[cfg(test)]
 mod tests;
@@ -17,13 +19,18 @@ use wayside_protocol::{clinical::RULES_VERSION, record::schema::SCHEMA_VERSION};
 
 pub use follow::follow;
 
+pub use lists::{Pair, TaskRow};
+
 use crate::error::Result;
 use crate::log::{connect, migrate};
 
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../../migrations/views/1.sql"))];
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("../../migrations/views/1.sql")),
+    M::up(include_str!("../../migrations/views/2_coordinator.sql")),
+];
 
 /// Rows are derived again when this, the schema or the clinical rules change.
-const DERIVATION: u32 = 1;
+const DERIVATION: u32 = 2;
 
 /// The views of one data directory.
 pub struct Views {
@@ -46,7 +53,9 @@ impl Views {
         )?;
         if !current {
             transaction.execute_batch(
-                "DELETE FROM made_by; DELETE FROM cursor; DELETE FROM record; DELETE FROM contact;",
+                "DELETE FROM made_by; DELETE FROM cursor; DELETE FROM record; DELETE FROM contact;
+                 DELETE FROM task; DELETE FROM person; DELETE FROM person_key; DELETE FROM pair;
+                 DELETE FROM not_same;",
             )?;
             transaction.execute("INSERT INTO made_by (rules) VALUES (?)", [&rules])?;
         }

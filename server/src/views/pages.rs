@@ -11,33 +11,36 @@ use crate::error::Result;
 #[derive(Debug, Clone)]
 pub struct Seen {
     pub id: RecordId,
-    pub person: Option<String>,
     pub session: Option<String>,
     pub started_at: String,
     pub category: Option<String>,
     pub urgency: String,
 }
 
-/// How many contacts of a session, by category and urgency.
+/// How many contacts of a session, by category, and whether they are on the worklist.
 #[derive(Debug, Clone)]
 pub struct Count {
     pub session: Option<String>,
     pub category: Option<String>,
-    pub urgency: String,
+    pub attention: bool,
     pub count: u64,
 }
 
-const SEEN: &str = "id, person, session, started_at, category, urgency";
+const SEEN: &str = "id, session, started_at, category, urgency";
 
 fn seen(row: &Row) -> rusqlite::Result<Seen> {
     Ok(Seen {
         id: RecordId::from_bytes(row.get(0)?),
-        person: row.get(1)?,
-        session: row.get(2)?,
-        started_at: row.get(3)?,
-        category: row.get(4)?,
-        urgency: row.get(5)?,
+        session: row.get(1)?,
+        started_at: row.get(2)?,
+        category: row.get(3)?,
+        urgency: row.get(4)?,
     })
+}
+
+/// What `attention` holds.
+const fn standing_at(handled: bool) -> i64 {
+    if handled { 2 } else { 1 }
 }
 
 impl Views {
@@ -64,62 +67,68 @@ impl Views {
     }
 
     /// A part of the worklist, the most urgent first, then the oldest: of one urgency or of all, of
-    /// contacts that began at or after `since` (RFC 3339 in UTC; empty for all).
+    /// contacts that began at or after `since` (RFC 3339 in UTC; empty for all). `handled` ones instead of
+    /// those that wait for somebody.
     pub fn attention(
         &self,
+        handled: bool,
         urgency: Option<Urgency>,
         since: &str,
         skip: u64,
         limit: u64,
     ) -> Result<Vec<Seen>> {
         let mut statement = self.conn.prepare_cached(&format!(
-            "SELECT {SEEN} FROM contact WHERE attention = 1 AND (?1 IS NULL OR rank = ?1) AND started_at >= ?2
+            "SELECT {SEEN} FROM contact
+             WHERE attention = ?5 AND (?1 IS NULL OR rank = ?1) AND started_at >= ?2
              ORDER BY rank DESC, started_at, id LIMIT ?3 OFFSET ?4"
         ))?;
         let rank = urgency.map(|urgency| urgency as i64);
-        let rows = statement.query_map(params![rank, since, limit, skip], seen)?;
+        let rows = statement.query_map(params![rank, since, limit, skip, standing_at(handled)], seen)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// How many contacts are on the worklist, by urgency.
-    pub fn attention_counts(&self, since: &str) -> Result<Vec<(String, u64)>> {
+    /// How many contacts are on the worklist, or were and are handled, by urgency.
+    pub fn attention_counts(&self, handled: bool, since: &str) -> Result<Vec<(String, u64)>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT urgency, count(*) FROM contact WHERE attention = 1 AND started_at >= ?
+            "SELECT urgency, count(*) FROM contact WHERE attention = ? AND started_at >= ?
              GROUP BY rank, urgency ORDER BY rank DESC",
         )?;
-        let rows = statement.query_map([since], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows =
+            statement.query_map((standing_at(handled), since), |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Every contact of a session, in the order in which they began.
     pub fn of_session(&self, session: RecordId) -> Result<Vec<Seen>> {
-        self.of("session", session)
-    }
-
-    /// Every contact with a person, in the order in which they began.
-    pub fn of_person(&self, person: RecordId) -> Result<Vec<Seen>> {
-        self.of("person", person)
-    }
-
-    fn of(&self, column: &str, id: RecordId) -> Result<Vec<Seen>> {
         let mut statement = self.conn.prepare_cached(&format!(
-            "SELECT {SEEN} FROM contact WHERE {column} = ? ORDER BY started_at, id"
+            "SELECT {SEEN} FROM contact WHERE session = ? ORDER BY started_at, id"
         ))?;
-        let rows = statement.query_map([id.to_string()], seen)?;
+        let rows = statement.query_map([session.to_string()], seen)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Contacts counted by session, category and urgency.
+    /// Every contact with a person and with whoever was merged with them, in the order in which they began.
+    pub fn of_person(&self, standing: RecordId) -> Result<Vec<Seen>> {
+        let mut statement = self.conn.prepare_cached(&format!(
+            "SELECT {SEEN} FROM contact AS c WHERE c.person IN
+                 (SELECT id FROM person WHERE standing = ? AND person.team = c.team)
+             ORDER BY started_at, id"
+        ))?;
+        let rows = statement.query_map([standing.as_bytes()], seen)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Contacts counted by session, category, and whether they are on the worklist.
     pub fn counts(&self) -> Result<Vec<Count>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT session, category, urgency, count(*) FROM contact
-             GROUP BY session, category, urgency ORDER BY session, rank DESC, category",
+            "SELECT session, category, attention = 1, count(*) FROM contact
+             GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         )?;
         let rows = statement.query_map([], |row| {
             Ok(Count {
                 session: row.get(0)?,
                 category: row.get(1)?,
-                urgency: row.get(2)?,
+                attention: row.get(2)?,
                 count: row.get(3)?,
             })
         })?;

@@ -68,13 +68,15 @@ impl Views {
     /// Contacts that somebody must look at, of any date: the most urgent first, then the oldest.
     pub fn worklist(&self) -> Result<Vec<Value>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT id, person, category, actions, urgency, why, started_at FROM contact
-             WHERE attention = 1 ORDER BY rank DESC, started_at, id",
+            "SELECT contact.id, coalesce(person.standing, contact.person), category, actions, urgency, why, started_at
+             FROM contact LEFT JOIN person ON person.id = contact.person AND person.team = contact.team
+             WHERE attention = 1 ORDER BY rank DESC, started_at, contact.id",
         )?;
         let rows = statement.query_map([], |row| {
             let mut object = Map::new();
             object.insert("contact".into(), json!(RecordId::from_bytes(row.get(0)?).to_string()));
-            object.insert("person".into(), json!(row.get::<_, Option<String>>(1)?));
+            let person: Option<[u8; 16]> = row.get(1)?;
+            object.insert("person".into(), json!(person.map(|id| RecordId::from_bytes(id).to_string())));
             object.insert("category".into(), json!(row.get::<_, Option<String>>(2)?));
             object.insert("urgency".into(), json!(row.get::<_, String>(4)?));
             object.insert("why".into(), json!(row.get::<_, String>(5)?));

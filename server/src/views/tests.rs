@@ -16,9 +16,11 @@ fn views(site: &Site) -> Views {
 /// Every row of every table.
 fn dump(views: &Views) -> Vec<Vec<Sql>> {
     let mut rows = Vec::new();
-    for table in ["cursor", "record", "contact"] {
-        let mut statement = views.conn.prepare(&format!("SELECT * FROM {table} ORDER BY 1")).unwrap();
-        let columns = statement.column_count();
+    for table in ["cursor", "record", "contact", "task", "person", "person_key", "pair", "not_same"] {
+        let columns = views.conn.prepare(&format!("SELECT * FROM {table}")).unwrap().column_count();
+        let order: Vec<String> = (1..=columns).map(|n| n.to_string()).collect();
+        let sql = format!("SELECT * FROM {table} ORDER BY {}", order.join(", "));
+        let mut statement = views.conn.prepare(&sql).unwrap();
         let found = statement.query_map([], |row| (0..columns).map(|i| row.get(i)).collect()).unwrap();
         rows.extend(found.map(Result::unwrap));
     }
@@ -132,7 +134,7 @@ fn two_may_follow_at_once() {
     std::thread::scope(|scope| {
         let all: Vec<_> = (0..3).map(|_| scope.spawn(|| dump(&views(&site)))).collect();
         let dumps: Vec<_> = all.into_iter().map(|one| one.join().unwrap()).collect();
-        assert!(dumps.iter().all(|dump| *dump == dumps[0] && dump.len() == 602));
+        assert!(dumps.iter().all(|dump| *dump == dumps[0] && dump.len() == 1202));
     });
 }
 
@@ -165,4 +167,84 @@ fn quarantine_shows_what_would_have_been_written() {
     let at: jiff::Timestamp = shown["received_at"].as_str().unwrap().parse().unwrap();
     assert_eq!(at.as_millisecond(), START as i64);
     assert!(views(&site).list(Some(Kind::Person)).unwrap().is_empty());
+}
+
+fn amina(family: &str) -> Value {
+    json!({"name": {"given": "Amina", "family": family}, "date_of_birth": "1968-02-03", "phone": "07700 900123"})
+}
+
+/// Everything that views hold of people: merges in both directions, in a chain and taken back, pairs, decisions.
+#[test]
+fn merges_follow_ups_and_pairs_are_the_same_when_they_are_derived_again() {
+    let site = Site::new();
+    let tablet = site.tablet();
+    let mut grown = views(&site);
+    let mut people: Vec<_> = (0..7).map(|_| tablet.begin(Kind::Person, amina("Khan"))).collect();
+    people.sort_by_key(|(_, begin)| begin.0);
+    let ids: Vec<RecordId> = people.iter().map(|(_, begin)| begin.0).collect();
+    let mut offers = Vec::new();
+    for (index, into) in [(1, Some(0)), (0, Some(2)), (4, Some(3)), (5, Some(4)), (4, None), (6, Some(1))] {
+        let into = into.map_or(Value::Null, |into: usize| json!(ids[into].to_string()));
+        offers.push(tablet.set(&mut people[index].0, "merged_into", into));
+    }
+    let day = json!({"follow_ups": [{"type": "call", "due_on": "2026-11-20"}]});
+    let mut contacts = Vec::new();
+    for (_, begin) in &people {
+        let mut fields = contact(Some(begin.0), "2026-11-20T13:05:00Z", &[(190, 124)]);
+        fields.as_object_mut().unwrap().extend(day.as_object().unwrap().clone());
+        contacts.push(tablet.begin(Kind::Contact, fields).1);
+    }
+    // Checks come before their people, and people in the wrong order.
+    tablet.push(&site, &contacts);
+    grown.catch_up(&site.base.log).unwrap();
+    for (_, begin) in people.iter().rev() {
+        tablet.push(&site, std::slice::from_ref(begin));
+        grown.catch_up(&site.base.log).unwrap();
+    }
+    for offer in offers {
+        tablet.push(&site, &[offer]);
+        grown.catch_up(&site.base.log).unwrap();
+    }
+    let lowest = |ids: &[usize]| {
+        for i in ids {
+            assert_eq!(grown.standing(people[*i].1.0).unwrap(), people[ids[0]].1.0, "{ids:?} {i}");
+        }
+        assert_eq!(grown.of_person(people[ids[0]].1.0).unwrap().len(), ids.len());
+    };
+    lowest(&[0, 1, 2, 6]);
+    lowest(&[3]);
+    lowest(&[4, 5]);
+    // Three that stand, each like the others.
+    assert_eq!(grown.pairs(None, 0, 100).unwrap().len(), 3);
+    assert_eq!(grown.task_counts("2026-11-20").unwrap(), [0, 7, 0, 0]);
+    let before = dump(&grown);
+    drop(grown);
+    for file in ["views.db", "views.db-wal", "views.db-shm"] {
+        let _ = std::fs::remove_file(site.dir.path().join(file));
+    }
+    assert_eq!(dump(&views(&site)), before);
+}
+
+/// A name that very many share makes no pairs; and that is so whoever came last.
+#[test]
+fn a_key_that_very_many_share_says_nothing() {
+    let site = Site::new();
+    let tablet = site.tablet();
+    let mut grown = views(&site);
+    let named = || tablet.begin(Kind::Person, json!({"name": {"given": "Amina", "family": "Khan"}})).1;
+    let some: Vec<_> = (0..3).map(|_| named()).collect();
+    tablet.push(&site, &some);
+    grown.catch_up(&site.base.log).unwrap();
+    assert_eq!(grown.pairs(None, 0, 100).unwrap().len(), 3);
+    let many: Vec<_> = (0..60).map(|_| named()).collect();
+    tablet.push(&site, &many);
+    grown.catch_up(&site.base.log).unwrap();
+    assert_eq!(grown.pairs(None, 0, 100).unwrap().len(), 0);
+    let (grown, fresh) = (dump(&grown), {
+        for file in ["views.db", "views.db-wal", "views.db-shm"] {
+            let _ = std::fs::remove_file(site.dir.path().join(file));
+        }
+        dump(&views(&site))
+    });
+    assert_eq!(grown, fresh);
 }

@@ -157,7 +157,7 @@ pub fn status(error: &Error) -> StatusCode {
         Code::HostUnknown => StatusCode::MISDIRECTED_REQUEST,
         Code::TryLater => StatusCode::TOO_MANY_REQUESTS,
         Code::RecordNotFound | Code::NotFound | Code::BadId => StatusCode::NOT_FOUND,
-        Code::NotInConflict | Code::HeadsUnknown => StatusCode::CONFLICT,
+        Code::NotInConflict | Code::HeadsUnknown | Code::ChangedMeanwhile => StatusCode::CONFLICT,
         Code::StorageFailed | Code::ServerFailed => StatusCode::SERVICE_UNAVAILABLE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Code::BadJson | Code::BadArguments => StatusCode::BAD_REQUEST,

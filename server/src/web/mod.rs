@@ -16,10 +16,13 @@ mod words;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get, post};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{Method, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{MethodRouter, any, get, post};
 use tokio::sync::{Semaphore, watch};
+use wayside_protocol::error::Code;
 
 use crate::accounts::{Role, Throttle};
 use crate::api::{self, Readers};
@@ -116,7 +119,26 @@ pub const ROUTES: &[Route] = &[
     page("/checks/{id}"),
     page("/records/{id}"),
     settles("/records/{id}/settle"),
+    settles("/records/{id}/act"),
+    page("/follow-ups"),
+    page("/duplicates"),
+    page("/people/{id}/beside/{other}"),
     page("/quarantine"),
+    page("/teams"),
+    page("/teams/{id}"),
+    page("/teams/{id}/staff/{entry}"),
+    page("/teams/{id}/services/{entry}"),
+    settles("/teams/{id}/staff"),
+    settles("/teams/{id}/staff/{entry}"),
+    settles("/teams/{id}/staff/{entry}/pin"),
+    settles("/teams/{id}/staff/{entry}/unlock"),
+    settles("/teams/{id}/services"),
+    settles("/teams/{id}/services/{entry}"),
+    settles("/teams/{id}/groups"),
+    settles("/teams/{id}/guide"),
+    settles("/teams/{id}/lock"),
+    page("/api/v1/teams"),
+    page("/api/v1/teams/{id}"),
     page("/events"),
     page("/api/v1/worklist"),
     page("/api/v1/sessions"),
@@ -125,6 +147,10 @@ pub const ROUTES: &[Route] = &[
     page("/api/v1/checks/{id}"),
     page("/api/v1/records/{id}/history"),
     settles("/api/v1/records/{id}/settle"),
+    settles("/api/v1/records/{id}/act"),
+    page("/api/v1/follow-ups"),
+    page("/api/v1/duplicates"),
+    page("/api/v1/people/{id}/beside/{other}"),
     page("/api/v1/quarantine"),
 ];
 
@@ -142,15 +168,39 @@ fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
         ("GET", "/checks/{id}") => get(pages::check),
         ("GET", "/records/{id}") => get(pages::record),
         ("POST", "/records/{id}/settle") => post(pages::settle),
+        ("POST", "/records/{id}/act") => post(pages::act),
+        ("GET", "/follow-ups") => get(pages::follow_ups),
+        ("GET", "/duplicates") => get(pages::duplicates),
+        ("GET", "/people/{id}/beside/{other}") => get(pages::beside),
         ("GET", "/quarantine") => get(pages::quarantine),
+        ("GET", "/teams") => get(pages::team::teams),
+        ("GET", "/teams/{id}") => get(pages::team::team),
+        ("GET", "/teams/{id}/staff/{entry}") => get(pages::team::member),
+        ("GET", "/teams/{id}/services/{entry}") => get(pages::team::service),
+        ("POST", "/teams/{id}/staff") => post(pages::team::add_member),
+        ("POST", "/teams/{id}/staff/{entry}") => post(pages::team::change_member),
+        ("POST", "/teams/{id}/staff/{entry}/pin") => post(pages::team::set_pin),
+        ("POST", "/teams/{id}/staff/{entry}/unlock") => post(pages::team::unlock),
+        ("POST", "/teams/{id}/services") => post(pages::team::add_service),
+        ("POST", "/teams/{id}/services/{entry}") => post(pages::team::change_service),
+        ("POST", "/teams/{id}/groups") => post(pages::team::set_group),
+        ("POST", "/teams/{id}/guide") => post(pages::team::set_guide),
+        ("POST", "/teams/{id}/lock") => post(pages::team::set_lock_minutes),
+        ("GET", "/api/v1/teams") => get(pages::team::teams_json),
+        ("GET", "/api/v1/teams/{id}") => get(pages::team::team_json),
         ("GET", "/events") => get(live::events),
         _ => return api::handler(route),
     })
 }
 
-/// The router of [`ROUTES`], each behind the guard.
+/// The router of [`ROUTES`], each behind the guard, for a listener of its own.
 pub fn router(door: Door) -> Router {
     let door = Arc::new(door);
+    routes(&door).fallback_service(unknown(&door))
+}
+
+/// The same without an answer for other addresses.
+pub fn routes(door: &Arc<Door>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         if let Some(handler) = handler(route) {
@@ -158,7 +208,24 @@ pub fn router(door: Door) -> Router {
             router = router.route(route.path, handler.layer(guard));
         }
     }
-    router.layer(DefaultBodyLimit::max(MAX_FORM)).with_state(door)
+    router.layer(DefaultBodyLimit::max(MAX_FORM)).with_state(door.clone())
+}
+
+/// What answers where there is nothing: a page for people, a code for programs.
+pub fn unknown(door: &Arc<Door>) -> MethodRouter {
+    static NOWHERE: Route = page("/{*nowhere}");
+    let guard = from_fn_with_state((door.clone(), &NOWHERE), guard::guard);
+    any(pages::nowhere).layer(guard).layer(from_fn(programs)).with_state(door.clone())
+}
+
+async fn programs(request: Request, next: Next) -> Response {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok());
+    let reads = accepts.is_some_and(|accepts| accepts.contains("text/html"));
+    if request.method() == Method::GET && reads && !request.uri().path().starts_with("/api/") {
+        next.run(request).await
+    } else {
+        api::refuse(&Code::NotFound.into())
+    }
 }
 
 /// Does what blocks where that is allowed.

@@ -3,9 +3,13 @@
 //! of `docs/pages`.
 #![allow(clippy::unwrap_used)]
 
+mod coordinator;
 mod disagree;
+mod guided;
+mod long_case;
 mod markup;
 mod people;
+mod staff;
 mod story;
 mod taps;
 mod wcag;

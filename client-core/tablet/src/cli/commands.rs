@@ -12,7 +12,9 @@ use wayside_client_core::{
     By, Code, Edit, Error, Kind, Page, Phase, Progress, RecordId, Rules, SyncReport, Tablet,
 };
 
-use super::{Command, Common, Done, Failure, UNKNOWN_STAFF, text};
+use wayside_protocol::matching::Likeness;
+
+use super::{Command, Common, Done, Failure, UNKNOWN_STAFF, care, staff, text};
 use crate::{
     key_file,
     ui::{self, UiOptions},
@@ -38,11 +40,13 @@ pub fn command(common: &Common, command: Command, out: &mut impl Write, err: &mu
             }
         }
         #[cfg(not(feature = "unchecked"))]
-        Command::Record { file } => record(&tablet, &file, &by()?, common.json, out, err)?,
+        Command::Record { file, no_duplicates } => {
+            record(&tablet, &file, &by()?, !no_duplicates, common.json, out, err)?;
+        }
         #[cfg(feature = "unchecked")]
-        Command::Record { file, unchecked } => {
+        Command::Record { file, unchecked, no_duplicates } => {
             let checks = if unchecked { Rules::Unchecked } else { Rules::Entry };
-            record(&tablet, &file, &By { checks, ..by()? }, common.json, out, err)?;
+            record(&tablet, &file, &By { checks, ..by()? }, !no_duplicates, common.json, out, err)?;
         }
         Command::Edit { id, set } => {
             let id = record_id(&id)?;
@@ -78,7 +82,9 @@ pub fn command(common: &Common, command: Command, out: &mut impl Write, err: &mu
             let kind = kind.map(|kind| Kind::parse(&kind).ok_or_else(|| usage(kinds))).transpose()?;
             records(common, &tablet.list(kind, Page::default())?, out)?;
         }
-        Command::Search { text } => records(common, &tablet.search(&text.join(" "))?, out)?,
+        Command::Care(care) => care::command(&tablet, common, &by()?, care, out)?,
+        Command::InFront(command) => staff::command(&tablet, common, command, out)?,
+        Command::Search { text } => records(common, &tablet.search(&text.join(" "), Page::default())?, out)?,
         Command::Sync => sync(&tablet, common.json, out, err)?,
         Command::Status => {
             let status = tablet.status()?;
@@ -91,7 +97,8 @@ pub fn command(common: &Common, command: Command, out: &mut impl Write, err: &mu
         }
         Command::Ui { listen } => {
             let staff = Some(common.staff.clone()).filter(|staff| staff != UNKNOWN_STAFF);
-            ui(&tablet, UiOptions { listen, staff, signal: None }, common.json, out)?;
+            let team = by()?.team;
+            ui(&tablet, UiOptions { listen, staff, team, signal: None }, common.json, out)?;
         }
     }
     Ok(())
@@ -142,7 +149,7 @@ fn by(common: &Common, tablet: &Tablet) -> Done<By> {
     Ok(By { staff: common.staff.clone(), team, checks: Rules::Entry })
 }
 
-fn record_id(text: &str) -> Done<RecordId> {
+pub fn record_id(text: &str) -> Done<RecordId> {
     Ok(text.parse::<RecordId>().map_err(Error::from)?)
 }
 
@@ -185,6 +192,7 @@ fn record(
     tablet: &Tablet,
     file: &Path,
     by: &By,
+    duplicates: bool,
     json: bool,
     out: &mut impl Write,
     err: &mut impl Write,
@@ -201,8 +209,21 @@ fn record(
             continue;
         }
         let value = serde_json::from_slice(&line).map_err(|_| Error::Failed(Code::BadJson));
+        // Before the line makes a person of its own.
+        let likely =
+            value.as_ref().ok().filter(|_| duplicates).map(|value| likely(tablet, value)).transpose()?;
         match value.and_then(|value| tablet.record(value, by)) {
             Ok(recorded) => {
+                if let (Some(likely), Some(person)) =
+                    (likely.filter(|likely| !likely.is_empty()), recorded.person)
+                {
+                    let message = "This person is likely here already.";
+                    let warning = json!({
+                        "line": number, "warning": "likely_duplicate", "message": message, "person": person,
+                        "likely": likely,
+                    });
+                    writeln!(err, "{warning}")?;
+                }
                 if json {
                     let mut object = serde_json::to_value(recorded).unwrap_or_default();
                     object["line"] = json!(number);
@@ -226,6 +247,14 @@ fn record(
         }
     }
     if failed { Err(Failure::Said) } else { Ok(()) }
+}
+
+/// Who is likely the new person of a line: ids and reasons, and nothing that identifies anybody.
+fn likely(tablet: &Tablet, line: &Value) -> Done<Vec<Value>> {
+    let Some(person) = line.get("person").filter(|person| person.is_object()) else { return Ok(Vec::new()) };
+    let found = tablet.likely_duplicates(person)?;
+    let likely = found.iter().filter(|one| one.likeness == Likeness::Likely);
+    Ok(likely.map(|one| json!({"id": one.person.id, "reasons": one.words})).collect())
 }
 
 fn sync(tablet: &Tablet, json: bool, out: &mut impl Write, err: &mut impl Write) -> Done {

@@ -1,7 +1,9 @@
 //! The command line. Exit 0 only if what was asked happened; otherwise one JSON object `{code, message, retry}` on
 //! standard error and exit 1. (`record` reports each bad line as an object of its own.)
 
+mod care;
 mod commands;
+mod staff;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -67,6 +69,10 @@ enum Command {
         #[cfg(feature = "unchecked")]
         #[arg(long)]
         unchecked: bool,
+        /// Does not look for people who are here already. Otherwise each line whose new person is likely one of them
+        /// is recorded, and named on standard error.
+        #[arg(long)]
+        no_duplicates: bool,
     },
     /// Sets fields of a record. Setting a field that is in conflict settles it.
     Edit {
@@ -108,7 +114,11 @@ enum Command {
         #[arg(long)]
         kind: Option<String>,
     },
-    /// Finds persons and sites in which all these words occur.
+    #[command(flatten)]
+    Care(care::Care),
+    #[command(flatten)]
+    InFront(staff::InFront),
+    /// Finds persons and sites by all these words: parts of names, dates of birth, numbers.
     Search {
         #[arg(required = true)]
         text: Vec<String>,
@@ -162,7 +172,13 @@ impl Failure {
             }
             Failure::Said => return None,
         };
-        Some(json!({"code": code, "message": message, "retry": retry}))
+        let mut said = json!({"code": code, "message": message, "retry": retry});
+        if let (Failure::Error(Error::SignIn(refused)), Some(said)) = (self, said.as_object_mut()) {
+            said.insert("tries_left".into(), json!(refused.tries_left));
+            said.insert("locked_until".into(), json!(refused.locked_until));
+            said.insert("locked_seconds".into(), json!(refused.locked_seconds));
+        }
+        Some(said)
     }
 }
 

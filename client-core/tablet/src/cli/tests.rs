@@ -143,3 +143,42 @@ fn the_key_lies_beside_the_records_and_is_never_made_again() {
     run(&dir, &["--key-file", elsewhere.to_str().unwrap(), "status", "--json"]).json();
     assert_eq!(fs::read_to_string(&key).unwrap(), "ab".repeat(32));
 }
+
+#[test]
+fn a_contact_is_guided_and_told_in_words() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("tablet");
+    let file = lines(home.path(), &[line(182).to_string()]);
+    let contact = run(&dir, &["record", file.to_str().unwrap()]).out.trim().to_owned();
+    let next = run(&dir, &["next", &contact]);
+    assert!(next.out.starts_with("Very high reading. Ask now"), "{}", next.out);
+    assert!(next.out.contains("  - Chest pain\n"), "{}", next.out);
+    assert_eq!(run(&dir, &["next", &contact, "--json"]).json()["code"], "ask_red_flags");
+
+    let card = run(&dir, &["card", &contact]).out;
+    assert!(card.starts_with("Your blood pressure\n182 over 94\nThis reading is very high."), "{card}");
+    assert!(card.contains("For staff: Nobody at base can see this. Phone now"), "{card}");
+    let card = run(&dir, &["card", &contact, "--language", "../../etc/passwd", "--json"]).json();
+    assert_eq!((&card["systolic"], &card["words"][1]), (&json!(182), &json!("182 over 94")));
+    assert!(run(&dir, &["health-check", &contact]).out.starts_with("1 of 4\n"));
+
+    let call = r#"{"outcome": "reached", "spoke_to": "the practice"}"#;
+    let entry = run(&dir, &["--staff", "nurse-07", "add", &contact, "calls", call]).out.trim().to_owned();
+    let shown = run(&dir, &["show", &contact, "--json"]).json();
+    assert_eq!(shown["calls"][&entry]["by"], "nurse-07");
+    let person = shown["person"].as_str().unwrap();
+    let story = run(&dir, &["timeline", person]).out;
+    assert!(story.contains("Telephone call: reached  nurse-07\n    Spoke to the practice\n"), "{story}");
+    assert!(run(&dir, &["history", person]).out.contains("name/family: nothing -> \"Khan\""));
+    assert_eq!(run(&dir, &["half-done"]).out.lines().count(), 1);
+    assert_eq!(run(&dir, &["park", &contact]).out, "Parked.\n");
+    assert!(run(&dir, &["half-done"]).out.contains("Masjid Al-Noor  Amina Khan  Very high reading"));
+    assert_eq!(run(&dir, &["resume", &contact]).out, "Taken up again.\n");
+    assert_eq!(run(&dir, &["due"]).out, "Nothing is due.\n");
+
+    assert_eq!(run(&dir, &["add", &contact, "calls", "{"]).refused(), "bad_json");
+    assert_eq!(run(&dir, &["add", &contact, "calls", r#"{"outcome": "sang"}"#]).refused(), "unknown_value");
+    assert_eq!(run(&dir, &["park", person]).refused(), "wrong_kind");
+    assert_eq!(run(&dir, &["due", "--on", "soon"]).refused(), "bad_arguments");
+    assert_eq!(run(&dir, &["check-person", "/nowhere"]).refused(), "bad_arguments");
+}

@@ -15,13 +15,14 @@ use axum::{
 };
 use jiff::{Timestamp, Zoned};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::{Notify, watch};
-use wayside_client_core::{By, Code, Kind, Page, RecordId, Rules, Status, Tablet};
+use wayside_client_core::{By, Code, RecordId, Rules, Status, Tablet};
 
 use super::{
-    Answer,
+    Answer, UiOptions,
     fail::Fail,
+    staff,
     sync::{Event, Progressing},
     today,
 };
@@ -49,6 +50,8 @@ struct Desk {
     staff: Option<String>,
     staff_fixed: bool,
     session: Option<RecordId>,
+    /// Of what is new, on a tablet of several teams.
+    team: Option<RecordId>,
 }
 
 impl App {
@@ -56,11 +59,11 @@ impl App {
         tablet: Tablet,
         addr: SocketAddr,
         token: String,
-        staff: Option<String>,
-        signal: Option<watch::Sender<bool>>,
+        options: UiOptions,
         stopped: watch::Receiver<bool>,
     ) -> App {
-        let desk = Desk { staff_fixed: staff.is_some(), staff, session: None };
+        let UiOptions { staff, team, signal, .. } = options;
+        let desk = Desk { staff_fixed: staff.is_some(), staff, session: None, team };
         App {
             tablet,
             addr,
@@ -82,12 +85,23 @@ impl App {
 
     /// In whose name something is recorded, for the team of what it belongs to.
     pub fn by(&self, team: Option<RecordId>) -> By {
-        let staff = self.desk().staff.clone().unwrap_or_else(|| By::default().staff);
-        By { staff, team, checks: Rules::Entry }
+        let desk = self.desk().clone();
+        let staff = desk.staff.unwrap_or_else(|| By::default().staff);
+        By { staff, team: team.or(desk.team), checks: Rules::Entry }
     }
 
-    pub fn has_staff(&self) -> bool {
-        self.desk().staff.is_some()
+    pub fn staff(&self) -> Option<String> {
+        self.desk().staff.clone()
+    }
+
+    pub fn set_staff(&self, staff: Option<String>) {
+        self.desk().staff = staff;
+        self.tell();
+    }
+
+    /// Whether the program was started in somebody's name.
+    pub fn staff_is_fixed(&self) -> bool {
+        self.desk().staff_fixed
     }
 
     pub fn open_session(&self, session: RecordId) {
@@ -159,6 +173,7 @@ impl App {
             sync: progress.chip(&status, self.signal_on(), Timestamp::now()),
             signal: self.signal_on(),
             revision: self.revision.load(Ordering::Acquire),
+            locked: staff::is_locked(self).unwrap_or(true),
         };
         self.event.send_if_modified(|told| {
             let differs = *told != event;
@@ -195,15 +210,17 @@ pub async fn state(State(app): State<Arc<App>>) -> Answer {
         app.publish();
         let status = app.tablet.status()?;
         let desk = app.desk().clone();
-        let place = desk.session.map(|session| today::place(app, session)).transpose()?;
+        // Where the tablet stands is nothing for whoever is not signed in.
+        let session = desk.session.filter(|_| !staff::is_locked(app).unwrap_or(true));
+        let place = session.map(|session| today::place(app, session)).transpose()?;
         Ok(Json(json!({
             "tablet": status.name.clone().unwrap_or_else(|| "This tablet".to_owned()),
             "enrolled": status.enrolled,
             "teams": status.teams,
             "staff": desk.staff.unwrap_or_default(),
             "staff_fixed": desk.staff_fixed,
-            "staff_known": staff_known(app)?,
-            "session": desk.session,
+            "sign_in": staff::state(app)?,
+            "session": session,
             "site": place.as_ref().map(|place| json!({"name": place.site_name})),
             "date": place.map_or_else(today_here, |place| place.date),
             "signal": app.signal_on(),
@@ -211,38 +228,4 @@ pub async fn state(State(app): State<Arc<App>>) -> Answer {
         })))
     })
     .await
-}
-
-/// The staff of this tablet's teams, by name.
-fn staff_known(app: &App) -> Result<Vec<Value>, Fail> {
-    let mut known = Vec::new();
-    for team in app.tablet.list(Some(Kind::Team), Page::default())? {
-        for (id, one) in team["staff"].as_object().into_iter().flatten() {
-            if one["active"] != Value::Bool(false) {
-                known.push(json!({"id": id, "name": one["name"]}));
-            }
-        }
-    }
-    known.sort_by_key(|one| one["name"].as_str().unwrap_or_default().to_lowercase());
-    Ok(known)
-}
-
-#[derive(serde::Deserialize)]
-pub struct Staff {
-    staff: String,
-}
-
-pub async fn set_staff(State(app): State<Arc<App>>, Body(Staff { staff }): Body<Staff>) -> Answer {
-    let staff = staff.trim().to_owned();
-    if app.desk().staff_fixed {
-        return Err(Fail::code(Code::WrongKind));
-    }
-    if staff.is_empty() {
-        return Err(Fail::field(Code::MissingField, "staff", "Say who is recording."));
-    }
-    if staff.len() > 256 {
-        return Err(Fail::field(Code::TooLarge, "staff", "This is too long for a name."));
-    }
-    app.desk().staff = Some(staff);
-    Ok(Json(json!({})))
 }

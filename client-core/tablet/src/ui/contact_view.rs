@@ -6,10 +6,12 @@ use wayside_client_core::{Code, Hash, RecordId};
 use wayside_protocol::clinical::{
     Action, Category, Pair, Urgency,
     codes::{RED_FLAGS, label},
+    derive,
+    hindsight::hindsight,
     red_flag_questions_due,
 };
 
-use super::{app::App, fail::Fail, people, today, words};
+use super::{app::App, care, fail::Fail, guide, people, say::say, today, words};
 
 pub fn heads_text(heads: &[Hash]) -> Value {
     heads.iter().map(|head| HEXLOWER_PERMISSIVE.encode(head)).collect::<Vec<_>>().into()
@@ -38,7 +40,7 @@ pub fn category(derived: &Value) -> Value {
 }
 
 /// The entries of a map that are neither struck out nor corrected.
-fn live<'a>(contact: &'a Value, pointer: &str) -> Vec<(&'a String, &'a Value)> {
+pub fn live<'a>(contact: &'a Value, pointer: &str) -> Vec<(&'a String, &'a Value)> {
     let entries = contact.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
     entries.filter(|(_, entry)| state(entry) == "live").collect()
 }
@@ -76,7 +78,11 @@ fn flags_due(contact: &Value) -> bool {
     let flags = live(contact, "/bp/red_flags");
     let present = flags.iter().any(|(_, flag)| flag["present"] == Value::Bool(true));
     let all = RED_FLAGS.iter().all(|(code, _)| flags.iter().any(|(_, flag)| flag["flag"] == *code));
-    red_flag_questions_due(&readings) && !present && !all
+    red_flag_questions_due(&readings) && !present && !all && !declined(contact, "bp/red_flags")
+}
+
+fn declined(contact: &Value, word: &str) -> bool {
+    contact["declined"].as_array().is_some_and(|declined| declined.iter().any(|one| one == word))
 }
 
 /// What the page shows of a contact.
@@ -98,6 +104,8 @@ pub fn view(app: &App, id: RecordId) -> Result<Value, Fail> {
             || json!({"id": person, "name": "Details not here yet", "about": "", "conflicts": 0}),
         )
     });
+    let of_person = json["person"].as_str().and_then(|person| app.tablet.show(person.parse().ok()?).ok());
+    let now = derive(&json, of_person.as_ref().map(|person| &person.json));
     let readings = readings(&json);
     let latest = readings.iter().rev().find(|reading| reading["state"] == "live");
     let latest = latest.map(|reading| format!("{}/{}", reading["systolic"], reading["diastolic"]));
@@ -126,13 +134,20 @@ pub fn view(app: &App, id: RecordId) -> Result<Value, Fail> {
         "flags_due": flags_due(&json),
         "emergency": emergency,
         "told_emergency": told(&json) == Some(Urgency::Emergency),
-        "told": told_shown(&json),
+        "emergency_refused": declined(&json, "referrals"),
+        "arranged": care::arranged(&json),
         "told_due": told_due(&json, urgency, &todo),
         "asked": asked(&json),
         "conflicts": json["conflicts"].as_array().map_or(0, Vec::len),
         "refused": refused(&json),
+        "in_error": json["entered_in_error"]["reason"],
+        "check_type": json["check_type"],
+        "step": guide::step(&app.tablet.next_step(id)?),
         "result": {
             "category": category(derived),
+            "rules": derived["rules"],
+            "disputed": now.disputed.as_ref().map(|disputed| say(&disputed.text)),
+            "then": hindsight(&json, &now).map(|differs| say(&differs.text)),
             "todo": todo.iter().map(|action| words::action(*action)).collect::<Vec<_>>(),
             "urgency": urgency,
             "systolic": derived["systolic"],
@@ -155,6 +170,8 @@ fn readings(contact: &Value) -> Vec<Value> {
                 "diastolic": reading["diastolic"],
                 "pulse": reading["pulse"],
                 "arm": reading["arm"],
+                "position": reading["position"],
+                "setting": reading["setting"],
                 "taken_at": reading["taken_at"],
                 "state": state(reading),
                 "chosen": contact["derived"]["chosen_reading"] == id.as_str(),
@@ -186,20 +203,6 @@ fn red_flags(contact: &Value) -> Vec<Value> {
     flags.collect()
 }
 
-fn told_shown(contact: &Value) -> Vec<Value> {
-    let mut told: Vec<Value> = live(contact, "/referrals")
-        .into_iter()
-        .map(|(_, referral)| {
-            let to = referral["to"].as_str().unwrap_or_default();
-            let label =
-                words::TOLD.iter().find(|(code, _)| *code == to).map_or("Somebody told", |(_, label)| *label);
-            json!({"label": label, "at": referral["made_at"]})
-        })
-        .collect();
-    told.sort_by_key(|one| one["at"].as_str().unwrap_or_default().to_owned());
-    told
-}
-
 /// Whom to tell, as long as nobody was; null when it is not urgent.
 fn told_due(contact: &Value, urgency: Urgency, actions: &[Action]) -> Value {
     if urgency < Urgency::SameDay || told(contact) >= Some(urgency) {
@@ -211,22 +214,21 @@ fn told_due(contact: &Value, urgency: Urgency, actions: &[Action]) -> Value {
         "gp" => !maternity && urgency == Urgency::SameDay,
         "nhs111" => urgency == Urgency::SameDay,
         "maternity" => maternity,
-        _ => true,
+        "999" => true,
+        _ => false,
     });
-    let choices: Vec<Value> = choices.map(|(code, label)| json!({"code": code, "label": label})).collect();
-    json!({"title": "Tap who has been told", "choices": choices})
+    choices.map(|(code, label)| json!({"code": code, "label": label})).collect()
 }
 
+/// What somebody may mention at any time, whether it stands so, and what a tap on it sets.
 fn asked(contact: &Value) -> Vec<Value> {
     let symptoms = contact.pointer("/bp/symptoms").and_then(Value::as_array);
-    let has = |code: &str| symptoms.is_some_and(|symptoms| symptoms.iter().any(|one| one == code));
-    let questions = words::ASKED.iter().map(|(code, label)| {
-        let on = match *code {
-            "irregular" => contact.pointer("/bp/pulse_rhythm").is_some_and(|rhythm| rhythm == "irregular"),
-            "pregnant" => contact["pregnant"] == Value::Bool(true),
-            code => has(code),
+    let questions = words::asked().into_iter().map(|(label, path, yes, no)| {
+        let on = match path.strip_prefix("bp/symptoms/") {
+            Some(symptom) => symptoms.is_some_and(|symptoms| symptoms.iter().any(|one| one == symptom)),
+            None => contact.pointer(&format!("/{path}")) == Some(&yes),
         };
-        json!({"code": code, "label": label, "on": on})
+        json!({"label": label, "on": on, "set": {path: if on { no } else { yes }}})
     });
     questions.collect()
 }

@@ -9,142 +9,16 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use wayside_client_core::{Code, Edit, Kind, RecordId};
-use wayside_protocol::clinical::{RULES_VERSION, Urgency, check_reading as limits, codes::RED_FLAGS};
+use wayside_protocol::clinical::{check_measurement as limits_of, check_reading as limits};
 
 use super::{
     Answer,
     app::{App, Body, now},
+    change::Change,
     contact_view::{heads, view},
     fail::Fail,
     today::{self, id, record},
 };
-
-/// What the number pad sends.
-#[derive(Debug, Deserialize)]
-struct Reading {
-    systolic: Option<i64>,
-    diastolic: Option<i64>,
-    pulse: Option<i64>,
-    arm: Option<String>,
-    #[serde(default)]
-    confirmed_unusual: bool,
-}
-
-impl Reading {
-    fn entry(&self, by: &str) -> Result<Value, Fail> {
-        for (name, value) in [("systolic", self.systolic), ("diastolic", self.diastolic)] {
-            if value.is_none() {
-                let message = format!("{}{} is missing.", name[..1].to_uppercase(), &name[1..]);
-                return Err(Fail::field(Code::MissingField, name, message));
-            }
-        }
-        let mut entry = json!({
-            "taken_at": now(), "systolic": self.systolic, "diastolic": self.diastolic, "pulse": self.pulse,
-            "arm": self.arm, "position": "sitting", "setting": "clinic", "by": by,
-        });
-        if self.confirmed_unusual {
-            entry["confirmed_unusual"] = json!(true);
-        }
-        if let Value::Object(members) = &mut entry {
-            members.retain(|_, value| !value.is_null());
-        }
-        Ok(entry)
-    }
-}
-
-#[derive(Debug, Deserialize)]
-struct RedFlag {
-    flag: String,
-    present: bool,
-}
-
-/// One saved form about a contact.
-#[derive(Debug, Deserialize)]
-pub struct Change {
-    reading: Option<Reading>,
-    red_flags: Option<Vec<RedFlag>>,
-    /// How it ended: completed, left_early, parked.
-    ended: Option<String>,
-    #[serde(default)]
-    resume: bool,
-    /// Who was told, by phone, just now.
-    told: Option<String>,
-    /// A question of `words::ASKED` and whether the answer is yes.
-    asked: Option<String>,
-    #[serde(default)]
-    on: bool,
-}
-
-impl Change {
-    /// The paths to set. `contact` is what is there, null for a new one.
-    fn set(&self, by: &str, contact: &Value) -> Result<Vec<(String, Value)>, Fail> {
-        let mut set: Vec<(&str, Value)> = Vec::new();
-        if let Some(reading) = &self.reading {
-            set.push(("bp/readings", json!([reading.entry(by)?])));
-        }
-        if let Some(flags) = &self.red_flags {
-            let known = |flag: &RedFlag| RED_FLAGS.iter().any(|(code, _)| *code == flag.flag);
-            if !flags.iter().all(known) {
-                return Err(Fail::field(Code::UnknownValue, "red_flags", Code::UnknownValue.message()));
-            }
-            let asked_at = now();
-            let entries: Vec<Value> = flags
-                .iter()
-                .map(|RedFlag { flag, present }| json!({"flag": flag, "present": present, "asked_at": asked_at}))
-                .collect();
-            set.push(("bp/red_flags", json!(entries)));
-        }
-        if let Some(how) = &self.ended {
-            set.push(("ended", json!({"at": now(), "how": how})));
-            if how == "completed" {
-                set.extend(advice(by, contact).map(|advice| ("advice", advice)));
-            }
-        } else if self.resume {
-            set.push(("ended", Value::Null));
-        }
-        if let Some(to) = &self.told {
-            let urgency = if to == "999" { Urgency::Emergency.as_str() } else { urgency(contact) };
-            set.push((
-                "referrals",
-                json!([{"to": to, "urgency": urgency, "reason": "raised reading or symptoms", "how": "phone",
-                    "made_at": now(), "by": by}]),
-            ));
-        }
-        match (self.asked.as_deref(), self.on) {
-            (None, _) => {}
-            (Some("pregnant"), on) => set.push(("pregnant", json!(on))),
-            (Some("irregular"), true) => set.push(("bp/pulse_rhythm", json!("irregular"))),
-            (Some("irregular"), false) => set.push(("bp/pulse_rhythm", json!("regular"))),
-            (Some("dizzy"), on) => set.push(("bp/symptoms/dizzy", json!(on))),
-            (Some("fainting"), on) => set.push(("bp/symptoms/fainting", json!(on))),
-            (Some(_), _) => {
-                return Err(Fail::field(Code::UnknownValue, "asked", Code::UnknownValue.message()));
-            }
-        }
-        Ok(set.into_iter().map(|(path, value)| (path.to_owned(), value)).collect())
-    }
-}
-
-fn urgency(contact: &Value) -> &str {
-    match contact.pointer("/derived/urgency").and_then(Value::as_str) {
-        Some(urgency) => urgency,
-        None => Urgency::Routine.as_str(),
-    }
-}
-
-/// What the screen advised, with the rules by which it did; `None` when it was said before, or nothing was.
-fn advice(by: &str, contact: &Value) -> Option<Value> {
-    let derived = &contact["derived"];
-    let given: Vec<&Value> =
-        contact["advice"].as_object().into_iter().flatten().map(|(_, advice)| &advice["code"]).collect();
-    let codes = derived["actions"].as_array().into_iter().flatten().filter(|code| !given.contains(code));
-    let advice: Vec<Value> = codes
-        .map(|code| {
-            json!({"code": code, "category": derived["category"], "rules": RULES_VERSION, "given_at": now(), "by": by})
-        })
-        .collect();
-    (!advice.is_empty()).then(|| json!(advice))
-}
 
 #[derive(Deserialize)]
 pub struct Create {
@@ -304,5 +178,27 @@ pub async fn check_reading(Body(typed): Body<Value>) -> Answer {
             json!({"level": level, "path": finding.path, "message": finding.message})
         })
         .collect();
+    Ok(Json(json!({"findings": findings})))
+}
+
+#[derive(Deserialize)]
+pub struct Measured {
+    what: String,
+    /// As it was typed.
+    value: String,
+}
+
+/// The limits of one measurement, beside its field.
+pub async fn check_measurement(Body(typed): Body<Measured>) -> Answer {
+    let findings = match typed.value.trim().replace(',', ".").parse::<f64>() {
+        Ok(value) if value.is_finite() => limits_of(&typed.what, value)
+            .iter()
+            .map(|finding| {
+                let level = if finding.code() == Code::OutOfRange { "block" } else { "confirm" };
+                json!({"level": level, "message": finding.message})
+            })
+            .collect(),
+        _ => vec![json!({"level": "block", "message": "Type a number, as in 172 or 80.5."})],
+    };
     Ok(Json(json!({"findings": findings})))
 }

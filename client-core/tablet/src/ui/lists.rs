@@ -7,7 +7,7 @@ use wayside_protocol::{
     record::schema::{At, Kind, Shape, Type, at},
 };
 
-use super::{Answer, words};
+use super::{Answer, person_form, words};
 
 /// What people call these; the codes themselves are the schema's.
 const LABELS: &[(&str, &str)] = &[
@@ -57,6 +57,9 @@ pub async fn lists() -> Answer {
         "site_types": codes(Kind::Site, "type"),
         "settings": codes(Kind::Session, "setting"),
         "tallies": TALLIES.iter().map(|code| json!({"code": code, "label": label(code)})).collect::<Vec<_>>(),
+        "sexes": [{"code": "female", "label": "Female"}, {"code": "male", "label": "Male"},
+            {"code": "other", "label": "Other"}, {"code": "unknown", "label": "Not known"}],
+        "nhs_number_absent": person_form::absent_reasons(),
         "red_flags": red_flags.collect::<Vec<_>>(),
     })))
 }

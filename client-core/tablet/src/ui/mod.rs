@@ -10,12 +10,21 @@
 
 mod app;
 mod assets;
+mod card;
+mod care;
+mod change;
 mod contact_view;
 mod contacts;
+mod due;
 mod fail;
 mod guard;
+mod guide;
+mod health;
 mod lists;
 mod people;
+mod person_form;
+mod say;
+mod staff;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -38,7 +47,7 @@ use axum::{
 use data_encoding::HEXLOWER;
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
-use wayside_client_core::Tablet;
+use wayside_client_core::{RecordId, Tablet};
 
 use self::{app::App, fail::Fail};
 
@@ -51,8 +60,10 @@ type Answer = Result<Json<Value>, Fail>;
 pub struct UiOptions {
     /// Must be an address of loopback; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Who records; `None` lets the page ask.
+    /// Who records; `None` lets the page ask. Where a team has a list of its staff, its PINs count all the same.
     pub staff: Option<String>,
+    /// The team of what is new, on a tablet of several teams.
+    pub team: Option<RecordId>,
     /// Gives the page a *No signal* switch, which sets this: true while there is a signal. Whoever holds the other
     /// end cuts the real link; the page takes what fails meanwhile for a missing signal.
     pub signal: Option<watch::Sender<bool>>,
@@ -60,7 +71,7 @@ pub struct UiOptions {
 
 impl Default for UiOptions {
     fn default() -> Self {
-        UiOptions { listen: (Ipv4Addr::LOCALHOST, 0).into(), staff: None, signal: None }
+        UiOptions { listen: (Ipv4Addr::LOCALHOST, 0).into(), staff: None, team: None, signal: None }
     }
 }
 
@@ -101,7 +112,7 @@ pub async fn serve(tablet: Tablet, options: UiOptions) -> io::Result<Running> {
     let token = HEXLOWER.encode(&rand::random::<[u8; 32]>());
     let url = format!("http://{addr}/#token={token}");
     let (stop, stopped) = watch::channel(false);
-    let app = Arc::new(App::new(tablet, addr, token, options.staff, options.signal, stopped.clone()));
+    let app = Arc::new(App::new(tablet, addr, token, options, stopped.clone()));
 
     let mut tasks = JoinSet::new();
     let routes = router(app.clone());
@@ -128,17 +139,30 @@ pub(crate) const ENDPOINTS: &[(&str, &str)] = &[
     ("POST", "/api/people"),
     ("GET", "/api/people/{id}"),
     ("POST", "/api/people/{id}"),
+    ("GET", "/api/guide"),
+    ("GET", "/api/services"),
     ("POST", "/api/contacts"),
     ("GET", "/api/contacts/{id}"),
     ("POST", "/api/contacts/{id}"),
+    ("GET", "/api/contacts/{id}/card"),
+    ("GET", "/api/contacts/{id}/health"),
+    ("POST", "/api/diary"),
+    ("GET", "/api/due"),
+    ("GET", "/api/people/{id}/timeline"),
+    ("POST", "/api/check/measurement"),
     ("POST", "/api/contacts/{id}/correct"),
     ("POST", "/api/contacts/{id}/strike"),
     ("GET", "/api/unsettled"),
     ("GET", "/api/unsettled/{id}"),
     ("POST", "/api/unsettled/{id}"),
-    ("POST", "/api/check/nhs-number"),
+    ("POST", "/api/check/person"),
     ("POST", "/api/check/reading"),
+    ("GET", "/api/staff"),
     ("POST", "/api/staff"),
+    ("POST", "/api/staff/sign-in"),
+    ("POST", "/api/staff/lock"),
+    ("POST", "/api/staff/challenge"),
+    ("POST", "/api/staff/unlock"),
     ("POST", "/api/enrol"),
     ("POST", "/api/sync"),
     ("POST", "/api/signal"),
@@ -146,24 +170,39 @@ pub(crate) const ENDPOINTS: &[(&str, &str)] = &[
 ];
 
 fn router(app: Arc<App>) -> Router {
-    let closed = Router::new()
-        .route("/api/state", get(app::state))
-        .route("/api/lists", get(lists::lists))
+    let signed_in = Router::new()
         .route("/api/sites", get(today::sites).post(today::add_site))
         .route("/api/sessions", post(today::begin))
         .route("/api/sessions/{id}", get(today::session))
         .route("/api/sessions/{id}/tallies", post(today::tally))
         .route("/api/people", get(people::find).post(people::create))
         .route("/api/people/{id}", get(people::show).post(people::edit))
+        .route("/api/guide", get(guide::before))
+        .route("/api/services", get(care::services))
         .route("/api/contacts", post(contacts::create))
         .route("/api/contacts/{id}", get(contacts::show).post(contacts::edit))
+        .route("/api/contacts/{id}/card", get(card::card))
+        .route("/api/contacts/{id}/health", get(health::show))
+        .route("/api/diary", post(due::diary))
+        .route("/api/due", get(due::due))
+        .route("/api/people/{id}/timeline", get(due::timeline))
+        .route("/api/check/measurement", post(contacts::check_measurement))
         .route("/api/contacts/{id}/correct", post(contacts::correct))
         .route("/api/contacts/{id}/strike", post(contacts::strike))
         .route("/api/unsettled", get(unsettled::list))
         .route("/api/unsettled/{id}", get(unsettled::show).post(unsettled::settle))
-        .route("/api/check/nhs-number", post(people::check_nhs_number))
+        .route("/api/check/person", post(people::check))
         .route("/api/check/reading", post(contacts::check_reading))
-        .route("/api/staff", post(app::set_staff))
+        .layer(middleware::from_fn_with_state(app.clone(), staff::in_front));
+    let closed = Router::new()
+        .merge(signed_in)
+        .route("/api/state", get(app::state))
+        .route("/api/lists", get(lists::lists))
+        .route("/api/staff", get(staff::list).post(staff::set))
+        .route("/api/staff/sign-in", post(staff::sign_in))
+        .route("/api/staff/lock", post(staff::lock))
+        .route("/api/staff/challenge", post(staff::challenge))
+        .route("/api/staff/unlock", post(staff::unlock))
         .route("/api/enrol", post(sync::enrol))
         .route("/api/sync", post(sync::now))
         .route("/api/signal", post(sync::signal))

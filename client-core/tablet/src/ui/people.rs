@@ -7,21 +7,25 @@ use axum::{
     extract::{Path, Query, State},
 };
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use wayside_client_core::{Code, Edit, Kind, RecordId};
-use wayside_protocol::clinical::NhsNumber;
+use wayside_protocol::{matching::Likeness, record::path::join};
 
 use super::{
     Answer,
-    app::{App, Body, today_here},
+    app::{App, Body, now},
     contact_view::{heads, heads_text},
     fail::Fail,
+    person_form::{self, DECLINABLE, Form, here},
+    say::say_id,
     today::{self, id},
     words,
 };
 
 const PER_PAGE: usize = 15;
+/// More than this nobody reads while somebody waits.
+const MOST_ALIKE: usize = 5;
 
 /// Who somebody is, in a line: name, and what tells two of the same name apart.
 pub fn shown(json: &Value) -> Value {
@@ -81,7 +85,7 @@ pub async fn find(State(app): State<Arc<App>>, Query(find): Query<Find>) -> Answ
         let mut found: Vec<Value> = if find.q.trim().chars().count() < 2 {
             todays.iter().filter_map(|person| known(app, person)).collect()
         } else {
-            let records = app.tablet.search(find.q.trim())?;
+            let records = app.tablet.search(find.q.trim(), wayside_client_core::Page::default())?;
             let people = records.iter().filter(|one| {
                 one["kind"] == Kind::Person.as_str()
                     && one["entered_in_error"].is_null()
@@ -102,181 +106,6 @@ pub async fn find(State(app): State<Arc<App>>, Query(find): Query<Find>) -> Answ
     .await
 }
 
-/// The form as it is typed and shown.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-struct Form {
-    given: String,
-    family: String,
-    date_of_birth: String,
-    age_years: String,
-    nhs_number: String,
-    ethnic_category: String,
-    phone: String,
-    /// Names of fields that were asked for and declined.
-    declined: Vec<String>,
-}
-
-/// A form's field and the name under which it stands in `declined`.
-const DECLINABLE: &[(&str, &str)] = &[
-    ("given", "name/given"),
-    ("family", "name/family"),
-    ("date_of_birth", "date_of_birth"),
-    ("nhs_number", "nhs_number"),
-    ("phone", "phone"),
-];
-
-impl Form {
-    fn of(json: &Value) -> Form {
-        let text =
-            |pointer: &str| json.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let date = json["date_of_birth"].as_str().and_then(|date| date.parse::<Date>().ok());
-        let declined: Vec<&str> =
-            json["declined"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let number = NhsNumber::parse(&text("/nhs_number/value"));
-        Form {
-            given: text("/name/given"),
-            family: text("/name/family"),
-            date_of_birth: date
-                .map(|date| format!("{:02}/{:02}/{}", date.day(), date.month(), date.year()))
-                .unwrap_or_default(),
-            age_years: json["age_years"].as_i64().map(|age| age.to_string()).unwrap_or_default(),
-            nhs_number: number.map(|number| number.to_string()).unwrap_or_default(),
-            ethnic_category: text("/ethnic_category"),
-            phone: text("/phone"),
-            declined: DECLINABLE
-                .iter()
-                .filter(|(_, stored)| declined.contains(stored))
-                .map(|(field, _)| (*field).to_owned())
-                .collect(),
-        }
-    }
-
-    /// The fields by path, null where nothing was typed; or everything that is wrong.
-    fn fields(&self, today: Date) -> Result<Vec<(&'static str, Value)>, Fail> {
-        let mut wrong = Vec::new();
-        let mut keep = |field: &str, checked: Result<Value, (Code, String)>| {
-            checked.unwrap_or_else(|(code, message)| {
-                wrong.push(Fail::field(code, field, message));
-                Value::Null
-            })
-        };
-        let text = |text: &str| match text.split_whitespace().collect::<Vec<_>>().join(" ") {
-            text if text.is_empty() => Value::Null,
-            text => json!(text),
-        };
-        let nothing = [&self.given, &self.family].iter().all(|text| text.trim().is_empty())
-            && !self.declined.iter().any(|field| field == "given" || field == "family");
-        let given = if nothing {
-            let message =
-                "Type a name, or tick that it was declined. For nobody’s details go back to No details.";
-            Err((Code::MissingField, message.to_owned()))
-        } else {
-            Ok(text(&self.given))
-        };
-        let given = keep("given", given);
-        let date = keep("date_of_birth", parse_date(&self.date_of_birth, today));
-        let age = keep("age_years", parse_age(&self.age_years));
-        let birth = match (date, age) {
-            (date @ Value::String(_), _) => json!({"date_of_birth": date}),
-            (_, age @ Value::Number(_)) => {
-                json!({"age_years": age, "age_as_of": today.to_string(), "age_is_estimate": true})
-            }
-            _ => Value::Null,
-        };
-        let number = match self.nhs_number.trim() {
-            "" => Ok(Value::Null),
-            typed => match NhsNumber::parse(typed) {
-                Ok(number) => Ok(json!({"value": number.as_str(), "status": "02"})),
-                Err(problem) => Err((problem.code(), problem.to_string())),
-            },
-        };
-        let number = keep("nhs_number", number);
-        let phone = keep("phone", parse_phone(&self.phone));
-        if let Some(fail) = Fail::fields(wrong) {
-            return Err(fail);
-        }
-        Ok(vec![
-            ("name/given", given),
-            ("name/family", text(&self.family)),
-            ("birth", birth),
-            ("nhs_number", number),
-            ("ethnic_category", text(&self.ethnic_category)),
-            ("phone", phone),
-        ])
-    }
-}
-
-/// A date typed as day, month and year.
-fn parse_date(typed: &str, today: Date) -> Result<Value, (Code, String)> {
-    let typed = typed.trim();
-    if typed.is_empty() {
-        return Ok(Value::Null);
-    }
-    let wrong = |message: &str| Err((Code::WrongType, message.to_owned()));
-    let mut parts: Vec<&str> =
-        typed.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty()).collect();
-    if let [whole] = parts.as_slice()
-        && whole.len() == 8
-    {
-        let whole = *whole;
-        parts = vec![&whole[..2], &whole[2..4], &whole[4..]];
-    }
-    let [day, month, year] = parts.as_slice() else {
-        return wrong("Type day, month and year, as in 03/02/1968.");
-    };
-    if year.len() != 4 {
-        return wrong("Type the year with 4 digits, as in 1968.");
-    }
-    let (Ok(day_of), Ok(month_of), Ok(year_of)) =
-        (day.parse::<i8>(), month.parse::<i8>(), year.parse::<i16>())
-    else {
-        return wrong("Type day, month and year, as in 03/02/1968.");
-    };
-    if !(1..=12).contains(&month_of) {
-        return wrong("The month must be 1 to 12. Day first, then month.");
-    }
-    let Ok(date) = Date::new(year_of, month_of, day_of) else {
-        return wrong("There is no such day in this month.");
-    };
-    if date > today {
-        return wrong("A date of birth cannot be in the future.");
-    }
-    if i32::from(today.year()) - i32::from(year_of) > 120 {
-        return wrong("That would be more than 120 years ago. Check the year.");
-    }
-    Ok(json!(date.to_string()))
-}
-
-fn parse_age(typed: &str) -> Result<Value, (Code, String)> {
-    match typed.trim() {
-        "" => Ok(Value::Null),
-        typed => match typed.parse::<i64>() {
-            Ok(age) if (0..=120).contains(&age) => Ok(json!(age)),
-            Ok(_) => Err((Code::OutOfRange, "Age cannot be more than 120.".to_owned())),
-            Err(_) => Err((Code::WrongType, "Type the age in whole years, as in 57.".to_owned())),
-        },
-    }
-}
-
-fn parse_phone(typed: &str) -> Result<Value, (Code, String)> {
-    let typed = typed.trim();
-    let digits = typed.chars().filter(char::is_ascii_digit).count();
-    if typed.is_empty() {
-        Ok(Value::Null)
-    } else if !typed.chars().all(|c| c.is_ascii_digit() || "+ ()-.".contains(c)) {
-        Err((Code::WrongType, "A phone number has digits, spaces and perhaps a + in front.".to_owned()))
-    } else if !(7..=15).contains(&digits) {
-        Err((Code::WrongType, "A phone number has 7 to 15 digits. Check it again.".to_owned()))
-    } else {
-        Ok(json!(typed))
-    }
-}
-
-fn here() -> Date {
-    today_here().parse().unwrap_or_default()
-}
-
 #[derive(Deserialize)]
 pub struct Save {
     #[serde(flatten)]
@@ -285,6 +114,61 @@ pub struct Save {
     was: Option<Form>,
     base: Option<Vec<String>>,
     session: Option<String>,
+    /// Persons who seemed to be the same, and of whom staff said that they are not.
+    #[serde(default)]
+    not_same_as: Vec<String>,
+}
+
+/// The fields as a person is written at a door.
+fn nest(object: &mut Map<String, Value>, fields: Vec<(&'static str, Value)>) {
+    for (path, value) in fields {
+        match (path, value) {
+            (_, Value::Null) => {}
+            // The two ways to know an age stand beside the other fields.
+            ("birth", Value::Object(members)) => object.extend(members),
+            (path, value) => match path.split_once('/') {
+                Some((group, name)) => object.entry(group).or_insert_with(|| json!({}))[name] = value,
+                None => {
+                    object.insert(path.to_owned(), value);
+                }
+            },
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub struct Check {
+    #[serde(flatten)]
+    form: Form,
+    /// Everything was typed: also say what is missing, and who may be the same person.
+    #[serde(default)]
+    whole: bool,
+}
+
+/// What is to be said of what was typed, before it is saved.
+pub async fn check(State(app): State<Arc<App>>, Body(check): Body<Check>) -> Answer {
+    app.with(move |app| {
+        let findings = check.form.findings(here(), check.whole);
+        let alike = if check.whole { alike(app, &check.form)? } else { Vec::new() };
+        let findings: Vec<Value> = findings.iter().map(person_form::shown).collect();
+        Ok(Json(json!({"findings": findings, "alike": alike})))
+    })
+    .await
+}
+
+/// Those who are likely the same person, the likeliest first.
+fn alike(app: &App, form: &Form) -> Result<Vec<Value>, Fail> {
+    // What cannot be saved yet is compared with nobody.
+    let Ok(fields) = form.fields(here()) else { return Ok(Vec::new()) };
+    let mut person = Map::new();
+    nest(&mut person, fields);
+    let likely = app.tablet.likely_duplicates(&Value::Object(person))?;
+    let likely = likely.into_iter().take(MOST_ALIKE).map(|one| {
+        let about = [one.person.birth, one.person.postcode].into_iter().filter(|part| !part.is_empty());
+        json!({"id": one.person.id, "name": one.person.name, "about": about.collect::<Vec<_>>().join(" · "),
+            "likely": say_id(if one.likeness == Likeness::Likely { "likeness-likely" } else { "likeness-possible" }), "reasons": one.words})
+    });
+    Ok(likely.collect())
 }
 
 pub async fn create(State(app): State<Arc<App>>, Body(save): Body<Save>) -> Answer {
@@ -293,26 +177,22 @@ pub async fn create(State(app): State<Arc<App>>, Body(save): Body<Save>) -> Answ
         let team =
             session.map(|session| today::place(app, session)).transpose()?.and_then(|place| place.team);
         let mut object = Map::new();
-        for (path, value) in save.form.fields(here())? {
-            match (path, value) {
-                (_, Value::Null) => {}
-                // The two ways to know an age stand beside the other fields.
-                ("birth", Value::Object(members)) => object.extend(members),
-                (path, value) => match path.split_once('/') {
-                    Some((group, name)) => object.entry(group).or_insert_with(|| json!({}))[name] = value,
-                    None => {
-                        object.insert(path.to_owned(), value);
-                    }
-                },
-            }
-        }
+        nest(&mut object, save.form.fields(here())?);
         let declined =
             DECLINABLE.iter().filter(|(field, _)| save.form.declined.iter().any(|one| one == field));
         let declined: Vec<&str> = declined.map(|(_, stored)| *stored).collect();
         if !declined.is_empty() {
             object.insert("declined".to_owned(), json!(declined));
         }
-        let person = app.tablet.create(Kind::Person, Value::Object(object), &app.by(team))?;
+        let by = app.by(team);
+        if !save.not_same_as.is_empty() {
+            let others = save
+                .not_same_as
+                .iter()
+                .map(|other| Ok(json!({"person": id(other)?, "at": now(), "by": by.staff})));
+            object.insert("not_same_as".to_owned(), others.collect::<Result<Vec<_>, Fail>>()?.into());
+        }
+        let person = app.tablet.create(Kind::Person, Value::Object(object), &by)?;
         Ok(Json(json!({"id": person})))
     })
     .await
@@ -337,14 +217,17 @@ pub async fn edit(State(app): State<Arc<App>>, Path(person): Path<String>, Body(
     app.saving(move |app| {
         let person = id(&person)?;
         today::record(app, person, Kind::Person)?;
-        let now = save.form.fields(here())?;
-        let was = save.was.unwrap_or_default();
+        let mut was = save.was.unwrap_or_default();
+        let mut form = save.form;
+        // What was stored already was confirmed when it was typed.
+        was.confirmed = was.findings(here(), false).iter().map(|finding| finding.field.to_owned()).collect();
+        form.confirmed.extend(form.unchanged_since(&was));
+        let after = form.fields(here())?;
         let before = was.fields(here()).unwrap_or_default();
         let mut edit = Edit { base: save.base.as_deref().map(heads).transpose()?, set: Vec::new() };
         // An estimated age was of another day: only what was typed tells whether it changed.
-        let same_birth =
-            (&was.date_of_birth, &was.age_years) == (&save.form.date_of_birth, &save.form.age_years);
-        for (path, value) in now {
+        let same_birth = (&was.date_of_birth, &was.age_years) == (&form.date_of_birth, &form.age_years);
+        for (path, value) in after {
             let known =
                 before.iter().find(|(other, _)| *other == path).map_or(&Value::Null, |(_, value)| value);
             if *known != value && !(path == "birth" && same_birth) {
@@ -353,9 +236,8 @@ pub async fn edit(State(app): State<Arc<App>>, Path(person): Path<String>, Body(
         }
         for (field, stored) in DECLINABLE {
             let declines = |form: &Form| form.declined.iter().any(|one| one == field);
-            if declines(&was) != declines(&save.form) {
-                let path = wayside_protocol::record::path::join("declined", stored);
-                edit.set.push((path, json!(declines(&save.form))));
+            if declines(&was) != declines(&form) {
+                edit.set.push((join("declined", stored), json!(declines(&form))));
             }
         }
         if !edit.set.is_empty() {
@@ -364,53 +246,4 @@ pub async fn edit(State(app): State<Arc<App>>, Path(person): Path<String>, Body(
         Ok(Json(json!({"id": person})))
     })
     .await
-}
-
-#[derive(Deserialize)]
-pub struct Typed {
-    value: String,
-}
-
-pub async fn check_nhs_number(Body(Typed { value }): Body<Typed>) -> Answer {
-    let number = NhsNumber::parse(&value)
-        .map_err(|problem| Fail::field(problem.code(), "nhs_number", problem.to_string()))?;
-    Ok(Json(json!({"shown": number.to_string(), "warning": number.range().warning()})))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn date(typed: &str) -> Result<Value, String> {
-        parse_date(typed, "2026-11-22".parse().unwrap()).map_err(|(_, message)| message)
-    }
-
-    #[test]
-    fn dates_are_typed_day_first_in_several_ways() {
-        for typed in ["03/02/1968", "3/2/1968", "3.2.1968", "03-02-1968", "03021968", " 3 2 1968 "] {
-            assert_eq!(date(typed), Ok(json!("1968-02-03")), "{typed}");
-        }
-        assert_eq!(date(""), Ok(Value::Null));
-    }
-
-    #[test]
-    fn a_wrong_date_is_told_what_is_wrong() {
-        let said = |typed: &str| date(typed).unwrap_err();
-        assert!(said("30/02/1968").contains("no such day"));
-        assert!(said("02/13/1968").contains("month"));
-        assert!(said("3/2/68").contains("4 digits"));
-        assert!(said("23/11/2026").contains("future"));
-        assert!(said("1/1/1905").contains("120 years"));
-        assert!(said("tomorrow").contains("as in"));
-    }
-
-    #[test]
-    fn every_wrong_field_is_told_at_once() {
-        let form = Form { nhs_number: "123".into(), phone: "x".into(), ..Form::default() };
-        let fail = form.fields(here()).unwrap_err();
-        let text = format!("{fail:?}");
-        for field in ["given", "nhs_number", "phone"] {
-            assert!(text.contains(&format!("\"{field}\"")), "{text}");
-        }
-    }
 }

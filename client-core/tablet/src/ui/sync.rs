@@ -42,6 +42,8 @@ pub struct Event {
     pub sync: Chip,
     pub signal: Option<bool>,
     pub revision: u64,
+    /// Nobody who may use this tablet is signed in.
+    pub locked: bool,
 }
 
 /// The sync chip, in words.

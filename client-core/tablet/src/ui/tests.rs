@@ -216,7 +216,9 @@ async fn a_new_person_is_recorded_and_found_again() {
     let again = json!({"base": contact["heads"], "reading": reading(136, 84)});
     let contact = post(&page, &format!("/api/contacts/{id}"), again).await;
     assert_eq!(contact["readings"].as_array().unwrap().len(), 2);
-    let ended = json!({"base": contact["heads"], "ended": "completed"});
+    let ended = json!({"base": contact["heads"], "ended": "completed", "saw": {
+        "category": contact["result"]["category"]["code"], "rules": contact["result"]["rules"],
+        "actions": contact["result"]["todo"].as_array().unwrap().iter().map(|one| one["code"].clone()).collect::<Vec<_>>()}});
     post(&page, &format!("/api/contacts/{id}"), ended).await;
 
     let stored = page.tablet.show(id.parse().unwrap()).unwrap().json;
@@ -274,7 +276,12 @@ async fn a_very_high_reading_asks_at_once_and_any_yes_is_an_emergency() {
     let struck = json!({"entry": format!("bp/red_flags/{flag}"), "reason": "Tapped by mistake"});
     let contact = post(&page, &format!("{path}/strike"), struck).await;
     assert_eq!((&contact["emergency"], &contact["flags_due"]), (&Value::Null, &json!(true)));
-    let told = post(&page, &path, json!({"base": contact["heads"], "told": "gp"})).await;
+    let told = json!({"base": contact["heads"], "set": {
+        "calls": [{"outcome": "reached", "spoke_to": "GP practice: duty doctor"}],
+        "referrals": [{"to": "gp", "urgency": "same_day", "how": "phone"}]}});
+    let told = post(&page, &path, told).await;
+    assert_eq!(told["arranged"]["calls"][0]["spoke_to"], "GP practice: duty doctor");
+    assert_eq!(told["arranged"]["referrals"][0]["urgency_words"], "Today");
     assert_eq!((&told["phone_now"], &told["told_due"]), (&json!(false), &Value::Null));
 }
 

@@ -16,7 +16,7 @@ use wayside_client_core::{Code, Kind, Page, RecordId};
 use super::{
     Answer,
     app::{App, Body, today_here},
-    contact_view,
+    contact_view, due,
     fail::Fail,
     lists, people,
 };
@@ -145,7 +145,7 @@ pub async fn begin(State(app): State<Arc<App>>, Body(begin): Body<Begin>) -> Ans
         let known = record(app, site, Kind::Site)?;
         let by = app.by(team(&known));
         let mut fields = json!({"site": site, "date": today_here(), "setting": begin.setting});
-        if app.has_staff() {
+        if app.staff().is_some() {
             fields["staff"] = json!([by.staff]);
         }
         let session = app.tablet.create(Kind::Session, fields, &by)?;
@@ -180,6 +180,8 @@ pub async fn session(State(app): State<Arc<App>>, Path(session): Path<String>) -
             "tallies": place.json["tallies"].as_object().cloned().unwrap_or_default(),
             "contacts": contacts,
             "phone_now": phone_now,
+            "half_done": due::half_done(app, session)?,
+            "due": due::counts(app)?,
             "conflicts": status.conflicts,
             "refused": status.quarantined,
         })))

@@ -1,97 +1,81 @@
-//! What staff read, in one place: what each category and action means in plain words. The rules decide which ones
-//! apply (`protocol::clinical`); nothing here decides anything. "Raised reading", never a diagnosis.
+//! How the page says things: looks, labels, dates. What a category or an action is called is said by the rules' own
+//! messages; nothing here decides anything.
 
 use jiff::civil::Date;
 use serde_json::{Value, json};
 use wayside_protocol::clinical::{Action, Category};
 
+use super::say::say_id;
+
 /// A category's words, and the look that goes with it.
 pub fn category(category: Category, close: bool) -> Value {
-    let (words, tone) = match category {
-        Category::Normal if close => ("Normal, close to raised", "normal"),
-        Category::Normal => ("Normal", "normal"),
-        Category::High => ("Raised reading", "high"),
-        Category::HighStage1 | Category::HighStage2 => ("Raised average", "high"),
-        Category::VeryHigh => ("Very high reading", "very_high"),
-        Category::Low => ("Low reading", "low"),
-        Category::PregNotHigh => ("Pregnant, not raised", "pregnant"),
-        Category::PregHigh => ("Pregnant, raised reading", "high"),
-        Category::PregSevere => ("Pregnant, very high reading", "very_high"),
-        Category::NotClassified => ("Under 18: recorded only", "none"),
-        Category::Invalid => ("Not a possible reading", "none"),
+    let tone = match category {
+        Category::Normal => "normal",
+        Category::High | Category::HighStage1 | Category::HighStage2 | Category::PregHigh => "high",
+        Category::VeryHigh | Category::PregSevere => "very_high",
+        Category::Low => "low",
+        Category::PregNotHigh => "pregnant",
+        Category::NotClassified | Category::Invalid => "none",
+    };
+    let words = match category {
+        Category::Normal if close => "Normal, close to raised".to_owned(),
+        category => say_id(&format!("category-{category}")),
     };
     json!({"code": category.as_str(), "words": words, "tone": tone})
 }
 
 /// One thing to do: what, and how.
 pub fn action(action: Action) -> Value {
-    let (title, how) = match action {
-        Action::AdviceRecheck5y => {
-            ("In the usual range", "Give the leaflet. Check again within 5 years; every year with diabetes.")
-        }
-        Action::AdviceRecheckSooner => (
-            "Close to raised",
-            "Give the leaflet and talk about what helps. Check again sooner than 5 years.",
-        ),
-        Action::AdviceLow => {
-            ("Lower than usual", "Ask about dizziness and fainting, below. Give the leaflet.")
-        }
-        Action::OfferAbpmHbpm => (
-            "Offer monitoring at home or over 24 hours",
-            "One raised reading says little by itself. Monitoring shows how it is over time.",
-        ),
-        Action::ElseGpWithin3Weeks => {
-            ("If they would rather not: GP within 3 weeks", "Write the reading down for them to take along.")
-        }
-        Action::GpWithin3Weeks => ("GP within 3 weeks", "Write the reading down for them to take along."),
-        Action::GpWithin7Days => ("GP within 7 days", "Help them to book now, if they like."),
-        Action::GpSameDay => (
-            "Same-day GP",
-            "Phone the practice now and give the reading. No GP, or shut: NHS 111, urgent treatment centre or A&E.",
-        ),
-        Action::Emergency999Ae => ("Call 999 now", "Stay with them. Do not wait for another reading."),
-        Action::NoteLowDiastolic => {
-            ("Tell the GP that the lower number is low", "Write it beside the reading.")
-        }
-        Action::SymptomGpReview => ("GP about the symptoms, within 3 weeks", "Whatever the reading says."),
-        Action::ManualBpIfTrained => (
-            "Irregular pulse: measure by hand",
-            "Only if you are trained to. The monitor is not reliable with an irregular pulse.",
-        ),
-        Action::IrregularPulseGpSameDay => (
-            "Irregular pulse: same-day GP",
-            "Wait 5 minutes and feel again. Still irregular: phone the practice now.",
-        ),
-        Action::RoutineAntenatal => ("Go on with routine antenatal care", "Nothing more is needed today."),
-        Action::MaternitySameDay => {
-            ("Maternity unit today", "Phone their maternity unit now and give the reading.")
-        }
-        Action::MaternityEmergencyNow => {
-            ("Maternity emergency now", "Phone the maternity unit’s emergency line, or 999. Stay with them.")
-        }
-        Action::RecordOnly => ("Only recorded", "Readings of people under 18 are not judged here."),
-        Action::LocalPaediatricAdvice => ("Follow the local advice for children", "Ask your coordinator."),
-        Action::ConfirmEntry => ("Unusual value", "Measure again, or correct the reading."),
-        Action::ReEnter => ("This cannot be right", "Measure again and enter the new reading."),
-    };
+    let words = say_id(&format!("action-{action}"));
+    // The first sentence is what to do; the rest, if any, is how.
+    let (title, how) = words.split_once(". ").unwrap_or((words.trim_end_matches('.'), ""));
     json!({"code": action.as_str(), "urgency": action.urgency(), "title": title, "how": how})
 }
 
-/// Who can be told, by code: what staff tap, where it is sent, and how urgent that makes it.
+/// Who can be told: code, and what people call them.
 pub const TOLD: &[(&str, &str)] = &[
-    ("gp", "GP practice phoned"),
-    ("maternity", "Maternity unit phoned"),
-    ("nhs111", "NHS 111 phoned"),
-    ("999", "999 called"),
+    ("gp", "GP practice"),
+    ("maternity", "Maternity unit"),
+    ("nhs111", "NHS 111"),
+    ("999", "999"),
+    ("pharmacy", "Pharmacy"),
 ];
 
-/// What changes the advice besides the numbers: code, question.
-pub const ASKED: &[(&str, &str)] = &[
-    ("irregular", "Pulse feels irregular"),
-    ("dizzy", "Dizzy, sick or tired"),
-    ("fainting", "Faints or falls"),
-    ("pregnant", "Pregnant"),
+/// What there is to come back to.
+pub const FOLLOW_UPS: &[(&str, &str)] = &[
+    ("hbpm_diary", "Home diary back"),
+    ("abpm", "24-hour monitoring"),
+    ("repeat_bp", "Measure again"),
+    ("call", "Phone them"),
+    ("register_gp", "Help to register with a GP"),
 ];
+
+/// What became of a referral, a follow-up or a call.
+pub const STATUS: &[(&str, &str)] = &[
+    ("sent", "Sent"),
+    ("received", "Received"),
+    ("attended", "They went"),
+    ("did_not_attend", "They did not go"),
+    ("declined", "Declined"),
+    ("closed", "Closed"),
+    ("done", "Done"),
+    ("rearranged", "Another day"),
+    ("not_reached", "Not reached"),
+    ("tried", "Tried"),
+    ("no_answer", "No answer"),
+    ("reached", "Spoke to somebody"),
+];
+
+/// What changes the advice besides the numbers, whenever somebody mentions it: label, path, the value of yes, that of
+/// no.
+pub fn asked() -> [(&'static str, &'static str, Value, Value); 4] {
+    [
+        ("Pulse feels irregular", "bp/pulse_rhythm", json!("irregular"), json!("regular")),
+        ("Dizzy, sick or tired", "bp/symptoms/dizzy", json!(true), json!(false)),
+        ("Faints or falls", "bp/symptoms/fainting", json!(true), json!(false)),
+        ("Pregnant", "pregnant", json!(true), json!(false)),
+    ]
+}
 
 /// What to ask for, where the name of a red flag alone is not a question that everybody understands.
 pub fn red_flag_question(code: &str) -> Option<&'static str> {

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use crate::clinical::derive::{Derived, circumstances, derive};
-use crate::clinical::entries::{self, is_set, slots, values_at};
+use crate::clinical::disputed::is_in_error;
+use crate::clinical::entries::{self, slots, strings, values_at};
 use crate::clinical::readings::{Reading, alternatives, pairs};
 use crate::clinical::{Circumstances, PULSE_AGAIN, Setting, Urgency, codes, red_flag_questions_due};
 
@@ -37,8 +38,8 @@ impl<'a> Facts<'a> {
         let ended =
             values_at(contact, "ended/how").chain(values_at(contact, "ended").filter_map(|e| e.get("how")));
         Facts {
-            circumstances: circumstances(contact, derived.age),
-            in_error: is_set(contact.get("entered_in_error")),
+            circumstances: circumstances(contact, derived.age, true),
+            in_error: is_in_error(contact),
             ended: ended.into_iter().any(|how| how == "completed" || how == "left_early"),
             red_flags_due: red_flag_questions_due(&pairs(&every)),
             // An entry without usable values counts as taken, too: it must not be asked for for ever.
@@ -80,8 +81,7 @@ impl<'a> Facts<'a> {
     }
 
     pub(super) fn symptoms(&self) -> Vec<&'a str> {
-        let symptoms = self.contact.pointer("/bp/symptoms").and_then(Value::as_array);
-        symptoms.into_iter().flatten().filter_map(Value::as_str).collect()
+        strings(self.contact.pointer("/bp/symptoms")).collect()
     }
 
     /// Red flags that there is no answer to yet.

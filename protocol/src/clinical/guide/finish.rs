@@ -2,6 +2,7 @@
 
 use super::facts::Facts;
 use super::{Step, StepCode};
+use crate::clinical::follow_up::monitoring_arranged;
 use crate::clinical::text::Text;
 use crate::clinical::{Action, Category, Urgency};
 
@@ -40,12 +41,8 @@ fn monitoring_declined(facts: &Facts<'_>) -> bool {
 
 /// 24-hour or home monitoring for a raised reading (NG136 1.2.3-1.2.4).
 fn offer(facts: &Facts<'_>) -> Option<Step> {
-    const ARRANGED: &[&str] = &["hbpm_diary", "hbpm", "abpm", "home_monitor"];
-    let follow_up = facts.entries("follow_ups").any(|entry| {
-        entry.get("type").and_then(serde_json::Value::as_str).is_some_and(|kind| ARRANGED.contains(&kind))
-    });
     // Any referral stands for it: to a pharmacy that does it, or to the practice in its place.
-    let arranged = follow_up || facts.has("monitor_loan") || facts.entries("referrals").next().is_some();
+    let arranged = monitoring_arranged(facts.contact) || facts.entries("referrals").next().is_some();
     let due = facts.derived.actions.contains(&Action::OfferAbpmHbpm);
     (due && !arranged && !monitoring_declined(facts)).then(|| {
         Step::new(StepCode::OfferMonitoring)

@@ -83,7 +83,7 @@ pub struct NextReading {
 }
 
 /// What a team may set, in its record under `settings/guide`. All D but where said.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GuideSettings {
     /// A third reading is due from this difference between the first two, mmHg.

@@ -7,12 +7,14 @@
 mod birth;
 mod name;
 mod ods;
+mod person;
 mod phone;
 mod postcode;
 
 pub use birth::{Age, age_on, check_date_of_birth, check_estimated_age, parse_date};
-pub use name::{check_name, fold_name, name_key, name_tokens};
+pub use name::{check_name, fold_name, name_key, name_tokens, sound};
 pub use ods::{OdsDefault, check_practice, ods_default};
+pub use person::{PersonFinding, check_nhs_number, check_person};
 pub use phone::{check_phone, show_phone};
 pub use postcode::{Postcode, PostcodeStatus, check_postcode};
 

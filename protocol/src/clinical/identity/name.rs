@@ -67,6 +67,18 @@ pub fn name_key(given: &str, family: &str) -> String {
     name_tokens(&format!("{given} {family}")).join(" ")
 }
 
+/// A folded name by its consonants: `amina` and `aminah`, `khan` and `kahn` sound alike. A part that has
+/// none stays whole.
+pub fn sound(part: &str) -> String {
+    let mut out = String::new();
+    for c in part.chars().filter(|c| !matches!(c, 'a' | 'e' | 'i' | 'o' | 'u' | 'y' | 'h' | 'w')) {
+        if !out.ends_with(c) {
+            out.push(c);
+        }
+    }
+    if out.is_empty() { part.to_owned() } else { out }
+}
+
 /// One part of a name as typed: trimmed, single spaces, otherwise as it is. A digit is asked about once.
 pub fn check_name(text: &str) -> Checked {
     let value: String = text.split_whitespace().collect::<Vec<_>>().join(" ");

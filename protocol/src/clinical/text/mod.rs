@@ -5,7 +5,8 @@
 //! out: half a warning in the right language is worse than a whole one in English. Translations are made
 //! by people, never by a machine (issue 4), and checked by [`Texts::missing`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
@@ -52,11 +53,24 @@ impl Text {
         self.with(name, Arg::Texts { texts: ids.into_iter().collect() })
     }
 
+    /// What a code means: its message `<prefix>-<code>`, or for one that has none its own words.
+    pub fn coded(self, name: &'static str, prefix: &str, code: &str) -> Self {
+        let id = format!("{prefix}-{code}");
+        if IDS.contains(id.as_str()) {
+            self.texts(name, [id])
+        } else {
+            self.words(name, code.replace('_', " "))
+        }
+    }
+
     fn with(mut self, name: &'static str, arg: Arg) -> Self {
         self.args.insert(name, arg);
         self
     }
 }
+
+/// Every id of the English file.
+static IDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| Texts::ids().collect());
 
 /// Why the text of another language cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -16,6 +16,7 @@ mod refusal;
 mod repair;
 mod state;
 mod stream;
+mod unlock;
 mod verdicts;
 
 pub use ask::{Ask, MAX_SENT, Mark, Rest, Sent, Terms};
@@ -26,6 +27,7 @@ pub use refusal::Refusal;
 pub use repair::{MAX_POSITIONS, MAX_WANTED, Reconcile, Want};
 pub use state::{State, TeamState};
 pub use stream::{Head, Incoming};
+pub use unlock::Unlock;
 pub use verdicts::{Verdict, Verdicts};
 
 use self::compress::{DICTIONARY, PLAIN, compress, compress_grouped};
@@ -76,6 +78,7 @@ pub enum Frame {
     Receipt(Receipt),
     /// Of the last receipt that the tablet was given.
     Token(Token),
+    Unlock(Unlock),
 }
 
 const HELLO: u8 = 1;
@@ -95,6 +98,7 @@ const RECONCILE: u8 = 20;
 const WANT: u8 = 21;
 const RECEIPT: u8 = 22;
 const TOKEN: u8 = 23;
+const UNLOCK: u8 = 24;
 
 impl Frame {
     /// Appends this frame to a body.
@@ -122,6 +126,7 @@ impl Frame {
                 payload.raw(token);
                 TOKEN
             }
+            Frame::Unlock(frame) => frame.write(&mut payload),
         };
         let (encoding, sent) = compress(&payload.0);
         put(body, ty, encoding, payload.0.len(), &sent);
@@ -202,6 +207,7 @@ fn read(ty: u8, r: &mut Reader) -> Result<Option<Frame>, Malformed> {
         WANT => Frame::Want(Want::read(r)?),
         RECEIPT => Frame::Receipt(Receipt::read(r)?),
         TOKEN => Frame::Token(r.array()?),
+        UNLOCK => Frame::Unlock(Unlock::read(r)?),
         _ => return Ok(None),
     }))
 }

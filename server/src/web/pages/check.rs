@@ -1,19 +1,20 @@
 //! One check or conversation: what was measured, what it means, what was done about it.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::Response;
 use serde_json::Value;
-use wayside_protocol::error::Code;
+use wayside_protocol::clinical::Urgency;
+use wayside_protocol::clinical::follow_up::{Task, TaskKind};
+use wayside_protocol::clinical::text::Texts;
 
-use super::super::{Door, Visitor, words};
+use super::super::words;
+use super::Ask;
+use super::check_tables::{advice, measurements, notes, readings, red_flags};
 use super::frame::Frame;
 use super::record::{Common, unknown};
-use super::shown;
-use super::table::{Cell, Fact, Row, Table, entries, facts, struck, text};
+use super::table::{Fact, Table, entries, facts, struck, text};
+use super::task::{self, TaskCard};
 use crate::api::{self, Names};
 
 const KNOWN: &[&str] = &[
@@ -37,10 +38,18 @@ const KNOWN: &[&str] = &[
     "referral_events",
     "follow_ups",
     "follow_up_events",
+    "calls",
     "monitor_loan",
     "notes",
     "satisfaction",
 ];
+
+/// An entry that a form can name.
+struct Entry {
+    /// Of a reading its id; of what is struck out its path.
+    name: String,
+    words: String,
+}
 
 #[derive(Template)]
 #[template(path = "check.html")]
@@ -56,20 +65,28 @@ struct CheckPage {
     actions: Vec<String>,
     another_due: bool,
     facts: Vec<Fact>,
-    /// Readings, red flags, measurements, advice, referrals, follow-ups, notes: those that there are.
+    /// Readings, red flags, measurements, advice, notes: those that there are.
     tables: Vec<Table>,
+    /// Where today's rules would say something else than what was said to the person.
+    hindsight: String,
+    disputed: Vec<String>,
+    /// Of an urgent check: that nobody has phoned, or been reached.
+    not_phoned: &'static str,
+    handled: bool,
+    /// What took it in hand: in words, with its path.
+    taken: Vec<Entry>,
+    tasks: Vec<TaskCard>,
+    calls: Vec<String>,
+    /// Readings that may be corrected, and entries that may be struck out.
+    readings: Vec<Entry>,
+    entries: Vec<Entry>,
     lifestyle: Vec<Fact>,
     more: Vec<Fact>,
     common: Common,
 }
 
-pub async fn check(
-    State(door): State<Arc<Door>>,
-    Extension(visitor): Extension<Visitor>,
-    Path(id): Path<String>,
-) -> Response {
-    shown(&door, &visitor, move |door, frame| {
-        let id = id.parse().map_err(|_| Code::BadId)?;
+pub async fn check(ask: Ask, Path(id): Path<String>) -> Response {
+    ask.page_of(id, move |door, frame, id| {
         let found = api::check(&door.web.base, &door.web.readers, id)?;
         let record = &found.shown.record;
         let names = found.names.as_ref();
@@ -86,8 +103,6 @@ pub async fn check(
             red_flags(record),
             measurements(record),
             advice(record, names),
-            with_events(record, names, &REFERRALS),
-            with_events(record, names, &FOLLOW_UPS),
             notes(record, names),
         ];
         let name = match &found.person {
@@ -95,6 +110,7 @@ pub async fn check(
             None => "no details given".to_owned(),
         };
         let what = if conversation { "Conversation" } else { "Check" };
+        let texts = Texts::english();
         Ok(CheckPage {
             frame: frame.titled(format!("{what}: {name}"), "", "change"),
             conversation,
@@ -106,6 +122,15 @@ pub async fn check(
             signs: words::signs(&api::Signs::of(record)),
             actions: actions.filter_map(Value::as_str).map(words::action).collect(),
             another_due: record.pointer("/derived/another_reading_due") == Some(&Value::Bool(true)),
+            hindsight: found.hindsight.as_ref().map(|differs| texts.say(&differs.text)).unwrap_or_default(),
+            disputed: disputed(record),
+            not_phoned: not_phoned(&found, urgency),
+            handled: found.attention == api::Attention::Handled,
+            taken: taken(&found),
+            tasks: found.tasks.iter().map(|task| card(record, task, names)).collect(),
+            calls: task::calls(&found.calls, names),
+            readings: live_readings(record),
+            entries: strikable(record),
             facts: about(&found),
             tables: tables.into_iter().filter(|table| !table.rows.is_empty()).collect(),
             lifestyle: lifestyle(record),
@@ -178,210 +203,128 @@ fn about(found: &api::Check) -> Vec<Fact> {
     out
 }
 
-fn readings(record: &Value, names: &Names) -> Table {
-    let all = entries(record, "/bp/readings", "taken_at");
-    let nth = |id: &str| all.iter().position(|(own, _)| *own == id).map(|index| index + 1);
-    let chosen = text(record, "/derived/chosen_reading");
-    let rows = all.iter().enumerate().map(|(index, (id, reading))| {
-        let number = |name: &str| reading.get(name).and_then(Value::as_i64);
-        let mut notes = Vec::new();
-        let mut gone = false;
-        if let Some(says) = struck(reading) {
-            gone = true;
-            notes.push(says);
-        }
-        let by = reading.get("corrected_by").and_then(Value::as_array).into_iter().flatten();
-        let by: Vec<String> = by.filter_map(Value::as_str).filter_map(nth).map(|n| n.to_string()).collect();
-        if !by.is_empty() {
-            gone = true;
-            notes.push(format!("Corrected by reading {}", by.join(" and ")));
-        }
-        if let Some(original) = text(reading, "/corrects") {
-            let which = nth(original).map_or("an earlier reading".to_owned(), |n| format!("reading {n}"));
-            let why = text(reading, "/reason").map(|why| format!(": {why}")).unwrap_or_default();
-            notes.push(format!("Corrects {which}{why}"));
-        }
-        if reading.get("confirmed_unusual") == Some(&Value::Bool(true)) {
-            notes.push("Unusual, and confirmed".to_owned());
-        }
-        let said = |name: &str| {
-            reading
-                .get(name)
-                .filter(|value| !value.is_null())
-                .map(|value| words::value(name, value).to_lowercase())
-        };
-        let arm = text(reading, "/arm").map(|arm| format!("{} arm", words::spaced(arm)));
-        let place: Vec<String> = arm.into_iter().chain(said("position")).collect();
-        let how: Vec<String> = ["cuff", "method", "setting"]
-            .iter()
-            .filter_map(|name| Some(format!("{} {}", words::spaced(name).to_lowercase(), said(name)?)))
-            .chain(
-                reading
-                    .get("device")
-                    .filter(|device| !device.is_null())
-                    .map(|device| words::value("", device)),
-            )
-            .collect();
-        let mut pair = Cell::new(format!(
-            "{}/{}",
-            number("systolic").unwrap_or_default(),
-            number("diastolic").unwrap_or_default()
-        ))
-        .strong()
-        .struck(gone);
-        if chosen == Some(*id) {
-            pair.tag = "Chosen".to_owned();
-            pair.colour = "nhsuk-tag--blue";
-        }
-        pair.lines.extend(number("pulse").map(|pulse| format!("Pulse {pulse}")));
-        let cells = vec![
-            Cell::new((index + 1).to_string()),
-            pair,
-            Cell::new(text(reading, "/taken_at").map(words::when).unwrap_or_default()),
-            Cell::new(place.join(", ")).lines(vec![how.join(", ")]),
-            Cell::new(text(reading, "/by").map(|by| names.staff(by)).unwrap_or_default()).lines(notes),
-        ];
-        Row { key: (*id).to_owned(), class: "", cells }
-    });
-    let head = vec!["Reading", "mmHg", "Taken", "Arm and position", "By whom, and what became of it"];
-    Table { caption: "Readings, in the order in which they were taken", head, rows: rows.collect() }
-}
-
-/// Present ones each on their own; those that were asked for and not there in one row.
-fn red_flags(record: &Value) -> Table {
-    let mut rows = Vec::new();
-    let mut absent: Vec<(String, Vec<String>)> = Vec::new();
-    for (id, flag) in entries(record, "/bp/red_flags", "asked_at") {
-        let name = text(flag, "/flag").map(|code| words::coded("flag", code)).unwrap_or_default();
-        let at = text(flag, "/asked_at").map(words::when).unwrap_or_default();
-        let says = struck(flag);
-        let present = flag.get("present") == Some(&Value::Bool(true));
-        if !present && says.is_none() {
-            match absent.iter_mut().find(|(asked, _)| *asked == at) {
-                Some((_, names)) => names.push(name),
-                None => absent.push((at, vec![name])),
-            }
-            continue;
-        }
-        let answer = if present { Cell::tag("Present", "nhsuk-tag--red") } else { Cell::new("Not present") };
-        let sign = Cell::new(name).struck(says.is_some()).lines(says.into_iter().collect());
-        rows.push(Row { key: id.to_owned(), class: "", cells: vec![sign, answer, Cell::new(at)] });
+/// In which values the check is disputed, and what else it could come to.
+fn disputed(record: &Value) -> Vec<String> {
+    let list = |pointer: &str| record.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    let fields = list("/derived/disputed/paths").filter_map(Value::as_str);
+    let mut fields: Vec<String> =
+        fields.map(|path| words::field(path.strip_prefix("person/").unwrap_or(path))).collect();
+    fields.dedup();
+    if fields.is_empty() {
+        return Vec::new();
     }
-    rows.extend(absent.into_iter().map(|(at, names)| {
-        let cells = vec![Cell::new(names.join(", ")), Cell::new("Not present"), Cell::new(at)];
-        Row { key: String::new(), class: "", cells }
+    let mut lines = vec![format!(
+        "Disputed: {}. The more urgent value counts until somebody settles it.",
+        fields.join(", ").to_lowercase()
+    )];
+    lines.extend(list("/derived/disputed/otherwise").map(|other| {
+        let number = |name: &str| other.get(name).and_then(Value::as_i64);
+        let pair = number("systolic").zip(number("diastolic")).map(|(high, low)| format!("{high}/{low}, "));
+        let category = text(other, "/category").map_or("no category".to_owned(), words::category);
+        let soon = text(other, "/urgency").map(words::urgency).unwrap_or_default();
+        format!("Otherwise it would be: {}{category} ({})", pair.unwrap_or_default(), soon.to_lowercase())
     }));
-    Table { caption: "Red flags", head: vec!["Sign", "Answer", "Asked"], rows }
+    lines
 }
 
-fn measurements(record: &Value) -> Table {
-    let rows = entries(record, "/measurements", "taken_at").into_iter().map(|(id, measured)| {
-        let value = measured.get("value").map(|value| words::value("", value)).unwrap_or_default();
-        let unit = text(measured, "/unit").unwrap_or_default();
-        let mut notes: Vec<String> = struck(measured).into_iter().collect();
-        if measured.get("corrected_by").and_then(Value::as_array).is_some_and(|by| !by.is_empty()) {
-            notes.push("Corrected".to_owned());
+fn not_phoned(found: &api::Check, urgency: &str) -> &'static str {
+    let urgent = Urgency::parse(urgency).is_some_and(|urgency| urgency >= Urgency::SameDay);
+    if !urgent || found.attention != api::Attention::Waits {
+        ""
+    } else if found.calls.is_empty() {
+        "Nobody has phoned yet."
+    } else {
+        "Nobody has been reached yet."
+    }
+}
+
+/// Calls and events by which a check counts as being in somebody's hands.
+fn taken(found: &api::Check) -> Vec<Entry> {
+    let reached = found.calls.iter().filter(|call| call.outcome == "reached").map(|one| Entry {
+        name: format!("calls/{}", one.entry),
+        words: task::call(one, one.by.as_deref().map(|by| found.names.staff(by)).as_deref()),
+    });
+    let events = found.tasks.iter().filter(|task| task.kind == TaskKind::Referral).filter_map(|task| {
+        let last = task.last.as_ref().filter(|_| !task.state.is_open())?;
+        let words = format!(
+            "Referral to {}: {}",
+            words::spaced(&task.what),
+            words::spaced(&last.status).to_lowercase()
+        );
+        Some(Entry { name: format!("referral_events/{}", last.entry), words })
+    });
+    reached.chain(events).collect()
+}
+
+fn card(record: &Value, task: &Task, names: &Names) -> TaskCard {
+    let check = text(record, "/id").unwrap_or_default();
+    let by = task.last.as_ref().and_then(|last| last.by.as_deref()).map(|by| names.staff(by));
+    let mut card = TaskCard::of(check, task, by.as_deref());
+    let (map, field) = match task.kind {
+        TaskKind::Referral => ("/referral_events", "/referral"),
+        TaskKind::FollowUp => ("/follow_up_events", "/follow_up"),
+    };
+    // Here everything that became of it is told, not only what was last.
+    card.facts.retain(|fact| fact.key != "Last");
+    for (_, event) in
+        entries(record, map, "at").into_iter().filter(|(_, e)| text(e, field) == Some(&task.entry))
+    {
+        let mut said = text(event, "/at").map(words::when).unwrap_or_default();
+        said.extend(text(event, "/by").map(|by| format!(", {}", names.staff(by))));
+        for name in ["outcome", "reason_missed", "due_on"] {
+            let more = event.get(name).filter(|more| !more.is_null());
+            said.extend(more.map(|more| format!(": {}", words::value(name, more))));
         }
-        let gone = !notes.is_empty();
-        if text(measured, "/corrects").is_some() {
-            notes.push("A correction".to_owned());
-        }
-        let cells = vec![
-            Cell::new(text(measured, "/what").map(words::spaced).unwrap_or_default()),
-            Cell::new(format!("{value} {unit}").trim().to_owned()).struck(gone).lines(notes),
-            Cell::new(text(measured, "/taken_at").map(words::when).unwrap_or_default()),
-        ];
-        Row { key: id.to_owned(), class: "", cells }
-    });
-    Table { caption: "Measurements", head: vec!["What", "Value", "Taken"], rows: rows.collect() }
+        said.extend(struck(event).map(|struck| format!(". {struck}")));
+        let status = text(event, "/status").map(words::spaced).unwrap_or_default();
+        card.facts.push(Fact::new(&status, said));
+    }
+    card
 }
 
-fn advice(record: &Value, names: &Names) -> Table {
-    let rows = entries(record, "/advice", "given_at").into_iter().map(|(id, advice)| {
-        let category = text(advice, "/category").map(|code| format!("Seen as: {}", words::category(code)));
-        let rules = advice.get("rules").map(|rules| format!("Rules: {}", words::value("", rules)));
-        let says = struck(advice);
-        let gone = says.is_some();
-        let lines = category.into_iter().chain(rules).chain(says).collect();
-        let cells = vec![
-            Cell::new(text(advice, "/code").map(words::action).unwrap_or_default()).struck(gone).lines(lines),
-            Cell::new(text(advice, "/given_at").map(words::when).unwrap_or_default()),
-            Cell::new(text(advice, "/by").map(|by| names.staff(by)).unwrap_or_default()).lines(
-                text(advice, "/language").map(|language| format!("In {language}")).into_iter().collect(),
-            ),
-        ];
-        Row { key: id.to_owned(), class: "", cells }
+/// Readings that count, the way a form names them.
+fn live_readings(record: &Value) -> Vec<Entry> {
+    let all = entries(record, "/bp/readings", "taken_at");
+    let live = all.into_iter().filter(|(_, reading)| {
+        struck(reading).is_none()
+            && reading.get("corrected_by").is_none_or(|by| by.as_array().is_none_or(Vec::is_empty))
     });
-    Table { caption: "Advice given", head: vec!["Advice", "When", "By whom"], rows: rows.collect() }
+    let named = live.map(|(id, reading)| {
+        let number = |name: &str| reading.get(name).and_then(Value::as_i64).unwrap_or_default();
+        let at = text(reading, "/taken_at").map(words::when).unwrap_or_default();
+        Entry { name: id.to_owned(), words: format!("{}/{}, {at}", number("systolic"), number("diastolic")) }
+    });
+    named.collect()
 }
 
-/// Entries that others tell the fate of.
-struct Fated {
-    caption: &'static str,
-    head: &'static str,
-    entries: &'static str,
-    events: &'static str,
-    /// How an event names its entry.
-    names: &'static str,
-    by: &'static str,
-}
+/// The maps of entries that a coordinator may strike out, with what orders them.
+const STRIKABLE: &[(&str, &str)] = &[
+    ("bp/red_flags", "asked_at"),
+    ("measurements", "taken_at"),
+    ("advice", "given_at"),
+    ("referrals", "made_at"),
+    ("referral_events", "at"),
+    ("follow_ups", "due_on"),
+    ("follow_up_events", "at"),
+    ("calls", "at"),
+    ("notes", "at"),
+];
 
-const REFERRALS: Fated = Fated {
-    caption: "Referrals",
-    head: "Referral",
-    entries: "/referrals",
-    events: "/referral_events",
-    names: "/referral",
-    by: "made_at",
-};
-const FOLLOW_UPS: Fated = Fated {
-    caption: "Follow-ups",
-    head: "Follow-up",
-    entries: "/follow_ups",
-    events: "/follow_up_events",
-    names: "/follow_up",
-    by: "due_on",
-};
-
-fn with_events(record: &Value, names: &Names, fated: &Fated) -> Table {
-    let events = entries(record, fated.events, "at");
-    let rows = entries(record, fated.entries, fated.by).into_iter().map(|(id, entry)| {
-        let says = struck(entry);
-        let became: Vec<String> = events
-            .iter()
-            .filter(|(_, event)| text(event, fated.names) == Some(id))
-            .map(|(_, event)| {
-                let status = text(event, "/status").map(words::spaced).unwrap_or_default();
-                let at = text(event, "/at").map(|at| format!(", {}", words::when(at))).unwrap_or_default();
-                let by = text(event, "/by").map(|by| format!(", {}", names.staff(by))).unwrap_or_default();
-                let more = ["outcome", "reason_missed"].iter().find_map(|name| event.get(*name));
-                let more =
-                    more.filter(|more| !more.is_null()).map(|more| format!(": {}", words::value("", more)));
-                format!("{status}{at}{by}{}", more.unwrap_or_default())
-            })
-            .collect();
-        let cells = vec![
-            Cell::new(words::value("", entry)).struck(says.is_some()).lines(says.into_iter().collect()),
-            if became.is_empty() { Cell::new("Nothing yet") } else { Cell::new("").lines(became) },
-        ];
-        Row { key: id.to_owned(), class: "", cells }
+fn strikable(record: &Value) -> Vec<Entry> {
+    let readings = live_readings(record).into_iter().map(|reading| Entry {
+        name: format!("bp/readings/{}", reading.name),
+        words: format!("Reading {}", reading.words),
     });
-    Table { caption: fated.caption, head: vec![fated.head, "What became of it"], rows: rows.collect() }
-}
-
-fn notes(record: &Value, names: &Names) -> Table {
-    let rows = entries(record, "/notes", "at").into_iter().map(|(id, note)| {
-        let says = struck(note);
-        let cells = vec![
-            Cell::new(text(note, "/text").unwrap_or_default())
-                .struck(says.is_some())
-                .lines(says.into_iter().collect()),
-            Cell::new(text(note, "/by").map(|by| names.staff(by)).unwrap_or_default()),
-            Cell::new(text(note, "/at").map(words::when).unwrap_or_default()),
-        ];
-        Row { key: id.to_owned(), class: "", cells }
+    let rest = STRIKABLE.iter().flat_map(|(map, by)| {
+        let live =
+            entries(record, &format!("/{map}"), by).into_iter().filter(|(_, entry)| struck(entry).is_none());
+        let named = live.map(|(id, entry)| Entry {
+            name: format!("{map}/{id}"),
+            words: format!("{}: {}", words::field(&format!("{map}/{id}")), words::value("", entry)),
+        });
+        named.collect::<Vec<_>>()
     });
-    Table { caption: "Notes", head: vec!["Note", "By whom", "When"], rows: rows.collect() }
+    readings.chain(rest).collect()
 }
 
 fn lifestyle(record: &Value) -> Vec<Fact> {

@@ -1,19 +1,16 @@
 //! Worklist, sessions, one session, quarantine.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::Extension;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::response::Response;
 use serde_json::Value;
 use wayside_protocol::clinical::Urgency;
 use wayside_protocol::error::Code;
 
-use super::super::{Door, Visitor, words};
+use super::super::words;
+use super::Ask;
 use super::frame::Frame;
-use super::shown;
 use super::table::{Cell, Fact, Row, Table, text};
 use crate::api::{self, Asked, Filter, Item, When};
 
@@ -31,6 +28,7 @@ struct WorklistPage {
     urgent: u64,
     choices: Vec<Choice>,
     days: Vec<Choice>,
+    states: Vec<Choice>,
     table: Table,
     /// "Page 2 of 3", with where the others are.
     place: String,
@@ -43,35 +41,36 @@ struct WorklistPage {
     alarms: Vec<String>,
 }
 
-pub async fn worklist(
-    State(door): State<Arc<Door>>,
-    Extension(visitor): Extension<Visitor>,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Response {
+pub async fn worklist(ask: Ask, asked: Result<Query<Asked>, QueryRejection>) -> Response {
     let filter: Filter = asked.map(|Query(asked)| asked).unwrap_or_default().into();
-    shown(&door, &visitor, move |door, frame| {
+    ask.page(move |door, frame| {
         let now = door.web.base.clock.now_ms();
         let list = api::worklist(&door.web.base, &door.web.readers, &filter)?;
         let all: u64 = list.counts.iter().map(|(_, count)| count).sum();
         let mut choices = vec![Choice {
             text: format!("All ({})", grouped(all)),
-            href: address(None, filter.when, 1),
+            href: address(&Filter { urgency: None, page: 1, ..filter.clone() }),
             current: filter.urgency.is_none(),
         }];
         choices.extend(list.counts.iter().map(|(code, count)| Choice {
             text: format!("{} ({})", words::urgency(code), grouped(*count)),
-            href: address(Urgency::parse(code), filter.when, 1),
+            href: address(&Filter { urgency: Urgency::parse(code), page: 1, ..filter.clone() }),
             current: filter.urgency.is_some_and(|urgency| urgency.as_str() == *code),
         }));
         let day = |when: When, text: &str| Choice {
             text: text.to_owned(),
-            href: address(filter.urgency, when, 1),
+            href: address(&Filter { when, page: 1, ..filter.clone() }),
             current: filter.when == when,
         };
         let turn = |page: u64| match page {
             0 => String::new(),
             page if page > list.pages => String::new(),
-            page => address(filter.urgency, filter.when, page),
+            page => address(&Filter { page, ..filter.clone() }),
+        };
+        let state = |handled: bool, text: String| Choice {
+            text,
+            href: address(&Filter { handled, urgency: None, page: 1, ..filter.clone() }),
+            current: filter.handled == handled,
         };
         let title = match list.urgent {
             0 => "Worklist".to_owned(),
@@ -83,7 +82,11 @@ pub async fn worklist(
             urgent: list.urgent,
             choices,
             days: vec![day(When::Open, "Any day"), day(When::Today, "Today only")],
-            table: items("Whom to look at", &list.items, true),
+            states: vec![
+                state(false, "Waiting".to_owned()),
+                state(true, format!("In hand ({})", grouped(list.handled))),
+            ],
+            table: items(if filter.handled { "In hand" } else { "Whom to look at" }, &list.items, true),
             place: if list.pages > 1 {
                 format!("Page {} of {}", list.page, list.pages)
             } else {
@@ -116,14 +119,17 @@ fn grouped(n: u64) -> String {
     words::grouped(i64::try_from(n).unwrap_or(i64::MAX))
 }
 
-fn address(urgency: Option<Urgency>, when: When, page: u64) -> String {
+fn address(filter: &Filter) -> String {
     let mut parts = Vec::new();
-    parts.extend(urgency.map(|urgency| format!("urgency={urgency}")));
-    if when == When::Today {
+    parts.extend(filter.urgency.map(|urgency| format!("urgency={urgency}")));
+    if filter.when == When::Today {
         parts.push("when=today".to_owned());
     }
-    if page > 1 {
-        parts.push(format!("page={page}"));
+    if filter.handled {
+        parts.push("show=handled".to_owned());
+    }
+    if filter.page > 1 {
+        parts.push(format!("page={}", filter.page));
     }
     if parts.is_empty() { "/".to_owned() } else { format!("/?{}", parts.join("&")) }
 }
@@ -145,6 +151,9 @@ fn items(caption: &'static str, items: &[Item], whole: bool) -> Table {
             let site = item.site.clone().unwrap_or_else(|| "Site not known yet".to_owned());
             cells.push(Cell::new(site).lines(vec![words::when(&item.started_at)]));
             let mut why = words::signs(&item.signs);
+            if item.disputed {
+                why.push("Disputed: the more urgent value counts until somebody settles it".to_owned());
+            }
             why.push(item.why.clone());
             cells.push(Cell::default().lines(why));
         } else {
@@ -242,8 +251,8 @@ struct SessionsPage {
     table: Table,
 }
 
-pub async fn sessions(State(door): State<Arc<Door>>, Extension(visitor): Extension<Visitor>) -> Response {
-    shown(&door, &visitor, move |door, frame| {
+pub async fn sessions(ask: Ask) -> Response {
+    ask.page(move |door, frame| {
         let rows = api::sessions(&door.web.base, &door.web.readers)?.into_iter().map(|listed| {
             let site = listed.site.unwrap_or_else(|| "Site not known yet".to_owned());
             let cells = vec![
@@ -273,13 +282,8 @@ struct SessionPage {
     table: Table,
 }
 
-pub async fn session(
-    State(door): State<Arc<Door>>,
-    Extension(visitor): Extension<Visitor>,
-    Path(id): Path<String>,
-) -> Response {
-    shown(&door, &visitor, move |door, frame| {
-        let id = id.parse().map_err(|_| Code::BadId)?;
+pub async fn session(ask: Ask, Path(id): Path<String>) -> Response {
+    ask.page_of(id, move |door, frame, id| {
         let session = api::session(&door.web.base, &door.web.readers, id)?;
         let record = &session.record;
         let site = session.site.as_ref().and_then(|site| text(site, "/name")).unwrap_or("Site not known yet");
@@ -329,8 +333,8 @@ struct QuarantinePage {
     table: Table,
 }
 
-pub async fn quarantine(State(door): State<Arc<Door>>, Extension(visitor): Extension<Visitor>) -> Response {
-    shown(&door, &visitor, move |door, frame| {
+pub async fn quarantine(ask: Ask) -> Response {
+    ask.page(move |door, frame| {
         let held = api::held(&door.web.base, &door.web.readers)?;
         let rows = held.iter().map(|item| {
             let get = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default();

@@ -1,23 +1,38 @@
 //! The pages: what `crate::api` finds, put into words for one template each.
 
+mod act;
 mod check;
+mod check_tables;
+mod duplicates;
+mod follow_ups;
 mod frame;
 mod lists;
 mod person;
 mod record;
 mod table;
+mod task;
+pub mod team;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use askama::Template;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+pub use act::act;
 pub use check::check;
+pub use duplicates::{beside, duplicates};
+pub use follow_ups::follow_ups;
 pub use frame::Frame;
 pub use lists::{quarantine, session, sessions, worklist};
 pub use person::person;
 pub use record::{record, settle};
+
+use wayside_protocol::error::Code;
+use wayside_protocol::record::RecordId;
 
 use super::{Door, Visitor, blocking, guard};
 use crate::error::{Error, Result};
@@ -76,4 +91,48 @@ async fn shown<P: Template + Send + 'static>(
         Ok(page) => html(StatusCode::OK, &page),
         Err(error) => refuse(door, visitor, &error),
     }
+}
+
+/// What every page begins with: on which door it is, and who asks.
+pub struct Ask {
+    pub door: Arc<Door>,
+    pub visitor: Visitor,
+}
+
+impl FromRequestParts<Arc<Door>> for Ask {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Arc<Door>) -> Result<Ask, Infallible> {
+        // The guard has put it there; without one nobody is signed in.
+        let visitor = parts.extensions.get::<Visitor>().cloned().unwrap_or_default();
+        Ok(Ask { door: door.clone(), visitor })
+    }
+}
+
+impl Ask {
+    /// Finds what a page shows where blocking is allowed, and shows it.
+    pub async fn page<P: Template + Send + 'static>(
+        self,
+        work: impl FnOnce(&Door, Frame) -> Result<P> + Send + 'static,
+    ) -> Response {
+        shown(&self.door, &self.visitor, work).await
+    }
+
+    /// The page of one record, by the id in the address.
+    pub async fn page_of<P: Template + Send + 'static>(
+        self,
+        id: String,
+        work: impl FnOnce(&Door, Frame, RecordId) -> Result<P> + Send + 'static,
+    ) -> Response {
+        self.page(move |door, frame| work(door, frame, id.parse().map_err(|_| Code::BadId)?)).await
+    }
+
+    pub fn refuse(&self, error: &Error) -> Response {
+        refuse(&self.door, &self.visitor, error)
+    }
+}
+
+/// The page of an address that is none.
+pub async fn nowhere(ask: Ask) -> Response {
+    ask.refuse(&Code::NotFound.into())
 }

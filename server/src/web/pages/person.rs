@@ -1,18 +1,16 @@
 //! One person: who they are, what they agreed to, and the story of all checks.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::Response;
 use serde_json::Value;
-use wayside_protocol::error::Code;
+use wayside_protocol::timeline::Standing;
 
-use super::super::{Door, Visitor, words};
+use super::super::words;
+use super::Ask;
+use super::duplicates::likeness;
 use super::frame::Frame;
 use super::record::{Common, unknown};
-use super::shown;
 use super::table::{Cell, Fact, Row, Table, entries, facts, text};
 use crate::api;
 
@@ -39,6 +37,7 @@ const KNOWN: &[&str] = &[
     "gp",
     "consents",
     "merged_into",
+    "not_same_as",
 ];
 
 /// One check in the story.
@@ -54,6 +53,44 @@ struct Event {
     conversation: bool,
 }
 
+/// One line of the timeline.
+struct Line {
+    key: String,
+    when: String,
+    words: String,
+    details: Vec<String>,
+    /// By whom, and on which tablet.
+    source: String,
+    struck: bool,
+    tag: &'static str,
+}
+
+/// Another record of this person.
+struct Merged {
+    id: String,
+    into: String,
+    name: String,
+    facts: Vec<Fact>,
+}
+
+/// Somebody who may be the same.
+struct Similar {
+    id: String,
+    href: String,
+    name: String,
+    likely: Cell,
+    reasons: Vec<String>,
+    /// The other team, of which nothing is merged.
+    team: String,
+}
+
+/// Somebody who was found to be another person.
+struct Decided {
+    path: String,
+    href: String,
+    words: String,
+}
+
 #[derive(Template)]
 #[template(path = "person.html")]
 struct PersonPage {
@@ -62,16 +99,18 @@ struct PersonPage {
     demographics: Vec<Fact>,
     consents: Table,
     story: Vec<Event>,
+    timeline: Vec<Line>,
+    /// Records that were merged with this one.
+    merged: Vec<Merged>,
+    /// What this record itself was merged into, where a tablet did that the other way round.
+    own_merge: String,
+    duplicates: Vec<Similar>,
+    decided: Vec<Decided>,
     common: Common,
 }
 
-pub async fn person(
-    State(door): State<Arc<Door>>,
-    Extension(visitor): Extension<Visitor>,
-    Path(id): Path<String>,
-) -> Response {
-    shown(&door, &visitor, move |door, frame| {
-        let id = id.parse().map_err(|_| Code::BadId)?;
+pub async fn person(ask: Ask, Path(id): Path<String>) -> Response {
+    ask.page_of(id, move |door, frame, id| {
         let found = api::person(&door.web.base, &door.web.readers, id)?;
         let record = &found.shown.record;
         let name = api::name_of(record).unwrap_or_else(|| "Name not given".to_owned());
@@ -81,10 +120,78 @@ pub async fn person(
             demographics: demographics(record),
             consents: consents(record, &found.names),
             story: found.checks.iter().map(event).collect(),
+            timeline: found.timeline.iter().map(told).collect(),
+            merged: found.merged.iter().map(merged).collect(),
+            own_merge: text(record, "/merged_into").unwrap_or_default().to_owned(),
+            duplicates: found.duplicates.iter().map(|one| similar(record, one)).collect(),
+            decided: decided(record, &found.names),
             common: Common::of(&found.shown, &found.names),
         })
     })
     .await
+}
+
+fn told(told: &api::Told) -> Line {
+    let event = &told.event;
+    let (struck, tag) = match event.standing {
+        Standing::Counts => (false, ""),
+        Standing::Corrected => (true, "Corrected"),
+        Standing::StruckOut => (true, "Struck out"),
+    };
+    let source = told.by_name.iter().chain(&told.tablet_name).map(String::as_str).collect::<Vec<_>>();
+    Line {
+        key: format!("{}-{}-{:?}-{}", event.record, event.path, event.kind, event.at),
+        when: words::when(&event.at),
+        words: told.words.clone(),
+        details: told.details.clone(),
+        source: source.join(", "),
+        struck,
+        tag,
+    }
+}
+
+fn merged(member: &api::Member) -> Merged {
+    let record = &member.record;
+    Merged {
+        id: text(record, "/id").unwrap_or_default().to_owned(),
+        into: member.merged_into.clone().unwrap_or_default(),
+        name: api::name_of(record).unwrap_or_else(|| "Name not given".to_owned()),
+        facts: identifying(record).into_iter().filter(|fact| fact.href.is_empty()).collect(),
+    }
+}
+
+fn similar(record: &Value, one: &api::Likely) -> Similar {
+    let own = text(record, "/id").unwrap_or_default();
+    Similar {
+        id: one.id.clone(),
+        href: format!("/people/{own}/beside/{}", one.id),
+        name: one.name.clone().unwrap_or_else(|| "Name not given".to_owned()),
+        likely: likeness(one.likely),
+        reasons: one.reasons.clone(),
+        team: if one.across_teams { one.team_name.clone() } else { String::new() },
+    }
+}
+
+fn decided(record: &Value, names: &api::Names) -> Vec<Decided> {
+    let live = entries(record, "/not_same_as", "at").into_iter();
+    let live = live.filter(|(_, entry)| super::table::struck(entry).is_none());
+    let found = live.map(|(id, entry)| {
+        let by = text(entry, "/by").map(|by| format!(" by {}", names.staff(by))).unwrap_or_default();
+        let at = text(entry, "/at").map(|at| format!(", {}", words::when(at))).unwrap_or_default();
+        Decided {
+            path: format!("not_same_as/{id}"),
+            href: format!("/people/{}", text(entry, "/person").unwrap_or_default()),
+            words: format!("Found to be somebody else{by}{at}"),
+        }
+    });
+    found.collect()
+}
+
+/// What tells people apart, as their page shows it.
+pub(super) fn identifying(record: &Value) -> Vec<Fact> {
+    let mut out = identifiers(record);
+    out.extend(facts(record, &[("/sex", "Sex"), ("/language", "Language")]));
+    out
 }
 
 fn identifiers(record: &Value) -> Vec<Fact> {
@@ -121,9 +228,6 @@ fn identifiers(record: &Value) -> Vec<Fact> {
             ("/gp/wants_help_to_register", "Wants help to register"),
         ],
     ));
-    if let Some(other) = text(record, "/merged_into") {
-        out.push(Fact::link("The same person as", "Another record", format!("/people/{other}")));
-    }
     out
 }
 

@@ -1,13 +1,11 @@
 //! What every record's page has: its history, and what stands beside each other with a form to settle it.
 //! And the page of a record that has none of its own.
 
-use std::sync::Arc;
-
 use askama::Template;
+use axum::Form;
+use axum::extract::Path;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::{Extension, Form};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use wayside_protocol::error::Code;
@@ -15,10 +13,10 @@ use wayside_protocol::record::path;
 use wayside_protocol::record::schema::{self, At, MEASUREMENTS_PATH, READINGS_PATH, Shape, Type};
 use wayside_protocol::record::{Kind, RecordId};
 
-use super::super::{Door, Visitor, blocking, words};
+use super::super::{blocking, words};
+use super::Ask;
 use super::frame::Frame;
 use super::table::{Cell, Fact, Row, Table, text};
-use super::{refuse, shown};
 use crate::api::{self, Settle, Shown, can_settle};
 use crate::error::{Error, Result};
 
@@ -170,7 +168,9 @@ fn history(shown: &Shown) -> Table {
             .iter()
             .map(|write| {
                 let name = write.path.rsplit('/').next().unwrap_or_default();
-                format!("{}: {}", words::field(&write.path), words::value(name, &write.value))
+                let was: Vec<String> = write.before.iter().map(|value| words::value(name, value)).collect();
+                let was = if was.is_empty() { String::new() } else { format!(" (was {})", was.join(" / ")) };
+                format!("{}: {}{was}", words::field(&write.path), words::value(name, &write.value))
             })
             .collect();
         let at = Cell::new(words::when(&change.at))
@@ -200,13 +200,8 @@ struct RecordPage {
 }
 
 /// A site, a team, or a record that has no page of its own.
-pub async fn record(
-    State(door): State<Arc<Door>>,
-    Extension(visitor): Extension<Visitor>,
-    Path(id): Path<String>,
-) -> Response {
-    shown(&door, &visitor, move |door, frame| {
-        let id: RecordId = id.parse().map_err(|_| Code::BadId)?;
+pub async fn record(ask: Ask, Path(id): Path<String>) -> Response {
+    ask.page_of(id, move |door, frame, id| {
         let (shown, names) = api::record(&door.web.base, &door.web.readers, id)?;
         let hidden = ["id", "kind", "schema", "team", "created", "conflicts", "derived", "staff"];
         let fields = shown.record.as_object().into_iter().flatten();
@@ -240,16 +235,15 @@ pub struct Decided {
 
 /// Settles one conflict and shows the record again.
 pub async fn settle(
-    State(door): State<Arc<Door>>,
-    Extension(visitor): Extension<Visitor>,
+    ask: Ask,
     Path(text): Path<String>,
     form: Result<Form<Decided>, FormRejection>,
 ) -> Response {
     let Ok(Form(decided)) = form else {
-        return refuse(&door, &visitor, &Code::BadArguments.into());
+        return ask.refuse(&Code::BadArguments.into());
     };
-    let web = door.web.clone();
-    let by = visitor.name().unwrap_or_default().to_owned();
+    let web = ask.door.web.clone();
+    let by = ask.visitor.name().unwrap_or_default().to_owned();
     let done = blocking(move || {
         let id: RecordId = text.parse().map_err(|_| Code::BadId)?;
         let (shown, _) = api::record(&web.base, &web.readers, id)?;
@@ -261,12 +255,12 @@ pub async fn settle(
     });
     match done.await {
         Ok(address) => Redirect::to(&address).into_response(),
-        Err(error) => refuse(&door, &visitor, &error),
+        Err(error) => ask.refuse(&error),
     }
 }
 
 /// Where a record of this kind is shown.
-fn address(kind: Kind, id: RecordId) -> String {
+pub(super) fn address(kind: Kind, id: RecordId) -> String {
     match kind {
         Kind::Contact => format!("/checks/{id}"),
         Kind::Person => format!("/people/{id}"),

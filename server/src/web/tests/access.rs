@@ -10,7 +10,11 @@ use tower::ServiceExt;
 const SOMETHING: &str = "01a20221-57e6-7f0f-b5c6-452956d7cfbb";
 
 fn path(pattern: &str) -> String {
-    pattern.replace("{id}", SOMETHING).replace("{name}", "nothing.css")
+    pattern
+        .replace("{id}", SOMETHING)
+        .replace("{name}", "nothing.css")
+        .replace("{entry}", "aaaaaaaa")
+        .replace("{other}", SOMETHING)
 }
 
 fn is_program(path: &str) -> bool {
@@ -114,14 +118,24 @@ fn every_class_in_the_templates_has_its_style() {
     let sources = [
         include_str!("../../../templates/base.html"),
         include_str!("../../../templates/parts/macros.html"),
+        include_str!("../../../templates/beside.html"),
         include_str!("../../../templates/check.html"),
+        include_str!("../../../templates/duplicates.html"),
+        include_str!("../../../templates/follow-ups.html"),
+        include_str!("../../../templates/parts/acts.html"),
         include_str!("../../../templates/person.html"),
+        include_str!("../../../templates/member.html"),
+        include_str!("../../../templates/parts/team.html"),
         include_str!("../../../templates/session.html"),
+        include_str!("../../../templates/team.html"),
         include_str!("../../../templates/sign-in.html"),
         include_str!("../../../templates/worklist.html"),
         include_str!("../words.rs"),
-        include_str!("../pages/check.rs"),
+        include_str!("../pages/check_tables.rs"),
+        include_str!("../pages/duplicates.rs"),
+        include_str!("../pages/task.rs"),
         include_str!("../pages/person.rs"),
+        include_str!("../pages/team/mod.rs"),
     ];
     for source in sources {
         let words = source.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');

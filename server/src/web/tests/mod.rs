@@ -1,11 +1,13 @@
 //! The pages as a browser meets them, through the router.
 
 mod access;
+mod coordinating;
 mod live;
 mod serving;
 mod settling;
 mod showing;
 mod signing_in;
+mod team;
 
 use std::sync::{Arc, LazyLock};
 

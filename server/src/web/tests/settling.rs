@@ -58,7 +58,12 @@ async fn settling_makes_a_conflict_vanish_and_says_who_did_it() {
     assert_eq!(shown["record"]["name"]["family"], "Khan");
     let last = shown["history"].as_array().unwrap().last().unwrap();
     assert_eq!((&last["by"], &last["tablet_name"]), (&json!("cora"), &json!("This server")));
-    assert_eq!(last["writes"], json!([{"path": "name/family", "value": "Khan"}]));
+    assert_eq!(
+        (&last["writes"][0]["path"], &last["writes"][0]["value"]),
+        (&json!("name/family"), &json!("Khan"))
+    );
+    let before = last["writes"][0]["before"].as_array().unwrap();
+    assert!(before.len() == 2 && before.contains(&json!("Khan")) && before.contains(&json!("Kahn")));
     assert_eq!(last["beside"], json!([]));
     assert!(!desk.get(&format!("/people/{id}"), &cora).await.body.contains("To settle"));
     // The same again finds nothing to settle, on the new heads as on the old.

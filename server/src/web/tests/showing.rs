@@ -15,7 +15,9 @@ fn hostile(field: &str) -> String {
 fn everything(kind: Kind, ids: &Value) -> Value {
     let mut object = serde_json::Map::new();
     for field in kind.fields() {
-        if matches!(field.name, "merged_into" | "nhs_number" | "notes") && kind != Kind::Contact {
+        if matches!(field.name, "merged_into" | "not_same_as" | "nhs_number" | "notes")
+            && kind != Kind::Contact
+        {
             continue;
         }
         let value = match ids.get(field.name) {
@@ -79,6 +81,8 @@ fn one(name: &str, ty: Type) -> Value {
 
 struct Filled {
     person: RecordId,
+    /// Somebody who looks the same.
+    other: RecordId,
     check: RecordId,
     session: RecordId,
     site: RecordId,
@@ -106,6 +110,7 @@ fn fill(desk: &Desk) -> Filled {
     let site = push(Kind::Site, everything(Kind::Site, &json!({})));
     let session = push(Kind::Session, everything(Kind::Session, &json!({"site": site.to_string()})));
     let person = push(Kind::Person, everything(Kind::Person, &json!({})));
+    let other = push(Kind::Person, everything(Kind::Person, &json!({})));
     let ids = json!({"session": session.to_string(), "person": person.to_string()});
     let check = push(Kind::Contact, everything(Kind::Contact, &ids));
     let bad = json!({"nhs_number": {"value": "999 000 0019"}, "name": {"given": hostile("held")}});
@@ -113,14 +118,14 @@ fn fill(desk: &Desk) -> Filled {
     let rename = format!("UPDATE tablet SET name = '{}'", hostile("tablet").replace('\'', "''"));
     desk.site.base.log.write(move |txn| Ok(txn.conn.execute(&rename, [])?)).unwrap();
     desk.catch_up();
-    Filled { person, check, session, site }
+    Filled { person, other, check, session, site }
 }
 
 #[tokio::test]
 async fn markup_in_any_text_stays_text_on_every_page() {
     let desk = Desk::new();
     let cora = desk.signed_in(&hostile("account")[..60], Role::Coordinator).await;
-    let Filled { person, check, session, site } = fill(&desk);
+    let Filled { person, other, check, session, site } = fill(&desk);
     let pages = [
         "/".to_owned(),
         "/sessions".to_owned(),
@@ -129,6 +134,10 @@ async fn markup_in_any_text_stays_text_on_every_page() {
         format!("/checks/{check}"),
         format!("/records/{site}"),
         format!("/records/{session}"),
+        "/follow-ups".to_owned(),
+        "/follow-ups?show=<b>".replace('<', "%3C").replace('>', "%3E"),
+        "/duplicates".to_owned(),
+        format!("/people/{person}/beside/{other}"),
         "/quarantine".to_owned(),
         "/checks/%3Cscript%3E".to_owned(),
     ];
@@ -153,6 +162,14 @@ async fn markup_in_any_text_stays_text_on_every_page() {
     }
     let page = desk.get(&format!("/people/{person}"), &cora).await.body;
     for field in ["given", "phone", "email", "practice_name", "purpose", "religion", "tablet"] {
+        assert!(page.contains(&format!("&#39;{field}")), "{field} is not shown");
+    }
+    let page = desk.get("/follow-ups", &cora).await.body;
+    for field in ["to", "phone", "spoke_to"] {
+        assert!(page.contains(&format!("&#39;{field}")), "{field} is not shown");
+    }
+    let page = desk.get(&format!("/people/{person}/beside/{other}"), &cora).await.body;
+    for field in ["given", "phone", "practice_name"] {
         assert!(page.contains(&format!("&#39;{field}")), "{field} is not shown");
     }
     let page = desk.get("/quarantine", &cora).await.body;

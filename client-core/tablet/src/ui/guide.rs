@@ -1,0 +1,74 @@
+//! The next step of a measurement in words, and what can be asked before there is a record.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Query, State},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use wayside_client_core::Kind;
+use wayside_protocol::clinical::guide::{GuideSettings, Step, StepCode, next_step};
+
+use super::{
+    Answer,
+    app::{App, now},
+    due,
+    fail::Fail,
+    say::say,
+    today::{id, record},
+};
+
+/// A step as the page draws it.
+pub fn step(step: &Step) -> Value {
+    let notes: Vec<String> = step.notes.iter().map(say).collect();
+    let choices: Vec<Value> =
+        step.choices.iter().map(|choice| json!({"code": choice.value, "label": say(&choice.text)})).collect();
+    json!({
+        "code": step.code, "text": say(&step.text), "notes": notes, "required": step.required,
+        "interrupts": step.interrupts, "skip": step.skip, "choices": choices, "path": step.fields.first(),
+        "wait_seconds": step.wait_seconds, "not_before": step.not_before, "reading": step.reading,
+    })
+}
+
+#[derive(Deserialize)]
+pub struct About {
+    person: Option<String>,
+}
+
+/// What the guide would ask before the first reading: shown beside the number pad, so that the questions cost no
+/// screen of their own.
+pub async fn before(State(app): State<Arc<App>>, Query(about): Query<About>) -> Answer {
+    app.with(move |app| {
+        let person =
+            about.person.as_deref().map(|person| record(app, id(person)?, Kind::Person)).transpose()?;
+        let settings = settings(app)?;
+        let mut contact = json!({"started_at": now(), "declined": []});
+        let mut asked = Vec::new();
+        loop {
+            let next = next_step(&contact, person.as_ref(), &settings);
+            let (Some(skip), StepCode::AskAge | StepCode::AskPregnant | StepCode::AskPulseRhythm) =
+                (next.skip, next.code)
+            else {
+                break;
+            };
+            // As if it had been skipped, so that the next one comes.
+            if let Some(declined) = contact["declined"].as_array_mut() {
+                declined.push(json!(skip));
+            }
+            asked.push(step(&next));
+        }
+        let open = match about.person.as_deref() {
+            Some(person) => due::open_for(app, id(person)?)?,
+            None => Vec::new(),
+        };
+        Ok(Json(json!({"ask": asked, "open": open})))
+    })
+    .await
+}
+
+fn settings(app: &App) -> Result<GuideSettings, Fail> {
+    let team = app.tablet.list(Some(Kind::Team), wayside_client_core::Page::default())?;
+    Ok(team.first().map(GuideSettings::of_team).unwrap_or_default())
+}

@@ -1,0 +1,101 @@
+//! A coordinator's own change: authored on what their page showed, signed by this server, appended to the
+//! log like anybody's. Durable when it returns.
+
+use wayside_protocol::error::Code;
+use wayside_protocol::record::{Author, Flattener, Hash, Kind, Message, Record, RecordId, Rules, Write};
+use wayside_protocol::record::{Authored, entry_id, tablet_id};
+use wayside_protocol::sync::frame::Verdict;
+use wayside_protocol::sync::sign_list;
+
+use super::changes::{self, rfc3339};
+use super::records::load;
+use crate::admission::{Offer, Offered, SignedList};
+use crate::base::Base;
+use crate::error::{Error, Result};
+use crate::log::{self, Source, Txn};
+
+/// What whoever decides about a change has in hand.
+pub struct Opened<'a> {
+    /// The record as it was on the page, or as it is now where the page did not matter.
+    pub record: &'a Record,
+    pub kind: Kind,
+    /// The raw changes that made it so.
+    pub raws: &'a [Vec<u8>],
+    /// Who decides, and when, as the change will say.
+    pub by: &'a str,
+    pub at: &'a str,
+}
+
+impl Opened<'_> {
+    /// One path with its new value, checked like any entry.
+    pub fn write(&self, path: &str, value: serde_json::Value, rules: Rules) -> Result<Vec<Write>> {
+        let mut new_id = new_entry;
+        Ok(Flattener { kind: self.kind, rules, new_id: &mut new_id }.set(path, value)?)
+    }
+}
+
+/// An id for a new entry.
+pub fn new_entry() -> String {
+    entry_id(rand::random())
+}
+
+/// Authors one change of a record. `heads` are those that the page stood on: what came since stays beside
+/// the change and is not replaced by it. `None` is for what replaces nothing. False where the record says
+/// so already. Blocks.
+pub fn edit(
+    base: &Base,
+    id: RecordId,
+    by: &str,
+    heads: Option<Vec<Hash>>,
+    decide: impl FnOnce(&Opened) -> Result<Vec<Write>> + Send + 'static,
+) -> Result<bool> {
+    let now = base.clock.now_ms();
+    let server = *base.identity.public();
+    // To the second, as tablets write it.
+    let at = rfc3339(now - now % 1000);
+    let message = Message { at, by: by.to_owned(), offset: 0, tablet: tablet_id(&server) };
+    let key = base.identity.key().clone();
+    base.log.write(move |txn| {
+        let (team, team_id) = changes::team_of(txn.conn, id)?.ok_or(Code::RecordNotFound)?;
+        let stored = changes::stored(txn.conn, team, id)?;
+        let raws: Vec<Vec<u8>> = match &heads {
+            Some(heads) => changes::up_to(&stored, heads)?.iter().map(|change| change.raw.clone()).collect(),
+            None => stored.into_iter().map(|change| change.raw).collect(),
+        };
+        let mut record = load(id, raws.iter())?;
+        let kind = record.kind().ok_or(Code::WrongKind)?;
+        let opened = Opened { record: &record, kind, raws: &raws, by: &message.by, at: &message.at };
+        let writes = decide(&opened)?;
+        // An actor of its own for each decision: two that are made at once must not share one.
+        let author = Author { actor: rand::random(), fresh: rand::random(), message: &message };
+        let authored =
+            record.edit(None, &writes, &author).map_err(|_| Error::Internal("a coordinator's change"))?;
+        match authored {
+            Some(authored) => append(txn, (team_id, id), authored, &key, &server, now).map(|()| true),
+            None => Ok(false),
+        }
+    })
+}
+
+/// Signs a change of the server's own and appends it. One that admission would refuse is rolled back and
+/// said to whoever asked: quarantine is for what came from afar.
+fn append(
+    txn: &mut Txn,
+    (team, record): (RecordId, RecordId),
+    authored: Authored,
+    key: &ed25519_dalek::SigningKey,
+    server: &[u8; 32],
+    now: u64,
+) -> Result<()> {
+    let items = vec![(record, authored.hash)];
+    let list = SignedList { author: *server, signature: sign_list(key, team, &items), items };
+    let change = Offered { record, hash: authored.hash, raw: authored.raw, list: 0 };
+    let offer = Offer { team, lists: vec![list], changes: vec![change] };
+    let source = Source { tablet: tablet_id(server), server: *server, received_at: now };
+    let verdicts = log::append(txn, &source, &[offer], &[])?;
+    match verdicts.into_iter().flatten().next() {
+        Some(Verdict::Accepted { .. }) => Ok(()),
+        Some(Verdict::Quarantined { code }) => Err(Code::parse(&code).unwrap_or(Code::NotSettleable).into()),
+        _ => Err(Error::Internal("a coordinator's change")),
+    }
+}

@@ -1,0 +1,137 @@
+//! People who may be one: the list, one person's, and two side by side. Nothing here merges.
+
+use rusqlite::Connection;
+use serde::Serialize;
+use serde_json::Value;
+use wayside_protocol::clinical::text::{Text, Texts};
+use wayside_protocol::matching::{Likeness, Match, PersonFacts, score};
+use wayside_protocol::record::RecordId;
+
+use super::Readers;
+use super::records::{Person, person, read};
+use super::worklist::name_of;
+use crate::base::Base;
+use crate::error::Result;
+use crate::log;
+use crate::views::{Pair, Views};
+
+/// Pairs on one page.
+const PAGE: u64 = 50;
+const MOST_PAGES: u64 = 10_000;
+/// Of one person.
+const MOST_OF_ONE: u64 = 20;
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Duplicates {
+    pub likely: u64,
+    pub possible: u64,
+    pub page: u64,
+    pub pages: u64,
+    pub pairs: Vec<Two>,
+}
+
+/// Two records that may be of one person.
+#[derive(Debug, Clone, Serialize)]
+pub struct Two {
+    pub one: Likely,
+    pub other: Likely,
+    /// Of two teams: they are only linked, never merged.
+    pub across_teams: bool,
+}
+
+/// Somebody who may be the same person.
+#[derive(Debug, Clone, Serialize)]
+pub struct Likely {
+    pub id: String,
+    pub name: Option<String>,
+    pub date_of_birth: Option<String>,
+    pub age_years: Option<i64>,
+    pub team: String,
+    pub team_name: String,
+    pub across_teams: bool,
+    pub likely: Likeness,
+    /// What speaks for it and against it, in words, the strongest first.
+    pub reasons: Vec<String>,
+}
+
+/// Two people next to each other.
+#[derive(Debug, Clone, Serialize)]
+pub struct SideBySide {
+    pub one: Person,
+    pub other: Person,
+    pub across_teams: bool,
+    /// By record: already merged with each other.
+    pub same: bool,
+    pub likely: Likeness,
+    pub reasons: Vec<String>,
+}
+
+/// A page of the list, the likeliest first. Blocks.
+pub fn duplicates(base: &Base, readers: &Readers, page: u64) -> Result<Duplicates> {
+    read(base, readers, |log, views| {
+        let (likely, possible) = views.pair_counts()?;
+        let pages = (likely + possible).div_ceil(PAGE).clamp(1, MOST_PAGES);
+        let page = page.clamp(1, pages);
+        let texts = Texts::english();
+        let mut pairs = Vec::new();
+        for pair in views.pairs(None, (page - 1) * PAGE, PAGE)? {
+            let one = one_of(log, views, &pair, pair.a, &texts)?;
+            let other = one_of(log, views, &pair, pair.b, &texts)?;
+            if let (Some(one), Some(other)) = (one, other) {
+                pairs.push(Two { one, other, across_teams: pair.team_a != pair.team_b });
+            }
+        }
+        Ok(Duplicates { likely, possible, page, pages, pairs })
+    })
+}
+
+/// Who may be the same as this person.
+pub(super) fn likely(log: &Connection, views: &Views, standing: RecordId) -> Result<Vec<Likely>> {
+    let texts = Texts::english();
+    let mut found = Vec::new();
+    for pair in views.pairs(Some(standing), 0, MOST_OF_ONE)? {
+        let other = if pair.a == standing { pair.b } else { pair.a };
+        found.extend(one_of(log, views, &pair, other, &texts)?);
+    }
+    Ok(found)
+}
+
+fn one_of(
+    log: &Connection,
+    views: &Views,
+    pair: &Pair,
+    id: RecordId,
+    texts: &Texts,
+) -> Result<Option<Likely>> {
+    let Some(person) = views.show(id)? else { return Ok(None) };
+    let team = if id == pair.a { pair.team_a } else { pair.team_b };
+    let text = |name: &str| person.get(name).and_then(Value::as_str).map(str::to_owned);
+    Ok(Some(Likely {
+        id: id.to_string(),
+        name: name_of(&person),
+        date_of_birth: text("date_of_birth"),
+        age_years: person.get("age_years").and_then(Value::as_i64),
+        team_name: log::team_by_id(log, team)?.map(|team| team.name).unwrap_or_default(),
+        team: team.to_string(),
+        across_teams: pair.team_a != pair.team_b,
+        likely: if pair.likely { Likeness::Likely } else { Likeness::Possible },
+        reasons: pair.reasons.iter().map(|id| texts.say_id(id)).collect(),
+    }))
+}
+
+/// Two people next to each other, whether or not anything speaks for it. Blocks.
+pub fn side_by_side(base: &Base, readers: &Readers, one: RecordId, other: RecordId) -> Result<SideBySide> {
+    let (one, other) = (person(base, readers, one)?, person(base, readers, other)?);
+    let id = |person: &Person| person.shown.record.get("id").cloned();
+    let Match { likely, reasons, .. } =
+        score(&PersonFacts::of(&one.shown.record), &PersonFacts::of(&other.shown.record));
+    let texts = Texts::english();
+    Ok(SideBySide {
+        same: id(&one) == id(&other),
+        across_teams: one.shown.record.get("team") != other.shown.record.get("team"),
+        likely,
+        reasons: reasons.iter().map(|text: &Text| texts.say(text)).collect(),
+        one,
+        other,
+    })
+}

@@ -1,0 +1,103 @@
+//! Follow-ups and referrals that somebody of the team must still do something about.
+
+use jiff::ToSpan;
+use serde::Serialize;
+use serde_json::Value;
+use wayside_protocol::clinical::follow_up::{self, Call, Task};
+
+use super::records::{read, standing};
+use super::worklist::{Who, now};
+use super::{Names, Part, Readers};
+use crate::base::Base;
+use crate::error::Result;
+
+/// Tasks on one page.
+const PAGE: u64 = 25;
+const MOST_PAGES: u64 = 10_000;
+
+#[derive(Debug, Clone, Serialize)]
+pub struct FollowUps {
+    /// The day that decides, in London.
+    pub today: String,
+    pub overdue: u64,
+    pub due: u64,
+    pub coming: u64,
+    /// Those for which no day was said.
+    pub undated: u64,
+    /// Which part this is: `all` (that have a day), `overdue`, `due`, `coming` or `undated`.
+    pub part: &'static str,
+    pub total: u64,
+    pub page: u64,
+    pub pages: u64,
+    pub items: Vec<TaskItem>,
+}
+
+/// One of them, with what whoever takes it up needs to know.
+#[derive(Debug, Clone, Serialize)]
+pub struct TaskItem {
+    pub check: String,
+    pub person: Option<Who>,
+    /// As it was written down.
+    pub phone: Option<String>,
+    /// For the call.
+    pub language: Option<String>,
+    pub interpreter_needed: bool,
+    pub started_at: String,
+    pub task: Task,
+    /// All calls of the check, the oldest first.
+    pub calls: Vec<Call>,
+    /// Who made the last of these, and what happened last, by name.
+    pub last_call_by: Option<String>,
+    pub last_by: Option<String>,
+}
+
+/// A page of the list, the earliest day first. Blocks.
+pub fn follow_ups(base: &Base, readers: &Readers, asked: &Part) -> Result<FollowUps> {
+    let today = now(base).date();
+    let (day, next) = (today.to_string(), today.saturating_add(1.day()).to_string());
+    read(base, readers, |log, views| {
+        let names = Names::read(base, log, views)?;
+        let [overdue, due, coming, undated] = views.task_counts(&day)?;
+        let (part, total, from, until) = match asked.show.as_str() {
+            "overdue" => ("overdue", overdue, Some(""), day.as_str()),
+            "due" => ("due", due, Some(day.as_str()), next.as_str()),
+            "coming" => ("coming", coming, Some(next.as_str()), ""),
+            "undated" => ("undated", undated, None, ""),
+            _ => ("all", overdue + due + coming, Some(""), ""),
+        };
+        let pages = total.div_ceil(PAGE).clamp(1, MOST_PAGES);
+        let page = asked.page().clamp(1, pages);
+        let mut items = Vec::new();
+        for row in views.open_tasks(from, until, (page - 1) * PAGE, PAGE)? {
+            let Some(check) = views.show(row.contact)? else { continue };
+            let task = follow_up::tasks(&check, today)
+                .into_iter()
+                .find(|task| task.kind.as_str() == row.kind && task.entry == row.entry);
+            let Some(task) = task else { continue };
+            let person = standing(views, &check)?;
+            let of = |name: &str| {
+                let found = person.as_ref().and_then(|person| person.get(name));
+                found.and_then(Value::as_str).map(str::to_owned)
+            };
+            let calls = follow_up::calls(&check);
+            let by = |by: Option<&String>| by.map(|by| names.staff(by));
+            items.push(TaskItem {
+                check: row.contact.to_string(),
+                phone: of("phone"),
+                language: of("language"),
+                interpreter_needed: person
+                    .as_ref()
+                    .is_some_and(|person| person.get("interpreter_needed") == Some(&Value::Bool(true))),
+                person: person
+                    .as_ref()
+                    .map(|person| Who::of(person, check.pointer("/derived/age").and_then(Value::as_i64))),
+                started_at: check.get("started_at").and_then(Value::as_str).unwrap_or_default().to_owned(),
+                last_call_by: by(calls.last().and_then(|call| call.by.as_ref())),
+                last_by: by(task.last.as_ref().and_then(|last| last.by.as_ref())),
+                task,
+                calls,
+            });
+        }
+        Ok(FollowUps { today: day.clone(), overdue, due, coming, undated, part, total, page, pages, items })
+    })
+}

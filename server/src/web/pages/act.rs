@@ -1,0 +1,43 @@
+//! The one address that all of a coordinator's forms are sent to.
+
+use axum::Form;
+use axum::extract::Path;
+use axum::extract::rejection::FormRejection;
+use axum::response::{IntoResponse, Redirect, Response};
+use wayside_protocol::error::Code;
+use wayside_protocol::record::RecordId;
+
+use super::super::blocking;
+use super::Ask;
+use super::record::address;
+use crate::api::{self, Acted};
+
+/// Does what a form asks for, and goes back to where it stood.
+pub async fn act(ask: Ask, Path(text): Path<String>, form: Result<Form<Acted>, FormRejection>) -> Response {
+    let Ok(Form(acted)) = form else {
+        return ask.refuse(&Code::BadArguments.into());
+    };
+    let web = ask.door.web.clone();
+    let by = ask.visitor.name().unwrap_or_default().to_owned();
+    let done = blocking(move || {
+        let id: RecordId = text.parse().map_err(|_| Code::BadId)?;
+        // Only to pages of ours: an address that came with a form could lead anywhere.
+        let list = match acted.back.as_str() {
+            "follow-ups" => Some("/follow-ups".to_owned()),
+            "duplicates" => Some("/duplicates".to_owned()),
+            _ => None,
+        };
+        acted.carry_out(&web.base, id, &by)?;
+        match list {
+            Some(list) => Ok(list),
+            None => {
+                let (shown, _) = api::record(&web.base, &web.readers, id)?;
+                Ok(address(shown.kind().ok_or(Code::WrongKind)?, id))
+            }
+        }
+    });
+    match done.await {
+        Ok(address) => Redirect::to(&address).into_response(),
+        Err(error) => ask.refuse(&error),
+    }
+}
