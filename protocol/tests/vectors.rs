@@ -17,7 +17,7 @@ use wayside_protocol::{
         Frame, Position, Receipt, SetSum, capability,
         frame::{
             Ask, Changes, Enrol, Enrolled, Hello, Item, List, Mark, Place, Reconcile, Refusal, Rest, Sent,
-            State, TeamState, Terms, Verdict, Verdicts, Want, decode,
+            State, TeamState, Terms, Unlock, Verdict, Verdicts, Want, decode,
         },
         sign_certificate, sign_list, sign_request,
     },
@@ -210,6 +210,8 @@ fn frames() -> Vec<(&'static str, Frame, bool)> {
         ),
         ("receipt", Frame::Receipt(receipt), false),
         ("token", Frame::Token([5; 8]), false),
+        ("asks for the secret for unlock codes", Frame::Unlock(Unlock { secret: None }), false),
+        ("gives the secret for unlock codes", Frame::Unlock(Unlock { secret: Some([9; 32]) }), false),
     ]
 }
 
@@ -303,6 +305,7 @@ fn meaning(frame: &Frame) -> Value {
             })).collect::<Vec<_>>(),
         }}),
         Frame::Token(token) => json!({"token": hex(token)}),
+        Frame::Unlock(unlock) => json!({"unlock": unlock.secret.map(|secret| hex(&secret))}),
     }
 }
 

@@ -133,7 +133,8 @@ fn write(
         }
     }
     people::write(views, team.id.as_bytes(), &persons)?;
-    let persons: BTreeMap<RecordId, Value> = persons.into_iter().map(|(id, view)| (id, view.whole())).collect();
+    let persons: BTreeMap<RecordId, Value> =
+        persons.into_iter().map(|(id, view)| (id, view.whole())).collect();
     // Contacts last of all: what is derived of them needs their persons.
     for (id, view) in contacts {
         let View { fields, conflicts, .. } = match view {
