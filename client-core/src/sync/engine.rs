@@ -1,20 +1,18 @@
 //! The sync protocol of one sync, without I/O: from what the store holds to the bytes of a request, and from the
 //! bytes of an answer to steps that the store takes, each in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use ed25519_dalek::SigningKey;
 use wayside_protocol::{
     error::Code,
     record::{Hash, RecordId, change_hash, chunk},
-    staff::UnlockSecret,
     sync::{
-        Frame, PublicKey, Receipt, SignatureBytes, capability, combined,
+        Frame, PublicKey, SignatureBytes, capability, combined,
         frame::{
             Ask, Changes, Hello, Incoming, Item, List, Mark, PROTOCOL_VERSION, Refusal, Rest,
             STREAMED_VERSION, Sent, State, TeamState, Terms, Unlock, Verdict, Verdicts,
         },
-        reconcile::PairId,
         sign_list, sign_request, verify_certificate, verify_list,
     },
 };
@@ -22,7 +20,8 @@ use wayside_protocol::{
 use super::{
     memory::{Memory, SentFrame},
     plan::{Batch, Offers, SignedList, TeamPlace, is_quiet, plan},
-    repair::{Held, Repairs},
+    repair::Repairs,
+    step::{Answer, Next, Outline, Step},
 };
 use crate::{
     error::{Error, Result},
@@ -34,92 +33,6 @@ const REFILLS: u32 = 3;
 
 /// A tablet of more teams than this names only those of which something is new to it.
 const NAMED: usize = 4;
-
-/// What the store holds at the moment of a request.
-#[derive(Debug, Clone)]
-pub struct Outline {
-    pub places: Vec<TeamPlace>,
-    pub offers: Offers,
-    pub memory: Memory,
-    /// What is held of the teams that are being refilled.
-    pub held: Held,
-    /// How the last sync ended.
-    pub receipt: Option<Receipt>,
-    /// Whether this tablet still lacks its secret for unlock codes.
-    pub asks_unlock: bool,
-}
-
-/// What comes next in a sync.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Next {
-    Send(Vec<u8>),
-    /// The two sides do not hold the same: forget the team's numbers and compare from the beginning.
-    Refill {
-        team: RecordId,
-        epoch: [u8; 8],
-    },
-    /// Everything is sent, everything is here, and the fingerprints are equal.
-    Done,
-}
-
-/// One thing for the store to do, in one transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// For exactly the changes of one frame that was sent.
-    Verdicts {
-        team: RecordId,
-        verdicts: Vec<(RecordId, Hash, Verdict)>,
-    },
-    Pulled {
-        team: RecordId,
-        lists: Vec<PulledList>,
-        /// With this frame everything up to here is held: epoch and cursor.
-        mark: Option<([u8; 8], u64)>,
-    },
-    State {
-        team: RecordId,
-        epoch: [u8; 8],
-        cursor: u64,
-        more: bool,
-    },
-    /// Forget the team's numbers: everything is compared from the beginning of a log with this epoch.
-    Refill {
-        team: RecordId,
-        epoch: [u8; 8],
-    },
-    /// The team was compared with the log up to `head`: both sides hold `common`, and all of it is here.
-    Repaired {
-        team: RecordId,
-        epoch: [u8; 8],
-        head: u64,
-        common: HashSet<PairId>,
-    },
-    /// The server's word on how this sync ended.
-    Receipt(Receipt),
-    /// Something that staff should know.
-    Notice(Code),
-    /// What unlock codes of this tablet are computed from.
-    UnlockSecret {
-        secret: UnlockSecret,
-    },
-    /// The server's time, milliseconds since 1970.
-    Time {
-        server_time_ms: u64,
-    },
-    /// What the server can do, what the next body may hold, and a code that staff should be shown.
-    Terms {
-        server_can: u64,
-        credit: u64,
-        notice: String,
-    },
-}
-
-/// What an answer came to: the steps before the first thing that was wrong with it, and that.
-#[derive(Debug, Default)]
-pub struct Answer {
-    pub steps: Vec<Step>,
-    pub error: Option<Error>,
-}
 
 /// For each team cursor, how much is held beyond it, and whether it is being refilled; and the first change to offer.
 type Stand = (Vec<(RecordId, u64, u64, bool)>, Option<Hash>);

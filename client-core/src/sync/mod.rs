@@ -12,6 +12,7 @@ pub mod memory;
 mod pin;
 pub mod plan;
 pub mod repair;
+pub mod step;
 
 pub use live::News;
 
@@ -25,9 +26,10 @@ use ed25519_dalek::SigningKey;
 use wayside_protocol::{error::Code, sync::Receipt};
 
 use self::{
-    engine::{Engine, Next, Outline, Step},
+    engine::Engine,
     link::Link,
     memory::Memory,
+    step::{Next, Outline, Step},
 };
 use crate::{
     error::{Error, Problem, Result},

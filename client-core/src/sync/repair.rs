@@ -13,8 +13,8 @@ use wayside_protocol::{
 };
 
 use super::{
-    engine::{Outline, Step},
     plan::{TeamPlace, is_quiet},
+    step::{Outline, Step},
 };
 use crate::{
     error::{Error, Result},

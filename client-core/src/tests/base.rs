@@ -19,8 +19,9 @@ use crate::{
     store::{log, meta},
     sync::{
         apply,
-        engine::{Answer, Engine, Next, Step},
+        engine::Engine,
         outline, settle,
+        step::{Answer, Next, Step},
     },
 };
 
