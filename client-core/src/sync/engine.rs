@@ -11,7 +11,7 @@ use wayside_protocol::{
         Frame, PublicKey, SignatureBytes, capability, combined,
         frame::{
             Ask, Changes, Hello, Incoming, Item, List, Mark, PROTOCOL_VERSION, Refusal, Rest,
-            STREAMED_VERSION, Sent, State, TeamState, Terms, Unlock, Verdict, Verdicts,
+            STREAMED_VERSION, Sent, State, TeamState, Terms, Unlock, Verdicts,
         },
         sign_list, sign_request, verify_certificate, verify_list,
     },
