@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::keys::{Identity, Tls};
 use crate::log::{self, Log, Source};
+use crate::views::Followed;
 
 /// What stands as author in changes that the server makes on its own.
 const SERVER: &str = "server";
@@ -34,6 +35,8 @@ pub struct Base {
     actor: Actor,
     /// What pages that are open compare themselves with, told when the views have caught up.
     viewed: watch::Sender<String>,
+    /// How far the views have followed the log, if somebody follows it here.
+    pub(crate) followed: Followed,
 }
 
 /// Where `serve` listened last, kept in `DIR/address.json` for enrolment codes.
@@ -63,6 +66,7 @@ impl Base {
             clock,
             actor: rand::random(),
             viewed: watch::channel(String::new()).0,
+            followed: Followed::default(),
         })
     }
 
