@@ -73,6 +73,42 @@ fn clinical_a_disputed_birth_makes_nobody_a_child() {
 }
 
 #[test]
+fn clinical_a_disputed_day_or_age_band_makes_nobody_a_child() {
+    // Eighteen on that very day.
+    let person = json!({"date_of_birth": "2008-11-20"});
+    let mut contact = contact(185, 95);
+    let days = ["2026-11-20T13:00:00Z", "2026-11-19T13:00:00Z"].map(|day| json!(day));
+    for shown in &days {
+        contact["started_at"] = shown.clone();
+        contact["conflicts"] = conflict("started_at", &days);
+        let derived = derive(&contact, Some(&person));
+        assert_eq!((derived.category, derived.age), (Some(Category::VeryHigh), Some(18)));
+        assert_eq!(disputed(&derived), (vec!["started_at"], vec![(Some("NOT_CLASSIFIED"), "routine")]));
+    }
+    contact["conflicts"] = json!([]);
+    contact["started_at"] = days[1].clone();
+    assert_eq!(derive(&contact, Some(&person)).category, Some(Category::NotClassified));
+
+    let bands = [json!("40-49"), json!("under_18")];
+    contact["age_band"] = json!("under_18");
+    contact["conflicts"] = conflict("age_band", &bands);
+    let derived = derive(&contact, None);
+    assert_eq!((derived.category, disputed(&derived).0), (Some(Category::VeryHigh), vec!["age_band"]));
+
+    // Two grown-ups are no dispute about the table; what has nothing to do with it is not named.
+    let mut grown = json!({"date_of_birth": "1968-02-03", "name": {"family": "Khan"}});
+    grown["conflicts"] =
+        conflict("birth", &[json!({"date_of_birth": "1950-02-03"}), json!({"date_of_birth": "1968-02-03"})]);
+    contact["started_at"] = days[0].clone();
+    contact["conflicts"] = conflict("satisfaction", &[json!(4), json!(5)]);
+    let derived = derive(&contact, Some(&grown));
+    assert_eq!((derived.age, disputed(&derived)), (Some(58), (vec!["person/birth"], vec![])));
+    assert_eq!(derived.disputed.unwrap().text.id, "disputed-all-the-same");
+    grown["conflicts"] = conflict("name/family", &[json!("Khan"), json!("Kahn")]);
+    assert_eq!(derive(&contact, Some(&grown)).disputed, None);
+}
+
+#[test]
 fn clinical_entered_in_error_counts_only_when_nobody_denies_it() {
     let mut contact = contact(185, 95);
     contact["entered_in_error"] = json!({"reason": "wrong person"});

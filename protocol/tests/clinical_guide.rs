@@ -185,6 +185,7 @@ fn clinical_guide_red_flags_interrupt_any_very_high_reading() {
         let step = step(&contact(&[("left", systolic, diastolic)]), man());
         assert_eq!(step.code == StepCode::AskRedFlags, due, "{systolic}/{diastolic}");
         assert_eq!(step.interrupts, due);
+        assert_eq!(step.notes.iter().any(|note| note.id == "note-any-red-flag-is-999"), due);
     }
     // Before the questions that were left open, and for whoever it is; after a later low reading, too.
     let mut bare = json!({"bp": {"readings": {}}});
@@ -220,6 +221,7 @@ fn clinical_guide_a_red_flag_is_999_and_nothing_else() {
     flagged["bp"]["red_flags"] = json!({"f": {"flag": "chest_pain", "present": true}});
     let step_now = step(&flagged, man());
     assert_eq!((step_now.code, step_now.interrupts), (StepCode::CallEmergency, true));
+    assert_eq!(step_now.notes, [text::Text::new("note-tell-who-was-called")]);
     for (field, entry) in [
         ("referrals", json!({"to": "ambulance", "urgency": "emergency"})),
         ("advice", json!({"code": "EMERGENCY_999_AE"})),

@@ -25,6 +25,7 @@ use crate::keys::{self, Identity, Tls};
 use crate::ledger::{Entry, Ledger};
 use crate::log::{self, Log, Source};
 use crate::sync::{Nonces, Sets, Turns};
+use crate::views::Followed;
 
 /// What stands as author in changes that the server makes on its own.
 const SERVER: &str = "server";
@@ -50,6 +51,8 @@ pub struct Base {
     frames_again: AtomicU64,
     /// Raised when requests that wait for news should end.
     closing: watch::Sender<bool>,
+    /// How far the views have followed the log, if somebody follows it here.
+    pub(crate) followed: Followed,
 }
 
 /// Where `serve` listened last, kept in `DIR/address.json` for enrolment codes.
@@ -93,6 +96,7 @@ impl Base {
             oldest_version: AtomicU8::new(PROTOCOL_VERSION),
             frames_again: AtomicU64::new(0),
             closing: watch::channel(false).0,
+            followed: Followed::default(),
         })
     }
 

@@ -145,7 +145,7 @@ function arranged(known, app) {
   const { referrals, calls, follow_ups: followUps, loan } = known.arranged;
   if (referrals.length + calls.length + followUps.length === 0 && !loan) return null;
   const events = (list) => list.map((event) => h("p", { class: "quiet" },
-    [event.label, event.words, clock(event.at)].filter(Boolean).join(" · ")));
+    [event.label, event.words, clock(event.at), event.by].filter(Boolean).join(" · ")));
   const what = (one) => app.go("outcome", { id: known.id, ...one });
   return h("section", { class: "card" }, h("h2", {}, "Arranged"), h("ul", { class: "arranged" },
     referrals.map((one) => h("li", {}, h("div", {}, h("strong", {}, `${one.to}: ${one.urgency_words}`),
@@ -157,7 +157,7 @@ function arranged(known, app) {
     loan ? h("li", {}, h("div", {}, h("strong", {}, "Monitor lent"), h("p", { class: "quiet" },
       [loan.device, clock(loan.lent_at), loan.returned_at ? "returned" : null].filter(Boolean).join(" · ")))) : null,
     calls.map((one) => h("li", {}, h("div", {}, h("strong", {}, `Call: ${one.outcome}`),
-      h("p", { class: "quiet" }, [one.spoke_to, one.about, clock(one.at)].filter(Boolean).join(" · ")))))));
+      h("p", { class: "quiet" }, [one.spoke_to, one.about, clock(one.at), one.by].filter(Boolean).join(" · ")))))));
 }
 
 /** Everything else, one tap away. */

@@ -82,7 +82,7 @@ export async function pressure(params, app) {
   const known = params.contact ? await get(`/api/contacts/${params.contact}`) : null;
   const [who, before] = await Promise.all([
     known ? known.person : person ? get(`/api/people/${person}`) : null,
-    known ? { ask: [], open: [] } : get(`/api/guide${person ? `?person=${person}` : ""}`),
+    known ? { ask: [], open: [] } : get(`/api/guide?${new URLSearchParams({ ...(person && { person }), ...(session && { session }) })}`),
   ]);
   let id = params.contact ?? null;
   let base = known?.heads;

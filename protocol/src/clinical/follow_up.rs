@@ -8,8 +8,8 @@
 //! has received a referral no longer makes it overdue, what counts as handled, and the days of the defaults
 //! are D. Repeats at 3, 6 and 12 months: the needs of the pack, section 11.
 
-use jiff::Span;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Span, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -145,11 +145,21 @@ pub fn calls(contact: &Value) -> Vec<Call> {
     calls
 }
 
+/// So much may the clocks of a tablet and of base differ before a reading counts as later than a call.
+const SAME_TIME: SignedDuration = SignedDuration::from_secs(60);
+
 /// Whether everything that a contact urgently calls for is in somebody's hands: a referral at least as
 /// urgent that was received or has ended in an appointment, or a call in which somebody was reached. A raised
-/// reading is also handled by monitoring that was arranged.
+/// reading is also handled by monitoring that was arranged. A call is about what had been measured by then: a
+/// reading that was taken after it opens the check again (D).
 pub fn is_handled(contact: &Value, derived: &Derived) -> bool {
-    let reached = calls(contact).iter().any(|call| call.outcome == "reached");
+    let taken = live(contact.pointer("/bp/readings"));
+    let newest = taken.filter_map(|(_, reading)| timestamp(reading.get("taken_at"))).max();
+    let in_time = |call: &Call| {
+        let at = call.at.as_deref().and_then(|at| at.parse::<Timestamp>().ok());
+        at.zip(newest).is_none_or(|(at, newest)| newest.duration_since(at) <= SAME_TIME)
+    };
+    let reached = calls(contact).iter().any(|call| call.outcome == "reached" && in_time(call));
     let tasks = tasks(contact, Date::MAX);
     let received = |urgency: Urgency| {
         tasks.iter().any(|task| {

@@ -61,6 +61,17 @@ pub enum NhsNumberRange {
 }
 
 impl NhsNumberRange {
+    /// The range of numbers that begin with these three digits, read as a number.
+    pub const fn of(first_three: u32) -> NhsNumberRange {
+        match first_three {
+            10..=311 => NhsNumberRange::Scotland,
+            320..=399 => NhsNumberRange::NorthernIreland,
+            400..=499 | 600..=799 => NhsNumberRange::EnglandWalesIsleOfMan,
+            900..=999 => NhsNumberRange::Test,
+            _ => NhsNumberRange::NotIssued,
+        }
+    }
+
     /// The id of the warning's text, for other languages.
     pub const fn text_id(self) -> Option<&'static str> {
         match self {
@@ -128,14 +139,7 @@ impl NhsNumber {
     }
 
     pub fn range(&self) -> NhsNumberRange {
-        let start = self.0.iter().take(3).fold(0, |start, digit| start * 10 + u32::from(digit - b'0'));
-        match start {
-            10..=311 => NhsNumberRange::Scotland,
-            320..=399 => NhsNumberRange::NorthernIreland,
-            400..=499 | 600..=799 => NhsNumberRange::EnglandWalesIsleOfMan,
-            900..=999 => NhsNumberRange::Test,
-            _ => NhsNumberRange::NotIssued,
-        }
+        NhsNumberRange::of(self.0.iter().take(3).fold(0, |start, digit| start * 10 + u32::from(digit - b'0')))
     }
 }
 

@@ -11,8 +11,9 @@ use wayside_protocol::record::schema::{self, AMENDMENTS, At, READINGS_PATH};
 use wayside_protocol::record::{Corrections, Hash, Kind, RecordId, Rules, Write, path};
 
 use super::author::{self, Opened, new_entry};
-use super::merging;
+use super::diary::{self, DiaryDay};
 use super::settle::Settle;
+use super::{Readers, merging};
 use crate::base::Base;
 use crate::error::{Error, Result};
 
@@ -39,6 +40,19 @@ pub enum Act {
         #[serde(default, rename = "for")]
         whom: String,
     },
+    /// A referral that was not made before: to a service of the directory by its name, or to whoever `other`
+    /// says; how soon, as an urgency's code; how, as in `letter`.
+    Referral {
+        #[serde(default)]
+        to: String,
+        #[serde(default)]
+        other: String,
+        urgency: String,
+        #[serde(default)]
+        how: String,
+        #[serde(default)]
+        reason: String,
+    },
     /// What became of a referral: `sent`, `received`, `attended`, `did_not_attend`, `declined` or `closed`.
     ReferralEvent {
         referral: String,
@@ -54,6 +68,10 @@ pub enum Act {
         #[serde(default)]
         about: String,
     },
+    /// The monitor that was lent is back.
+    ReturnLoan,
+    /// A day of a home diary.
+    DiaryDay(DiaryDay),
     /// An entry that no longer counts. It stays, with the reason. Also how anything said by mistake is undone.
     StrikeOut {
         path: String,
@@ -104,13 +122,14 @@ pub struct Acted {
 }
 
 impl Acted {
-    /// Does it. Blocks.
-    pub fn carry_out(self, base: &Base, id: RecordId, by: &str) -> Result<()> {
+    /// Does it, and returns the record that has it: this one, but for a diary. Blocks.
+    pub fn carry_out(self, base: &Base, readers: &Readers, id: RecordId, by: &str) -> Result<RecordId> {
         let heads = self.heads()?;
         match self.act {
-            Act::Merge { with } => return merging::merge(base, id, with, by),
-            Act::Unmerge { from } => return merging::unmerge(base, id, from, by),
-            Act::NotSame { other } => return merging::not_same(base, id, other, by),
+            Act::Merge { with } => return merging::merge(base, id, with, by).map(|()| id),
+            Act::Unmerge { from } => return merging::unmerge(base, id, from, by).map(|()| id),
+            Act::NotSame { other } => return merging::not_same(base, id, other, by).map(|()| id),
+            Act::DiaryDay(typed) => return diary::enter(base, readers, id, by, typed),
             Act::StrikeOut { .. } | Act::Correct { .. } | Act::EnteredInError { .. } | Act::NotInError
                 if heads.is_none() =>
             {
@@ -119,7 +138,7 @@ impl Acted {
             _ => {}
         }
         let act = self.act;
-        author::edit(base, id, by, heads, move |opened| writes(opened, &act)).map(|_| ())
+        author::edit(base, id, by, heads, move |opened| writes(opened, &act)).map(|_| id)
     }
 
     fn heads(&self) -> Result<Option<Vec<Hash>>> {
@@ -151,6 +170,16 @@ fn writes(opened: &Opened, act: &Act) -> Result<Vec<Write>> {
             contact(opened)?;
             opened.write(&path::join("follow_ups", &new_entry()), entry, Rules::Entry)
         }
+        Act::Referral { to, other, urgency, how, reason } => {
+            contact(opened)?;
+            let to = if other.trim().is_empty() { to } else { other };
+            let to = needed(to, "Say to whom.")?;
+            let urgency = needed(urgency, "Say how soon.")?;
+            let mut entry = json!({"to": to, "urgency": urgency, "made_at": opened.at, "by": opened.by});
+            put(&mut entry, "how", how);
+            put(&mut entry, "reason", reason);
+            opened.write(&path::join("referrals", &new_entry()), entry, Rules::Entry)
+        }
         Act::ReferralEvent { referral, status, outcome } => {
             there(opened, "referrals", referral)?;
             let mut event = json!({"referral": referral, "status": status});
@@ -166,6 +195,7 @@ fn writes(opened: &Opened, act: &Act) -> Result<Vec<Write>> {
             put(&mut call, "about", about);
             add(opened, "calls", call)
         }
+        Act::ReturnLoan => return_loan(opened),
         Act::StrikeOut { path, reason } => strike_out(opened, path, reason),
         Act::Correct { .. } => correct(opened, act),
         Act::EnteredInError { reason } => {
@@ -174,7 +204,9 @@ fn writes(opened: &Opened, act: &Act) -> Result<Vec<Write>> {
             opened.write("entered_in_error", value, Rules::Entry)
         }
         Act::NotInError => opened.write("entered_in_error", Value::Null, Rules::Entry),
-        Act::Merge { .. } | Act::Unmerge { .. } | Act::NotSame { .. } => Err(Code::WrongKind.into()),
+        Act::Merge { .. } | Act::Unmerge { .. } | Act::NotSame { .. } | Act::DiaryDay(_) => {
+            Err(Code::WrongKind.into())
+        }
     }
 }
 
@@ -199,7 +231,7 @@ pub(super) fn needed<'a>(text: &'a str, says: &str) -> Result<&'a str> {
     if text.is_empty() { Err(Error::Said(Code::MissingField, says.to_owned())) } else { Ok(text) }
 }
 
-fn contact(opened: &Opened) -> Result<()> {
+pub(super) fn contact(opened: &Opened) -> Result<()> {
     if opened.kind == Kind::Contact { Ok(()) } else { Err(Code::WrongKind.into()) }
 }
 
@@ -211,6 +243,19 @@ fn there(opened: &Opened, map: &str, id: &str) -> Result<()> {
     } else {
         Err(Code::EntryNotFound.into())
     }
+}
+
+fn return_loan(opened: &Opened) -> Result<Vec<Write>> {
+    contact(opened)?;
+    let loan = opened.record.view().fields.remove("monitor_loan").unwrap_or_default();
+    if !loan.is_object() {
+        return Err(Code::EntryNotFound.into());
+    }
+    if loan.get("returned_at").is_some_and(|at| !at.is_null()) {
+        return Err(Code::ChangedMeanwhile.into());
+    }
+    let amendment = json!({"entry": "monitor_loan", "set": {"returned_at": opened.at}});
+    opened.write(&path::join(AMENDMENTS, &new_entry()), amendment, Rules::Entry)
 }
 
 fn strike_out(opened: &Opened, entry: &str, reason: &str) -> Result<Vec<Write>> {
@@ -262,12 +307,17 @@ fn correct(opened: &Opened, act: &Act) -> Result<Vec<Write>> {
         Some(pulse) => value.insert("pulse".into(), json!(pulse)),
         None => value.remove("pulse"),
     };
-    if matches!(confirmed_unusual, Value::Bool(true)) || confirmed_unusual == "true" {
+    if ticked(confirmed_unusual) {
         value.insert("confirmed_unusual".into(), json!(true));
     }
     value.insert("corrects".into(), json!(live));
     value.insert("reason".into(), json!(needed(reason, "Say what was wrong.")?));
     opened.write(&path::join(READINGS_PATH, &new_entry()), Value::Object(value), Rules::Entry)
+}
+
+/// `true`, or what a form's choice sends for it.
+pub(super) fn ticked(value: &Value) -> bool {
+    matches!(value, Value::Bool(true)) || value == "true"
 }
 
 /// A whole number, as typed or as JSON.

@@ -1,6 +1,9 @@
 //! A coordinator's own change: authored on what their page showed, signed by this server, appended to the
 //! log like anybody's. Durable when it returns.
 
+use std::time::Duration;
+
+use serde_json::{Map, Value};
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Author, Flattener, Hash, Kind, Message, Record, RecordId, Rules, Write};
 use wayside_protocol::record::{Authored, entry_id, tablet_id};
@@ -34,6 +37,9 @@ impl Opened<'_> {
     }
 }
 
+/// How long a coordinator waits for the views to show what they wrote. They then see the page as it was.
+const VIEWED: Duration = Duration::from_secs(2);
+
 /// An id for a new entry.
 pub fn new_entry() -> String {
     entry_id(rand::random())
@@ -41,7 +47,8 @@ pub fn new_entry() -> String {
 
 /// Authors one change of a record. `heads` are those that the page stood on: what came since stays beside
 /// the change and is not replaced by it. `None` is for what replaces nothing. False where the record says
-/// so already. Blocks.
+/// so already. The views show it, if they are not far behind, when this returns: so does the page to which
+/// a form leads. Blocks.
 pub fn edit(
     base: &Base,
     id: RecordId,
@@ -49,13 +56,8 @@ pub fn edit(
     heads: Option<Vec<Hash>>,
     decide: impl FnOnce(&Opened) -> Result<Vec<Write>> + Send + 'static,
 ) -> Result<bool> {
-    let now = base.clock.now_ms();
-    let server = *base.identity.public();
-    // To the second, as tablets write it.
-    let at = rfc3339(now - now % 1000);
-    let message = Message { at, by: by.to_owned(), offset: 0, tablet: tablet_id(&server) };
-    let key = base.identity.key().clone();
-    base.log.write(move |txn| {
+    let hand = Hand::of(base, by);
+    let written = base.log.write(move |txn| {
         let (team, team_id) = changes::team_of(txn.conn, id)?.ok_or(Code::RecordNotFound)?;
         let stored = changes::stored(txn.conn, team, id)?;
         let raws: Vec<Vec<u8>> = match &heads {
@@ -64,37 +66,84 @@ pub fn edit(
         };
         let mut record = load(id, raws.iter())?;
         let kind = record.kind().ok_or(Code::WrongKind)?;
-        let opened = Opened { record: &record, kind, raws: &raws, by: &message.by, at: &message.at };
+        let opened =
+            Opened { record: &record, kind, raws: &raws, by: &hand.message.by, at: &hand.message.at };
         let writes = decide(&opened)?;
-        // An actor of its own for each decision: two that are made at once must not share one.
-        let author = Author { actor: rand::random(), fresh: rand::random(), message: &message };
-        let authored =
-            record.edit(None, &writes, &author).map_err(|_| Error::Internal("a coordinator's change"))?;
+        let authored = record
+            .edit(None, &writes, &hand.author())
+            .map_err(|_| Error::Internal("a coordinator's change"))?;
         match authored {
-            Some(authored) => append(txn, (team_id, id), authored, &key, &server, now).map(|()| true),
-            None => Ok(false),
+            Some(authored) => append(txn, (team_id, id), authored, &hand).map(|seq| Some((team_id, seq))),
+            None => Ok(None),
         }
-    })
+    })?;
+    if let Some((team, seq)) = written {
+        base.followed.wait_for(team, seq, VIEWED);
+    }
+    Ok(written.is_some())
 }
 
-/// Signs a change of the server's own and appends it. One that admission would refuse is rolled back and
+/// Begins a record of a team. `fields` makes its fields, as JSON, of the time; they are checked like any entry.
+/// Blocks.
+pub fn begin(
+    base: &Base,
+    team: RecordId,
+    kind: Kind,
+    by: &str,
+    fields: impl FnOnce(&str) -> Result<Map<String, Value>>,
+) -> Result<RecordId> {
+    let hand = Hand::of(base, by);
+    let id = RecordId::fresh(hand.now, &rand::random());
+    let mut new_id = new_entry;
+    let mut flattener = Flattener { kind, rules: Rules::Entry, new_id: &mut new_id };
+    let writes = flattener.object(fields(&hand.message.at)?)?;
+    let (_, authored) = Record::begin(id, kind, &writes, &hand.author())
+        .map_err(|_| Error::Internal("a record's beginning"))?;
+    let seq = base.log.write(move |txn| append(txn, (team, id), authored, &hand))?;
+    base.followed.wait_for(team, seq, VIEWED);
+    Ok(id)
+}
+
+/// What a change of this server's own is made with.
+struct Hand {
+    message: Message,
+    key: ed25519_dalek::SigningKey,
+    server: [u8; 32],
+    now: u64,
+}
+
+impl Hand {
+    fn of(base: &Base, by: &str) -> Hand {
+        let (now, server) = (base.clock.now_ms(), *base.identity.public());
+        // To the second, as tablets write it.
+        let at = rfc3339(now - now % 1000);
+        let message = Message { at, by: by.to_owned(), offset: 0, tablet: tablet_id(&server) };
+        Hand { message, key: base.identity.key().clone(), server, now }
+    }
+
+    /// An actor of its own for each decision: two that are made at once must not share one.
+    fn author(&self) -> Author<'_> {
+        Author { actor: rand::random(), fresh: rand::random(), message: &self.message }
+    }
+}
+
+/// Signs a change of the server's own and appends it; its number. One that admission would refuse is rolled back and
 /// said to whoever asked: quarantine is for what came from afar.
 fn append(
     txn: &mut Txn,
     (team, record): (RecordId, RecordId),
     authored: Authored,
-    key: &ed25519_dalek::SigningKey,
-    server: &[u8; 32],
-    now: u64,
-) -> Result<()> {
+    hand: &Hand,
+) -> Result<u64> {
+    let Hand { key, server, now, .. } = hand;
     let items = vec![(record, authored.hash)];
     let list = SignedList { author: *server, signature: sign_list(key, team, &items), items };
     let change = Offered { record, hash: authored.hash, raw: authored.raw, list: 0 };
     let offer = Offer { team, lists: vec![list], changes: vec![change] };
-    let source = Source { tablet: tablet_id(server), server: *server, received_at: now };
+    let source = Source { tablet: tablet_id(server), server: *server, received_at: *now };
     let verdicts = log::append(txn, &source, &[offer], &[])?;
     match verdicts.into_iter().flatten().next() {
-        Some(Verdict::Accepted { .. }) => Ok(()),
+        Some(Verdict::Accepted { seq }) => Ok(seq),
         Some(Verdict::Quarantined { code }) => Err(Code::parse(&code).unwrap_or(Code::NotSettleable).into()),
         _ => Err(Error::Internal("a coordinator's change")),
     }

@@ -162,7 +162,7 @@ async fn settle(
         return refuse(&Error::Said(Code::BadJson, problem));
     };
     let by = visitor.name().unwrap_or_default().to_owned();
-    written(&door, move |base| {
+    written(&door, move |base, _| {
         let id = id(&text)?;
         let heads = Settle::heads(decided.heads.iter().map(String::as_str))?;
         super::settle(base, id, &by, Settle { path: decided.path, value: decided.value, heads })?;
@@ -182,23 +182,20 @@ async fn act(
         return refuse(&Error::Said(Code::BadJson, problem));
     };
     let by = visitor.name().unwrap_or_default().to_owned();
-    written(&door, move |base| {
-        let id = id(&text)?;
-        acted.carry_out(base, id, &by)?;
-        Ok(id)
-    })
-    .await
+    written(&door, move |base, readers| acted.carry_out(base, readers, id(&text)?, &by)).await
 }
 
-/// Writes to a record; answers with what the next edit stands on.
+/// Writes to a record; answers with which it was and what the next edit stands on.
 async fn written(
     door: &Arc<Door>,
-    work: impl FnOnce(&Base) -> Result<RecordId> + Send + 'static,
+    work: impl FnOnce(&Base, &Readers) -> Result<RecordId> + Send + 'static,
 ) -> Response {
     let done = answer(door, move |base, readers| {
-        let id = work(base)?;
+        let id = work(base, readers)?;
         let (shown, _) = super::record(base, readers, id)?;
-        Ok(json!({"heads": shown.heads, "conflicts": shown.record.get("conflicts")}))
+        Ok(
+            json!({"record": id.to_string(), "heads": shown.heads, "conflicts": shown.record.get("conflicts")}),
+        )
     });
     let mut response = done.await;
     if response.status() == StatusCode::OK {

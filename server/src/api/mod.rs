@@ -7,6 +7,7 @@
 mod acts;
 mod author;
 mod changes;
+mod diary;
 mod duplicates;
 mod follow_ups;
 mod held;
@@ -25,6 +26,7 @@ use std::sync::{Mutex, PoisonError};
 
 pub use acts::Acted;
 pub use changes::{Change, Write};
+pub use diary::takes_diary;
 pub use duplicates::{Duplicates, Likely, SideBySide, duplicates, side_by_side};
 pub use follow_ups::{FollowUps, TaskItem, follow_ups};
 pub use held::held;

@@ -16,7 +16,7 @@ use wayside_protocol::record::{Kind, RecordId, View};
 use super::{Views, people};
 use crate::base::Base;
 use crate::error::{Error, Result};
-use crate::log::{self, Log};
+use crate::log::{self, Heads, Log};
 
 /// Log rows in one transaction of the views.
 const BATCH: usize = 1000;
@@ -28,15 +28,17 @@ const POLL: Duration = Duration::from_secs(1);
 pub async fn follow(base: Arc<Base>, mut stop: oneshot::Receiver<()>) {
     let mut heads = base.log.watch();
     let mut views = None;
+    base.followed.now_at(Some(Heads::new()));
     loop {
-        let base = base.clone();
+        let following = base.clone();
         let kept = views.take();
         // Kept across rounds; opened again after a failure.
         let round = tokio::task::spawn_blocking(move || {
-            let mut views = kept.map_or_else(|| Views::open(base.data()), Ok)?;
-            views.catch_up(&base.log)?;
+            let mut views = kept.map_or_else(|| Views::open(following.data()), Ok)?;
+            views.catch_up(&following.log)?;
             // Only now: a page that is told must find what it is told of.
-            base.now_viewed(base.log.read(|conn| views.seen_with(conn))?);
+            following.followed.now_at(Some(views.heads()?));
+            following.now_viewed(following.log.read(|conn| views.seen_with(conn))?);
             Ok::<_, Error>(views)
         });
         match round.await.unwrap_or(Err(Error::Internal("a panic in the views"))) {
@@ -44,7 +46,7 @@ pub async fn follow(base: Arc<Base>, mut stop: oneshot::Receiver<()>) {
             Err(error) => tracing::error!(code = %error.code(), detail = error.detail(), "views lag behind"),
         }
         tokio::select! {
-            _ = &mut stop => return,
+            _ = &mut stop => return base.followed.now_at(None),
             _ = heads.changed() => {}
             () = tokio::time::sleep(POLL) => {}
         }
@@ -52,6 +54,13 @@ pub async fn follow(base: Arc<Base>, mut stop: oneshot::Receiver<()>) {
 }
 
 impl Views {
+    /// How far they have come in each team.
+    fn heads(&self) -> Result<Heads> {
+        let mut statement = self.conn.prepare_cached("SELECT team, seq FROM cursor")?;
+        let rows = statement.query_map([], |row| Ok((RecordId::from_bytes(row.get(0)?), row.get(1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Follows the log to where it ends now. Blocks.
     pub fn catch_up(&mut self, log: &Log) -> Result<()> {
         while log.read(|conn| self.step(conn))? {}

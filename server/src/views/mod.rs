@@ -4,6 +4,7 @@
 //! is read and moved inside the transaction that writes the rows.
 
 mod follow;
+mod followed;
 mod lists;
 mod pages;
 mod people;
@@ -18,6 +19,7 @@ use rusqlite_migration::{M, Migrations};
 use wayside_protocol::{clinical::RULES_VERSION, record::schema::SCHEMA_VERSION};
 
 pub use follow::follow;
+pub use followed::Followed;
 
 pub use lists::{Pair, TaskRow};
 

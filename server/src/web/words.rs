@@ -153,6 +153,11 @@ pub fn coded(field: &str, code: &str) -> String {
     lists.iter().find_map(|list| codes::label(list, code)).map_or_else(|| spaced(code), str::to_owned)
 }
 
+/// Codes are in lower case without spaces; names and notes are not touched.
+pub fn is_code(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
 /// `stop_smoking` as "Stop smoking". Abbreviations stay in capitals.
 pub fn spaced(code: &str) -> String {
     let words: Vec<String> = code
@@ -162,6 +167,7 @@ pub fn spaced(code: &str) -> String {
             "bp" | "gp" | "nhs" | "hbpm" | "abpm" | "bmi" | "hdl" | "smi" | "ods" | "af" => {
                 word.to_uppercase()
             }
+            "nhs111" => "NHS 111".to_owned(),
             _ if index == 0 => capital(word),
             _ => word.to_owned(),
         })
@@ -221,9 +227,6 @@ pub fn value(field: &str, of: &Value) -> String {
 }
 
 fn text_value(field: &str, text: &str) -> String {
-    // Codes are in lower case without spaces; names and notes are not touched.
-    let is_code =
-        !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     match field {
         "date_of_birth" => birthday(text),
         "nhs_number" | "value" if text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit()) => {
@@ -261,7 +264,7 @@ fn text_value(field: &str, text: &str) -> String {
         | "for"
         | "smoking"
         | "on_treatment"
-            if is_code =>
+            if is_code(text) =>
         {
             spaced(text)
         }

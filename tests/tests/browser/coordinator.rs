@@ -79,6 +79,13 @@ fn a_follow_up_is_done_from_the_list_and_a_call_takes_the_check_in_hand() {
     coordinator.tap("Joy Okafor");
     coordinator.tap("Take back: Reached");
     coordinator.see("Nobody has phoned yet.");
+    // A referral that nobody made in the field, to somebody who is not in the directory.
+    coordinator.tap_in("#new-referral", "Make a referral");
+    coordinator.type_into("Or to somebody who is not in the list", "Dr Two");
+    for choice in ["Today", "By phone", "Save the referral"] {
+        coordinator.tap_in("#new-referral", choice);
+    }
+    coordinator.see("Referral to Dr Two");
     go(coordinator, "/");
     coordinator.see("Joy Okafor");
     world.end();

@@ -5,6 +5,7 @@ use wayside_protocol::staff::Pin;
 use wayside_server::api::team;
 use wayside_tests::browser::Screen;
 
+use crate::people::reading;
 use crate::world::{World, target};
 
 /// What the server's pages would do, by the functions behind them.
@@ -105,6 +106,14 @@ fn a_pin_gates_the_screen_and_what_was_typed_stays_behind_it() {
     sign_in(tablet, "Tom Field", "590318");
     tablet.see("Systolic");
     tablet.see("All at base");
+    reading(tablet, "128", "82");
+    tablet.tap("Write down a call");
+    tablet.see("Whom did you phone?");
+    tablet.run("document.getElementById('to').value = 'gp'", json!([]));
+    tablet.tap("No answer");
+    tablet.tap("Save this call");
+    let named = "return document.querySelector('.arranged')?.innerText.includes('Tom Field')";
+    tablet.until("the call with a name, not an id", named, json!([]));
     let other = &world.demo.tablets[2].tablet;
     world.runtime.block_on(other.sync(|_| {}));
     let person = other.search("halima begum", wayside_client_core::Page::default()).unwrap().remove(0);

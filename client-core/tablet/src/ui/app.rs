@@ -99,6 +99,12 @@ impl App {
         self.tell();
     }
 
+    /// Whom a record's `by` stands for: a name, or what is there where no team's list has it.
+    pub fn name_of(&self, by: Option<&str>) -> Result<Option<String>, Fail> {
+        let Some(id) = by else { return Ok(None) };
+        Ok(Some(self.tablet.staff_name(id)?.unwrap_or_else(|| id.to_owned())))
+    }
+
     /// Whether the program was started in somebody's name.
     pub fn staff_is_fixed(&self) -> bool {
         self.desk().staff_fixed

@@ -39,7 +39,7 @@ pub fn to(entry: &Value) -> String {
 }
 
 /// The entries of a map that say what became of one entry, the oldest first.
-fn events(contact: &Value, pointer: &str, member: &str, id: &str) -> Vec<Value> {
+fn events(app: &App, contact: &Value, pointer: &str, member: &str, id: &str) -> Result<Vec<Value>, Fail> {
     let mut events: Vec<&Value> = live(contact, pointer)
         .into_iter()
         .map(|(_, event)| event)
@@ -47,41 +47,44 @@ fn events(contact: &Value, pointer: &str, member: &str, id: &str) -> Vec<Value> 
         .collect();
     events.sort_by_key(|event| text(event, "at").to_owned());
     let shown = events.into_iter().map(|event| {
-        json!({"status": event["status"], "label": of(STATUS, text(event, "status")), "at": event["at"],
-            "by": event["by"], "words": event["outcome"].as_str().or_else(|| event["reason_missed"].as_str())})
+        Ok(json!({"status": event["status"], "label": of(STATUS, text(event, "status")), "at": event["at"],
+            "by": app.name_of(event["by"].as_str())?,
+            "words": event["outcome"].as_str().or_else(|| event["reason_missed"].as_str())}))
     });
     shown.collect()
 }
 
 /// What was arranged, each list the oldest first.
-pub fn arranged(contact: &Value) -> Value {
+pub fn arranged(app: &App, contact: &Value) -> Result<Value, Fail> {
     let mut referrals: Vec<Value> = live(contact, "/referrals")
         .into_iter()
         .map(|(id, one)| {
             let urgency = text(one, "urgency");
-            json!({"id": id, "to": to(one), "urgency": urgency, "reason": one["reason"], "at": one["made_at"],
+            Ok(json!({"id": id, "to": to(one), "urgency": urgency, "reason": one["reason"], "at": one["made_at"],
                 "how": one["how"], "urgency_words": say_id(&format!("urgency-{urgency}")),
-                "events": events(contact, "/referral_events", "referral", id)})
+                "events": events(app, contact, "/referral_events", "referral", id)?}))
         })
-        .collect();
+        .collect::<Result<_, Fail>>()?;
     let mut calls: Vec<Value> = live(contact, "/calls")
         .into_iter()
         .map(|(_, one)| {
-            json!({"outcome": of(STATUS, text(one, "outcome")), "spoke_to": one["spoke_to"], "about": one["about"],
-                "at": one["at"], "by": one["by"]})
+            Ok(json!({"outcome": of(STATUS, text(one, "outcome")), "spoke_to": one["spoke_to"],
+                "about": one["about"], "at": one["at"], "by": app.name_of(one["by"].as_str())?}))
         })
-        .collect();
+        .collect::<Result<_, Fail>>()?;
     for list in [&mut referrals, &mut calls] {
         list.sort_by_key(|one| text(one, "at").to_owned());
     }
     let follow_ups: Vec<Value> = live(contact, "/follow_ups")
         .into_iter()
         .map(|(id, one)| {
-            json!({"id": id, "type": one["type"], "label": of(FOLLOW_UPS, text(one, "type")), "due_on": one["due_on"],
-                "events": events(contact, "/follow_up_events", "follow_up", id)})
+            Ok(json!({"id": id, "type": one["type"], "label": of(FOLLOW_UPS, text(one, "type")),
+                "due_on": one["due_on"], "events": events(app, contact, "/follow_up_events", "follow_up", id)?}))
         })
-        .collect();
-    json!({"referrals": referrals, "calls": calls, "follow_ups": follow_ups, "loan": contact["monitor_loan"]})
+        .collect::<Result<_, Fail>>()?;
+    Ok(
+        json!({"referrals": referrals, "calls": calls, "follow_ups": follow_ups, "loan": contact["monitor_loan"]}),
+    )
 }
 
 /// The team's directory: whom to refer to, and which monitors there are to lend.

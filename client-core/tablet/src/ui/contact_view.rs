@@ -135,7 +135,7 @@ pub fn view(app: &App, id: RecordId) -> Result<Value, Fail> {
         "emergency": emergency,
         "told_emergency": told(&json) == Some(Urgency::Emergency),
         "emergency_refused": declined(&json, "referrals"),
-        "arranged": care::arranged(&json),
+        "arranged": care::arranged(app, &json)?,
         "told_due": told_due(&json, urgency, &todo),
         "asked": asked(&json),
         "conflicts": json["conflicts"].as_array().map_or(0, Vec::len),

@@ -110,11 +110,11 @@ pub async fn timeline(State(app): State<Arc<App>>, Path(person): Path<String>) -
             .timeline(person)?
             .into_iter()
             .map(|event| {
-                let by = event.by.map(|by| app.tablet.staff_name(&by).ok().flatten().unwrap_or(by));
-                json!({"at": event.at, "kind": event.kind, "record": event.record, "text": say(&event.text),
-                    "notes": event.notes.iter().map(say).collect::<Vec<_>>(), "standing": event.standing, "by": by})
+                let by = app.name_of(event.by.as_deref())?;
+                Ok(json!({"at": event.at, "kind": event.kind, "record": event.record, "text": say(&event.text),
+                    "notes": event.notes.iter().map(say).collect::<Vec<_>>(), "standing": event.standing, "by": by}))
             })
-            .collect();
+            .collect::<Result<_, Fail>>()?;
         Ok(Json(json!({"name": shown["name"], "about": shown["about"], "events": events,
             "open": open_for(app, person)?})))
     })

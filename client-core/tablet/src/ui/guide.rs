@@ -8,16 +8,15 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use wayside_client_core::Kind;
+use wayside_client_core::{Kind, Page, RecordId};
 use wayside_protocol::clinical::guide::{GuideSettings, Step, StepCode, next_step};
 
 use super::{
     Answer,
     app::{App, now},
     due,
-    fail::Fail,
     say::say,
-    today::{id, record},
+    today::{self, id, record},
 };
 
 /// A step as the page draws it.
@@ -35,6 +34,8 @@ pub fn step(step: &Step) -> Value {
 #[derive(Deserialize)]
 pub struct About {
     person: Option<String>,
+    /// Where they are seen: its team's settings count.
+    session: Option<String>,
 }
 
 /// What the guide would ask before the first reading: shown beside the number pad, so that the questions cost no
@@ -43,7 +44,9 @@ pub async fn before(State(app): State<Arc<App>>, Query(about): Query<About>) -> 
     app.with(move |app| {
         let person =
             about.person.as_deref().map(|person| record(app, id(person)?, Kind::Person)).transpose()?;
-        let settings = settings(app)?;
+        let session = about.session.as_deref().map(|session| today::place(app, id(session)?)).transpose()?;
+        let teams = app.tablet.list(Some(Kind::Team), Page::default())?;
+        let settings = settings(&teams, session.and_then(|place| place.team));
         let mut contact = json!({"started_at": now(), "declined": []});
         let mut asked = Vec::new();
         loop {
@@ -68,7 +71,24 @@ pub async fn before(State(app): State<Arc<App>>, Query(about): Query<About>) -> 
     .await
 }
 
-fn settings(app: &App) -> Result<GuideSettings, Fail> {
-    let team = app.tablet.list(Some(Kind::Team), wayside_client_core::Page::default())?;
-    Ok(team.first().map(GuideSettings::of_team).unwrap_or_default())
+/// The settings of one team, of all that are here; the usual ones where it is not among them.
+fn settings(teams: &[Value], team: Option<RecordId>) -> GuideSettings {
+    teams.iter().find(|one| today::team(one) == team).map(GuideSettings::of_team).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_team_that_sees_somebody_says_what_is_asked() {
+        let ids = [1, 2, 3].map(|n| RecordId::from_bytes([n; 16]));
+        let team =
+            |id: RecordId, from: i64| json!({"team": id, "settings": {"guide": {"pregnancy_from": from}}});
+        let teams = [team(ids[0], 14), team(ids[1], 20)];
+        let from = |team| settings(&teams, team).pregnancy_from;
+        assert_eq!((from(Some(ids[0])), from(Some(ids[1]))), (14, 20));
+        let usual = GuideSettings::default().pregnancy_from;
+        assert_eq!((from(Some(ids[2])), from(None)), (usual, usual));
+    }
 }

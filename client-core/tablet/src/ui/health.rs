@@ -86,7 +86,12 @@ fn results(check: &HealthCheck) -> Vec<String> {
     if let AuditC::Scored { score, .. } = check.audit_c {
         lines.push(format!("AUDIT-C {score}"));
     }
-    lines.extend(check.texts.iter().map(say));
+    // The standard and the lower thresholds may say the same.
+    for line in check.texts.iter().map(say) {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
     lines
 }
 

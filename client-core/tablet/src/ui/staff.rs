@@ -46,7 +46,7 @@ pub fn state(app: &App) -> Result<Value, Fail> {
     let minutes = app.tablet.list(Some(Kind::Team), Page::default())?;
     let minutes = minutes.iter().filter_map(|team| team.pointer("/settings/lock_minutes")?.as_f64());
     let minutes = minutes.filter(|minutes| *minutes > 0.0).fold(f64::INFINITY, f64::min);
-    let name = app.staff().map(|id| Ok::<_, Fail>(app.tablet.staff_name(&id)?.unwrap_or(id))).transpose()?;
+    let name = app.name_of(app.staff().as_deref())?;
     Ok(json!({
         "listed": !app.tablet.staff()?.is_empty(),
         "locked": is_locked(app)?,

@@ -88,16 +88,16 @@ pub async fn show(State(app): State<Arc<App>>, Path(record): Path<String>) -> An
                     .into_iter()
                     .flatten()
                     .map(|one| {
-                        json!({"value": one["value"], "shown": value_shown(path, &one["value"]),
-                            "by": one["by"], "at": one["at"]})
+                        Ok(json!({"value": one["value"], "shown": value_shown(path, &one["value"]),
+                            "by": app.name_of(one["by"].as_str())?, "at": one["at"]}))
                     })
-                    .collect();
+                    .collect::<Result<_, Fail>>()?;
                 let text =
                     kind.is_some_and(|kind| matches!(at(kind, path), At::Field(Shape::One(Type::Text))));
-                json!({"path": path, "label": words::field(path), "values": values, "text": text,
-                    "can_settle": kind.is_some_and(|kind| can_settle(kind, path))})
+                Ok(json!({"path": path, "label": words::field(path), "values": values, "text": text,
+                    "can_settle": kind.is_some_and(|kind| can_settle(kind, path))}))
             })
-            .collect();
+            .collect::<Result<_, Fail>>()?;
         Ok(Json(json!({
             "id": found.json["id"], "title": title(app, &found.json), "heads": heads_text(&found.heads),
             "conflicts": shown,

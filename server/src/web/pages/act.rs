@@ -27,7 +27,7 @@ pub async fn act(ask: Ask, Path(text): Path<String>, form: Result<Form<Acted>, F
             "duplicates" => Some("/duplicates".to_owned()),
             _ => None,
         };
-        acted.carry_out(&web.base, id, &by)?;
+        let id = acted.carry_out(&web.base, &web.readers, id, &by)?;
         match list {
             Some(list) => Ok(list),
             None => {

@@ -16,6 +16,8 @@ use super::record::{Common, unknown};
 use super::table::{Fact, Table, entries, facts, struck, text};
 use super::task::{self, TaskCard};
 use crate::api::{self, Names};
+use crate::base::Base;
+use crate::error::Result;
 
 const KNOWN: &[&str] = &[
     "session",
@@ -44,9 +46,9 @@ const KNOWN: &[&str] = &[
     "satisfaction",
 ];
 
-/// An entry that a form can name.
+/// What a form can name.
 struct Entry {
-    /// Of a reading its id; of what is struck out its path.
+    /// Of a reading its id; of what is struck out its path; of a list its code.
     name: String,
     words: String,
 }
@@ -80,6 +82,14 @@ struct CheckPage {
     /// Readings that may be corrected, and entries that may be struck out.
     readings: Vec<Entry>,
     entries: Vec<Entry>,
+    /// Whom one can refer to, and how soon.
+    services: Vec<Entry>,
+    urgencies: Vec<Entry>,
+    /// Whether a day of a home diary can be typed in here, and whether it counts in this very check.
+    asks_diary: bool,
+    takes_diary: bool,
+    /// A monitor that is not back.
+    lent: bool,
     lifestyle: Vec<Fact>,
     more: Vec<Fact>,
     common: Common,
@@ -112,7 +122,6 @@ pub async fn check(ask: Ask, Path(id): Path<String>) -> Response {
         let what = if conversation { "Conversation" } else { "Check" };
         let texts = Texts::english();
         Ok(CheckPage {
-            frame: frame.titled(format!("{what}: {name}"), "", "change"),
             conversation,
             urgency: words::urgency(urgency),
             colour: words::urgency_colour(urgency),
@@ -131,14 +140,49 @@ pub async fn check(ask: Ask, Path(id): Path<String>) -> Response {
             calls: task::calls(&found.calls, names),
             readings: live_readings(record),
             entries: strikable(record),
+            services: if frame.may_settle { services(&door.web.base, record)? } else { Vec::new() },
+            urgencies: urgencies(),
+            takes_diary: api::takes_diary(record),
+            asks_diary: api::takes_diary(record) || found.person.is_some(),
+            lent: record.get("monitor_loan").is_some_and(Value::is_object)
+                && text(record, "/monitor_loan/returned_at").is_none(),
             facts: about(&found),
             tables: tables.into_iter().filter(|table| !table.rows.is_empty()).collect(),
             lifestyle: lifestyle(record),
             more: more(record),
             common: Common::of(&found.shown, names),
+            frame: frame.titled(format!("{what}: {name}"), "", "change"),
         })
     })
     .await
+}
+
+/// Whom one can always refer to, by code.
+const ALWAYS: &[(&str, &str)] = &[
+    ("gp", "GP practice"),
+    ("maternity", "Maternity unit"),
+    ("nhs111", "NHS 111"),
+    ("pharmacy", "Pharmacy"),
+];
+
+/// Those, and the services of the check's team that are in use. A referral names a service as people call it.
+fn services(base: &Base, record: &Value) -> Result<Vec<Entry>> {
+    let entry = |name: &str, words: String| Entry { name: name.to_owned(), words };
+    let always = ALWAYS.iter().map(|(code, words)| entry(code, (*words).to_owned()));
+    let Some(team) = text(record, "/team") else { return Ok(always.collect()) };
+    let team = api::team::find(base, team)?;
+    let directory =
+        team.services.iter().filter(|service| service.active).map(|service| {
+            entry(&service.name, format!("{} ({})", service.name, words::spaced(&service.kind)))
+        });
+    Ok(always.chain(directory).collect())
+}
+
+/// From the one that leaves most time.
+fn urgencies() -> Vec<Entry> {
+    let all = Urgency::ALL.iter();
+    all.map(|urgency| Entry { name: urgency.as_str().to_owned(), words: urgency.label().to_owned() })
+        .collect()
 }
 
 /// A contact with readings is a check, one without a conversation.

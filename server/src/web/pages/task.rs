@@ -55,7 +55,12 @@ impl TaskCard {
     pub fn of(check: &str, task: &Task, last_by: Option<&str>) -> TaskCard {
         let referral = task.kind == TaskKind::Referral;
         let what = words::spaced(&task.what);
-        let title = if referral { format!("Referral to {}", lower(&what)) } else { what };
+        let title = match referral {
+            true if words::is_code(&task.what) => format!("Referral to {}", lower(&what)),
+            // A service or a person by name.
+            true => format!("Referral to {}", task.what),
+            false => what,
+        };
         let mut facts = Vec::new();
         if let Some(due) = task.due_on {
             facts.push(Fact::new("Due", words::date(&due.to_string())));

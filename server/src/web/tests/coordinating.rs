@@ -3,17 +3,19 @@
 use axum::body::Body;
 use axum::http::{StatusCode, header};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use wayside_protocol::record::{Kind, RecordId};
 
 use super::{Desk, ORIGIN, form, request};
 use crate::accounts::Role;
 use crate::testing::Tablet;
+use crate::views::follow;
 
 /// The day of the tests' clock, in London: Wednesday 18 November 2026.
 const TODAY: &str = "2026-11-18";
-const SESSION: &str = "01a20221-57e6-7f0f-b5c6-452956d7cfbb";
+pub const SESSION: &str = "01a20221-57e6-7f0f-b5c6-452956d7cfbb";
 
-fn very_high(person: Option<RecordId>, more: &Value) -> Value {
+pub fn very_high(person: Option<RecordId>, more: &Value) -> Value {
     let mut check = json!({"session": SESSION, "started_at": "2026-11-17T13:05:00Z",
         "person": person.map(|id| id.to_string()),
         "bp": {"readings": {"aaaaaaaa": {"taken_at": "2026-11-17T13:06:00Z", "systolic": 190, "diastolic": 124}}}});
@@ -21,7 +23,7 @@ fn very_high(person: Option<RecordId>, more: &Value) -> Value {
     check
 }
 
-fn push(desk: &Desk, tablet: &Tablet, kind: Kind, fields: Value) -> RecordId {
+pub fn push(desk: &Desk, tablet: &Tablet, kind: Kind, fields: Value) -> RecordId {
     let begin = tablet.begin(kind, fields).1;
     let verdict = tablet.push(&desk.site, std::slice::from_ref(&begin));
     assert!(format!("{verdict:?}").contains("Accepted"), "{verdict:?}");
@@ -29,20 +31,20 @@ fn push(desk: &Desk, tablet: &Tablet, kind: Kind, fields: Value) -> RecordId {
     begin.0
 }
 
-async fn get(desk: &Desk, cookie: &str, path: &str) -> Value {
+pub async fn get(desk: &Desk, cookie: &str, path: &str) -> Value {
     let answer = desk.get(path, cookie).await;
     assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.body);
     answer.json()
 }
 
-async fn page(desk: &Desk, cookie: &str, path: &str) -> String {
+pub async fn page(desk: &Desk, cookie: &str, path: &str) -> String {
     let answer = desk.get(path, cookie).await;
     assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.body);
     answer.body
 }
 
 /// By the API.
-async fn act(desk: &Desk, cookie: &str, id: RecordId, body: Value) -> super::Answer {
+pub async fn act(desk: &Desk, cookie: &str, id: RecordId, body: Value) -> super::Answer {
     let asked = request("POST", &format!("/api/v1/records/{id}/act"), cookie)
         .header(header::ORIGIN, ORIGIN)
         .header(header::CONTENT_TYPE, "application/json");
@@ -52,7 +54,7 @@ async fn act(desk: &Desk, cookie: &str, id: RecordId, body: Value) -> super::Ans
 }
 
 /// By a form of a page; the address to which it leads.
-async fn submit(desk: &Desk, cookie: &str, id: RecordId, fields: &[(&str, &str)]) -> String {
+pub async fn submit(desk: &Desk, cookie: &str, id: RecordId, fields: &[(&str, &str)]) -> String {
     let answer = desk.post(&format!("/records/{id}/act"), cookie, &form(fields)).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{fields:?}: {}", answer.body);
     desk.catch_up();
@@ -123,6 +125,28 @@ async fn follow_ups_are_listed_by_their_day_and_done_by_a_form() {
     assert_eq!(shown["record"]["referral_events"].as_object().unwrap().len(), 2);
     assert_eq!(shown["record"]["conflicts"], json!([]));
     assert_eq!(get(&desk, &cora, "/api/v1/follow-ups").await["overdue"], 0);
+}
+
+#[tokio::test]
+async fn the_page_after_a_form_shows_what_was_just_done() {
+    let desk = Desk::new();
+    let cora = desk.signed_in("cora", Role::Coordinator).await;
+    let tablet = desk.site.tablet();
+    let check = push(&desk, &tablet, Kind::Contact, very_high(None, &json!({})));
+    // As `serve` does it: nothing here tells the views to catch up.
+    let (stop, stopped) = oneshot::channel();
+    let following = tokio::spawn(follow(desk.site.base.clone(), stopped));
+    for day in 1..=20 {
+        let due_on = format!("2026-12-{day:02}");
+        let planned =
+            form(&[("act", "follow_up"), ("type", "call"), ("due_on", &due_on), ("back", "follow-ups")]);
+        let answer = desk.post(&format!("/records/{check}/act"), &cora, &planned).await;
+        assert_eq!(answer.header(header::LOCATION), "/follow-ups", "{}", answer.body);
+        let list = get(&desk, &cora, "/api/v1/follow-ups").await;
+        assert_eq!(list["coming"], day, "the list lags behind the form");
+    }
+    stop.send(()).unwrap();
+    following.await.unwrap();
 }
 
 #[tokio::test]

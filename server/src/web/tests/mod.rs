@@ -1,6 +1,7 @@
 //! The pages as a browser meets them, through the router.
 
 mod access;
+mod arranging;
 mod coordinating;
 mod live;
 mod serving;
