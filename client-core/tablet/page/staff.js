@@ -8,7 +8,7 @@ const PIN = 6;
 
 /** Draws the lock into `at` until somebody is signed in; calls `done()` then. */
 export async function unlockScreen(at, done) {
-  const { members, last } = await get("/api/staff");
+  let { members, last } = await get("/api/staff");
   const show = (node, focus) => {
     fill(at, node);
     (focus ?? at.querySelector("h1"))?.focus();
@@ -19,10 +19,19 @@ export async function unlockScreen(at, done) {
     h("p", { class: "quiet" }, "What was typed and recorded is safe behind this."),
     h("ul", { class: "people" }, members.map((member) => h("li", {}, h("button", {
       type: "button", class: "row", "aria-current": member.id === last ? "true" : null,
-      onclick: () => (member.has_pin ? pin(member) : forgotten(member)),
+      onclick: () => chosen(member.id),
     }, h("span", { class: "name" }, h("strong", {}, member.name), h("span", { class: "quiet" }, member.role)),
     member.locked_seconds > 0 ? h("span", { class: "tag warn" }, icon("warn"), `Locked for ${Math.ceil(member.locked_seconds / 60)} min`)
       : member.has_pin ? null : h("span", { class: "tag plain" }, "No PIN yet")))))));
+
+  // A PIN may have come from base since the list was drawn.
+  async function chosen(id) {
+    ({ members, last } = await get("/api/staff"));
+    const member = members.find((one) => one.id === id);
+    if (!member) choose();
+    else if (member.has_pin) pin(member);
+    else await forgotten(member);
+  }
 
   function pin(member) {
     let typed = "";
