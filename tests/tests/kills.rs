@@ -81,7 +81,7 @@ impl Afternoon {
     /// Tablet or server is killed when so many bytes of a sync have gone over the link.
     fn kill_while_syncing(&mut self, rng: &mut StdRng, server_dies: bool) {
         let tablet = rng.random_range(0..self.tablets.len());
-        let moment = self.link.carried() + rng.random_range(1..12_000);
+        let moment = self.link.carried() + rng.random_range(1..6_000);
         let mut child = self.tablets[tablet]
             .command(&["sync", "--json"])
             .stdout(Stdio::null())
