@@ -165,7 +165,7 @@ impl Tablet {
     }
 
     fn must_be(&self, id: RecordId, kind: Kind) -> Result<()> {
-        let row = self.0.store.read(|conn| records::get(conn, id))?;
+        let row = self.0.store.read(|conn| records::held(conn, id))?;
         if row.kind() == Some(kind) { Ok(()) } else { Err(Error::Failed(Code::WrongKind)) }
     }
 

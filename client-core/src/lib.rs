@@ -32,7 +32,7 @@ pub use key::Key;
 pub use people::{Likely, PersonSummary};
 pub use read::{Page, Shown};
 pub use staff::{Challenge, SignedIn, StaffMember};
-pub use sync::{Enrolment, News, Notice, Phase, Progress, SyncReport};
+pub use sync::{Archived, Enrolment, LookedUp, News, Notice, Phase, Progress, SyncReport};
 pub use tablet::{Counts, Status, Tablet, Team};
 pub use wayside_protocol::{
     error::{Code, Invalid},

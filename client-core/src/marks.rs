@@ -23,7 +23,7 @@ impl Tablet {
     /// Records in which values disagree or of which the server refused something, the last one to arrive here first.
     pub fn unsettled_records(&self) -> Result<Vec<RecordId>> {
         let sql = "SELECT id FROM record WHERE no IN (
-                SELECT no FROM record WHERE conflicts > 0
+                SELECT no FROM record WHERE conflicts > 0 AND hidden = 0
                 UNION SELECT record FROM change WHERE state <> 'accepted' AND state = 'quarantined'
             ) ORDER BY no DESC";
         self.0.store.read(|conn| ids(conn, sql, ()))

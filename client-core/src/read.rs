@@ -56,7 +56,8 @@ impl Tablet {
     /// Records, of one kind or all, the last one to arrive here first.
     pub fn list(&self, kind: Option<Kind>, page: Page) -> Result<Vec<Value>> {
         let sql = format!(
-            "SELECT {} FROM record r WHERE ?1 IS NULL OR r.kind = ?1 ORDER BY r.no DESC LIMIT ?2 OFFSET ?3",
+            "SELECT {} FROM record r WHERE r.hidden = 0 AND (?1 IS NULL OR r.kind = ?1)
+            ORDER BY r.no DESC LIMIT ?2 OFFSET ?3",
             Row::COLUMNS
         );
         let (limit, offset) = page.bounds();

@@ -19,7 +19,7 @@ use crate::{
     env::Env,
     error::{Error, Result},
     key::Key,
-    store::{Store, index, log, meta},
+    store::{Store, archive, index, log, meta},
     sync::Notice,
 };
 
@@ -82,8 +82,10 @@ pub struct Status {
     /// How far this device's clock is ahead of the server's, in milliseconds; `None` before enrolment.
     pub clock_skew_ms: Option<i64>,
     pub syncing: bool,
-    /// What staff were last told about restores and copies.
-    pub notice: Option<Notice>,
+    /// Records that base has archived: hidden, and kept here until its backups have them.
+    pub archived: u64,
+    /// What staff should know, the newest first: restores, copies, erasures, a program that is too old.
+    pub notices: Vec<Notice>,
 }
 
 impl Tablet {
@@ -139,7 +141,8 @@ impl Tablet {
                 name: meta::get(conn, meta::NAME)?,
                 clock_skew_ms: meta::get::<i64>(conn, meta::CLOCK_OFFSET)?.map(|offset| -offset),
                 syncing,
-                notice: Notice::last(conn)?,
+                archived: archive::retained(conn)?,
+                notices: Notice::standing(conn, self.0.env.clock.now_ms())?,
             })
         })
     }
@@ -149,9 +152,14 @@ fn teams(conn: &Connection) -> Result<Vec<Team>> {
     Ok(meta::teams(conn)?.into_iter().map(|(id, name)| Team { id, name }).collect())
 }
 
+/// The hidden ones are few: subtracted, so that the views of all others need not be read.
+const COUNTS: &str =
+    "SELECT kind, count(*) - (SELECT count(*) FROM record h WHERE h.hidden = 1 AND h.kind = r.kind)
+    FROM record r GROUP BY kind";
+
 fn counts(conn: &Connection) -> Result<Counts> {
     let mut counts = Counts::default();
-    let mut statement = conn.prepare_cached("SELECT kind, count(*) FROM record GROUP BY kind")?;
+    let mut statement = conn.prepare_cached(COUNTS)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (kind, count): (String, u64) = (row.get(0)?, row.get(1)?);

@@ -92,6 +92,7 @@ impl Log {
             by: "nurse-01".into(),
             offset: 0,
             tablet: tablet_id(&AUTHOR),
+            supersedes: Vec::new(),
         };
         let author = Author { actor: [0xee; 16], fresh: [0xef; 16], message: &message };
         let writes = [Write { path: "fuzzed".into(), value: Scalar::Text("by a colleague".into()) }];

@@ -96,6 +96,7 @@ fn begun(kind: Kind, writes: &[Write]) {
         by: "nurse-01".into(),
         offset: 0,
         tablet: tablet_id(&AUTHOR),
+        supersedes: Vec::new(),
     };
     let author = Author { actor: [1; 16], fresh: [2; 16], message: &message };
     let (record, change) = Record::begin(id, kind, writes, &author).expect("a beginning");

@@ -99,6 +99,9 @@ codes! {
     LogReplaced = "log_replaced", retry false, "The server's records were replaced by an older copy without a restore: tablets give back what they hold.";
     TabletCopied = "tablet_copied", retry false, "This tablet's storage was set back to an older copy, or copied to a second tablet: nothing is lost, but use one of them only.";
 
+    RecordErased = "record_erased", retry false, "A record was erased at base, and is gone from this tablet.";
+    NotConfirmed = "not_confirmed", retry false, "Nothing was done: it was not confirmed.";
+
     // --- the pages and their API ---
     NotSignedIn = "not_signed_in", retry false, "Sign in first.";
     RoleNotAllowed = "role_not_allowed", retry false, "Your account may not do this.";
@@ -145,6 +148,7 @@ codes! {
     RecordRefused = "record_refused", retry false, "A tablet may not write this kind of record.";
     DependsOnQuarantined = "depends_on_quarantined", retry false, "The change builds on one that is in quarantine.";
     WaitingFull = "waiting_full", retry true, "Too many changes are waiting for ones that have not arrived.";
+    PersonErased = "person_erased", retry false, "This names a person who was erased: an administrator decides.";
     RecordTooLarge = "record_too_large", retry false, "The record has become too large.";
 }
 

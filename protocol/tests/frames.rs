@@ -9,8 +9,9 @@ use wayside_protocol::{
     sync::{
         Frame,
         frame::{
-            Ask, Changes, Enrol, Enrolled, Hello, Item, List, MAX_BODY, Mark, Place, Refusal, Rest, Sent,
-            State, TeamState, Terms, Verdict, Verdicts, decode, unseal,
+            Ask, Changes, Enrol, Enrolled, Entries, Entry, Found, Hello, Item, List, LookUp, MAX_BODY, Mark,
+            Place, Refusal, Rest, Sent, State, TeamState, Terms, Verdict, Verdicts, What, Wish, decode,
+            unseal,
         },
         sign_list, sign_request, verify_list, verify_request,
         wire::Writer,
@@ -83,6 +84,7 @@ fn every_frame() -> Vec<Frame> {
         Frame::Ask(Ask {
             frame_bytes: 4096,
             sent: vec![Sent { team: id(3), list: [7; 16] }],
+            given_up: Some([8; 16]),
             rest: Some(Rest { teams: 12, fingerprint: [6; 16] }),
         }),
         Frame::Ask(Ask::default()),
@@ -93,6 +95,21 @@ fn every_frame() -> Vec<Frame> {
             notice: "upgrade_needed".into(),
         }),
         Frame::Mark(Mark { team: id(3), epoch: [4; 8], cursor: 300 }),
+        Frame::Entries(Entries {
+            team: id(3),
+            epoch: [4; 8],
+            entries: vec![
+                Entry { what: What::Archive, record: id(9), seq: 7 },
+                Entry { what: What::Erase, record: id(9), seq: 300 },
+            ],
+        }),
+        Frame::LookUp(LookUp {
+            team: id(3),
+            staff: "nurse-01".into(),
+            reason: "Came back".into(),
+            wish: Wish::Fetch { records: vec![id(9)] },
+        }),
+        Frame::Found(Found { team: id(3), records: vec![(id(9), "{}".into())], more: false }),
         Frame::Refusal(Refusal { code: "clock".into(), message: "Too far.".into(), server_time_ms: 8 }),
     ]
 }

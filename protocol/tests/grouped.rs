@@ -53,7 +53,13 @@ fn recorded(contacts: usize) -> Vec<Item> {
     let mut counter = 0u8;
     for n in 0..contacts {
         let at = format!("2026-11-20T13:{:02}:30Z", n % 60);
-        let message = Message { at, by: "nurse-01".into(), offset: 0, tablet: "gr2q7gf5lh6pzfdn".into() };
+        let message = Message {
+            at,
+            by: "nurse-01".into(),
+            offset: 0,
+            tablet: "gr2q7gf5lh6pzfdn".into(),
+            supersedes: Vec::new(),
+        };
         let person = RecordId::fresh(1_795_179_990_000 + 70_000 * n as u64, &[n as u8; 10]);
         let id = RecordId::fresh(1_795_179_990_003 + 70_000 * n as u64, &[n as u8 + 1; 10]);
         let mut new_id = || {

@@ -7,7 +7,10 @@ use wayside_protocol::{
     error::Code,
     record::{
         Author, Authored, Corrections, Flattener, Kind, Message, Record, RecordId, Rules, Scalar, Write,
-        change_hash, check_change, chunk, entry_id, tablet_id,
+        admit::{Fit, History, apply_checked},
+        change_hash, check_change,
+        chunk::{self, MAX_DEPS},
+        entry_id, tablet_id,
     },
 };
 
@@ -30,7 +33,13 @@ fn admitted(record: &Record, kind: Option<Kind>, raw: &[u8], author: u8) -> Resu
 }
 
 fn message(tablet: &str) -> Message {
-    Message { at: "2026-11-20T13:05:00Z".into(), by: "nurse-01".into(), offset: 0, tablet: tablet.into() }
+    Message {
+        at: "2026-11-20T13:05:00Z".into(),
+        by: "nurse-01".into(),
+        offset: 0,
+        tablet: tablet.into(),
+        supersedes: Vec::new(),
+    }
 }
 
 struct Pen {
@@ -341,6 +350,50 @@ fn an_edit_on_what_was_shown_overwrites_nothing_it_never_saw() {
     assert_ne!(edit.actor, [2; 16], "an edit beside the current heads has an actor of its own");
     assert_eq!(left.view().conflicts.len(), 1);
     assert_eq!(left.view().conflicts[0]["values"].as_array().unwrap().len(), 2);
+}
+
+/// More people edited one record side by side than a change may name heads.
+#[test]
+fn a_record_with_more_heads_than_a_change_may_name_can_still_be_edited_and_settled() {
+    const SIDES: usize = MAX_DEPS as usize + 10;
+    let mut raws = Vec::new();
+    let (first, begun) = Pen::new(200).begin(Kind::Person, json!({"sex": "F"}));
+    raws.push(begun.raw.clone());
+    let mut history = History::new();
+    history.insert(&chunk::parse(&begun.raw).unwrap());
+    for side in 0..SIDES {
+        let mut theirs = Record::load(first.id(), [&begun.raw]).unwrap();
+        let phone = Write { path: "phone".into(), value: Scalar::Text(format!("07700 {side:06}")) };
+        // Every tenth wrote something else.
+        let other = Write { path: format!("ext/side-{side}"), value: Scalar::Int(1) };
+        let writes = if side % 10 == 0 { [other] } else { [phone] };
+        let author = Author { actor: [side as u8; 16], fresh: [255; 16], message: &message("side") };
+        let edit = theirs.edit(None, &writes, &author).unwrap().unwrap();
+        history.insert(&chunk::parse(&edit.raw).unwrap());
+        raws.push(edit.raw);
+    }
+    let mut record = merged(first.id(), &raws);
+    assert_eq!((record.heads().len(), record.scalars("phone").len()), (SIDES, SIDES - SIDES.div_ceil(10)));
+    let shown = record.heads();
+    let mut heads = vec![SIDES];
+    for (n, base) in [(0, Some(&shown[..])), (1, None)] {
+        let writes = [Write { path: "phone".into(), value: Scalar::Text(format!("07700 90000{n}")) }];
+        let (actor, fresh) = ([210 + n; 16], [220 + n; 16]);
+        let edit = record.edit(base, &writes, &Author { actor, fresh, message: &message("desk") });
+        let edit = edit.unwrap().unwrap();
+        let parsed = chunk::parse(&edit.raw).expect("within the caps");
+        assert!(matches!(history.fit(&parsed), Fit::Fits));
+        let before: Vec<&[u8]> = raws.iter().map(Vec::as_slice).collect();
+        apply_checked(&before, &edit.raw).unwrap();
+        history.insert(&parsed);
+        raws.push(edit.raw);
+        heads.push(record.heads().len());
+    }
+    // The first edit took in all that said something of the phone but what goes beyond the cap, the second the rest.
+    assert_eq!(heads, [SIDES, SIDES - MAX_DEPS as usize + 1, 1]);
+    assert_eq!(record.scalars("phone"), [Scalar::Text("07700 900001".into())]);
+    assert!((0..SIDES).step_by(10).all(|side| record.has(&format!("ext/side-{side}"))));
+    assert_eq!(merged(first.id(), &raws).heads(), record.heads());
 }
 
 fn left_raw(_: &Record) -> Vec<u8> {

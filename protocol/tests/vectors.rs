@@ -16,8 +16,9 @@ use wayside_protocol::{
     sync::{
         Frame, Position, Receipt, SetSum, capability,
         frame::{
-            Ask, Changes, Enrol, Enrolled, Hello, Item, List, Mark, Place, Reconcile, Refusal, Rest, Sent,
-            State, TeamState, Terms, Unlock, Verdict, Verdicts, Want, decode,
+            Ask, Changes, Enrol, Enrolled, Entries, Entry, Found, Hello, Item, List, LookUp, Mark, Place,
+            Reconcile, Refusal, Rest, Sent, State, TeamState, Terms, Unlock, Verdict, Verdicts, Want, What,
+            Wish, decode,
         },
         sign_certificate, sign_list, sign_request,
     },
@@ -178,7 +179,18 @@ fn frames() -> Vec<(&'static str, Frame, bool)> {
             Frame::Ask(Ask {
                 frame_bytes: 65_536,
                 sent: vec![Sent { team: id(TEAM), list: [7; 16] }],
+                given_up: None,
                 rest: Some(Rest { teams: 3, fingerprint: [6; 16] }),
+            }),
+            false,
+        ),
+        (
+            "ask, an earlier request given up",
+            Frame::Ask(Ask {
+                frame_bytes: 65_536,
+                sent: vec![Sent { team: id(TEAM), list: [7; 16] }],
+                given_up: Some([3; 16]),
+                rest: None,
             }),
             false,
         ),
@@ -212,7 +224,34 @@ fn frames() -> Vec<(&'static str, Frame, bool)> {
         ("token", Frame::Token([5; 8]), false),
         ("asks for the secret for unlock codes", Frame::Unlock(Unlock { secret: None }), false),
         ("gives the secret for unlock codes", Frame::Unlock(Unlock { secret: Some([9; 32]) }), false),
+        (
+            "entries",
+            Frame::Entries(Entries {
+                team: id(TEAM),
+                epoch: EPOCH,
+                entries: [(What::Archive, 302), (What::Activate, 303), (What::Erase, 700)]
+                    .map(|(what, seq)| Entry { what, record: id(RECORD), seq })
+                    .to_vec(),
+            }),
+            false,
+        ),
+        ("looks up", look_up(Wish::Search { query: "khan 1968".into() }), false),
+        ("fetches", look_up(Wish::Fetch { records: vec![id(RECORD)] }), false),
+        (
+            "found",
+            Frame::Found(Found {
+                team: id(TEAM),
+                records: vec![(id(RECORD), r#"{"name":"Amina Khan","nhs_number":"0019"}"#.into())],
+                more: true,
+            }),
+            false,
+        ),
     ]
+}
+
+fn look_up(wish: Wish) -> Frame {
+    let (staff, reason) = ("nurse-01".into(), "Came back to the mosque".into());
+    Frame::LookUp(LookUp { team: id(TEAM), staff, reason, wish })
 }
 
 /// A refusal for every code: any may arrive.
@@ -279,6 +318,7 @@ fn meaning(frame: &Frame) -> Value {
         Frame::Ask(ask) => json!({"ask": {
             "frame_bytes": ask.frame_bytes,
             "sent": ask.sent.iter().map(|sent| json!({"team": sent.team, "list": hex(&sent.list)})).collect::<Vec<_>>(),
+            "given_up": ask.given_up.map(|nonce| hex(&nonce)),
             "rest": ask.rest.as_ref()
                 .map(|rest| json!({"teams": rest.teams, "fingerprint": hex(&rest.fingerprint)})),
         }}),
@@ -306,6 +346,28 @@ fn meaning(frame: &Frame) -> Value {
         }}),
         Frame::Token(token) => json!({"token": hex(token)}),
         Frame::Unlock(unlock) => json!({"unlock": unlock.secret.map(|secret| hex(&secret))}),
+        Frame::Entries(entries) => json!({"entries": {
+            "team": entries.team, "epoch": hex(&entries.epoch),
+            "entries": entries.entries.iter().map(|entry| json!({
+                "what": match entry.what {
+                    What::Archive => "archive", What::Activate => "activate", What::Erase => "erase",
+                },
+                "record": entry.record, "number": entry.seq,
+            })).collect::<Vec<_>>(),
+        }}),
+        Frame::LookUp(look_up) => json!({"look_up": {
+            "team": look_up.team, "staff": look_up.staff, "reason": look_up.reason,
+            "wish": match &look_up.wish {
+                Wish::Search { query } => json!({"search": query}),
+                Wish::Fetch { records } => json!({"fetch": records}),
+            },
+        }}),
+        Frame::Found(found) => json!({"found": {
+            "team": found.team, "more": found.more,
+            "records": found.records.iter()
+                .map(|(record, summary)| json!({"record": record, "summary": summary}))
+                .collect::<Vec<_>>(),
+        }}),
     }
 }
 

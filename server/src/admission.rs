@@ -122,13 +122,17 @@ pub struct Judged {
 /// Judges the changes of one batch in their order, each on what the log holds and on those before it.
 pub struct Judge {
     server: PublicKey,
+    /// Whether a record that begins is taken for a new one, unseen.
+    takes_on_trust: bool,
     /// By team and record: what one team offers says nothing of another's.
     records: HashMap<(i64, RecordId), State>,
     /// Put in quarantine in this batch.
     refused: HashSet<(i64, RecordId, Hash)>,
+    owners: HashMap<Vec<u8>, Option<PublicKey>>,
 }
 
 /// A record as far as this batch has got.
+#[derive(Default)]
 struct State {
     /// The team it is bound to.
     team: Option<i64>,
@@ -146,7 +150,19 @@ struct State {
 
 impl Judge {
     pub fn new(server: PublicKey) -> Judge {
-        Judge { server, records: HashMap::new(), refused: HashSet::new() }
+        Judge {
+            server,
+            takes_on_trust: false,
+            records: HashMap::new(),
+            refused: HashSet::new(),
+            owners: HashMap::new(),
+        }
+    }
+
+    /// One that does not look whether a record that begins is there already: most are new, and what it finds is held
+    /// against the log before it counts. Only where `log::unmoved` is asked.
+    pub fn on_trust(server: PublicKey) -> Judge {
+        Judge { takes_on_trust: true, ..Judge::new(server) }
     }
 
     /// Forgets what was read of a record, because the log went on without this judge.
@@ -162,12 +178,15 @@ impl Judge {
         author: &PublicKey,
     ) -> Result<Judged> {
         let key = (team.n, change.record);
+        let chunk = chunk::parse(&change.raw);
+        let begins = chunk.as_ref().is_ok_and(|chunk| chunk.deps.is_empty());
         let mut state = match self.records.remove(&key) {
             Some(state) => state,
+            None if begins && self.takes_on_trust => State::default(),
             None => State::load(conn, team.n, change.record)?,
         };
         let base = state.base;
-        let judgement = self.judge_on(&mut state, conn, team, change, author);
+        let judgement = self.judge_on(&mut state, conn, team, change, chunk, author);
         self.records.insert(key, state);
         let judgement = judgement?;
         if matches!(&judgement, Judgement::Quarantine(reason) if !reason.code.retry()) {
@@ -177,11 +196,12 @@ impl Judge {
     }
 
     fn judge_on(
-        &self,
+        &mut self,
         state: &mut State,
         conn: &Connection,
         team: &log::Team,
         change: &Offered,
+        chunk: std::result::Result<Chunk, Code>,
         author: &PublicKey,
     ) -> Result<Judgement> {
         let Offered { record, hash, raw, .. } = change;
@@ -195,7 +215,7 @@ impl Judge {
             return Ok(Judgement::InQuarantine(code));
         }
         let refuse = |code: Code| Ok(Judgement::Quarantine(code.into()));
-        let chunk = match chunk::parse(raw) {
+        let chunk = match chunk {
             Ok(chunk) => chunk,
             Err(code) => return refuse(code),
         };
@@ -211,7 +231,7 @@ impl Judge {
                 return refuse(Code::DependsOnQuarantined);
             }
         }
-        if owner(conn, chunk.actor)?.is_some_and(|(_, owner)| owner != *author) {
+        if self.owner(conn, chunk.actor)?.is_some_and(|owner| owner != *author) {
             return refuse(Code::ActorOwned);
         }
         match state.history.fit(&chunk) {
@@ -247,26 +267,31 @@ impl Judge {
         state.take(team.n, kind, raw);
         Ok(Judgement::Fits { actor: chunk.actor.to_vec(), actor_seq: chunk.seq, kind })
     }
+
+    /// Who owned an actor when it was first met in this batch; the commit asks again.
+    fn owner(&mut self, conn: &Connection, actor: &[u8]) -> Result<Option<PublicKey>> {
+        if let Some(owner) = self.owners.get(actor) {
+            return Ok(*owner);
+        }
+        let owner = owner(conn, actor)?.map(|(_, owner)| owner);
+        self.owners.insert(actor.to_vec(), owner);
+        Ok(owner)
+    }
 }
 
 impl State {
     fn load(conn: &Connection, team: i64, record: RecordId) -> Result<State> {
         let standing = log::Standing::of(conn, team, record)?;
         let mut state = State {
-            team: None,
-            kind: None,
             base: standing.changes,
             quarantined: standing.quarantined,
-            raws: Vec::new(),
             bytes: standing.bytes,
-            history: History::new(),
-            read: 0,
-            scratch: Scratch::None,
+            ..State::default()
         };
         let Some((bound, kind)) = standing.bound else { return Ok(state) };
         state.team = Some(bound);
         state.kind = Kind::parse(&kind);
-        if bound == team {
+        if bound == team && !standing.erased {
             state.raws = log::record_changes(conn, team, record)?;
         }
         Ok(state)

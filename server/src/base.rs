@@ -81,8 +81,8 @@ impl Base {
             keys::present(data)?;
         }
         let (identity, ledger) = (Identity::open(data)?, Arc::new(Ledger::open(data)?));
-        backup::join(&log, &identity, &ledger, clock.now_ms())?;
-        Ok(Base {
+        let was_set_back = backup::join(&log, &identity, &ledger, clock.now_ms())?;
+        let base = Base {
             data: data.to_owned(),
             identity,
             ledger,
@@ -97,7 +97,12 @@ impl Base {
             frames_again: AtomicU64::new(0),
             closing: watch::channel(false).0,
             followed: Followed::default(),
-        })
+        };
+        if was_set_back {
+            // Erasures were done again.
+            base.scrub()?;
+        }
+        Ok(base)
     }
 
     /// From now on, tablets that speak an older version of the sync protocol than this may send what they recorded, are
@@ -126,6 +131,15 @@ impl Base {
 
     pub(crate) fn close(&self) {
         self.closing.send_replace(true);
+    }
+
+    /// Writes log and views anew, so that nothing stays in them of what was deleted. Others wait for it. Blocks.
+    pub(crate) fn scrub(&self) -> Result<()> {
+        ["log.db", "views.db"]
+            .into_iter()
+            .map(|name| self.data.join(name))
+            .filter(|path| path.is_file())
+            .try_for_each(|path| log::scrub(&path))
     }
 
     pub fn data(&self) -> &Path {
@@ -187,6 +201,7 @@ impl Base {
             by: SERVER.into(),
             offset: 0,
             tablet: tablet_id(self.identity.public()),
+            supersedes: Vec::new(),
         };
         let author = Author { actor: self.actor, fresh: rand::random(), message: &message };
         let (_, authored) =

@@ -38,7 +38,7 @@ pub enum Entry {
     Revoked { tablet: String },
     /// A tablet left a team.
     TeamLeft { tablet: String, team: RecordId },
-    /// A record was erased. Nothing writes this yet.
+    /// A record was erased.
     Erased { record: RecordId },
 }
 

@@ -4,11 +4,13 @@
 //! `log` is the one source of truth and `admission` its door; `sync` is the wire, `router` every
 //! address, `serve` the running server; `views` are derived from the log alone; `base` is what an
 //! administrator does with a data directory, `cli` the command line over all of it. `web` are the
-//! coordinator's pages, `api` what they show as data, `accounts` who may see them.
+//! coordinator's pages, `api` what they show as data, `accounts` who may see them, `archive` what leaves the tablets
+//! or is erased.
 
 pub mod accounts;
 pub mod admission;
 pub mod api;
+pub mod archive;
 pub mod backup;
 mod base;
 pub mod cli;

@@ -98,7 +98,8 @@ async fn health(State(App { base, .. }): State<App>) -> Response {
 async fn exchange(State(app): State<App>, request: Request<Body>) -> Response {
     let work =
         async |app: &App, reading: &mut Reading| sync::receive(app.base.clone(), &app.gate, reading).await;
-    frames(&app.base, within(&app, request, work).await)
+    let answered = within(&app, request, work).await;
+    frames(&app.base, answered.map(|answer| answer.into_body(app.gate.clone())))
 }
 
 async fn live(State(app): State<App>, request: Request<Body>) -> Response {
@@ -135,7 +136,7 @@ async fn within<T>(
 }
 
 /// What a request came to, in frames.
-fn frames(base: &Base, done: Result<Vec<u8>>) -> Response {
+fn frames(base: &Base, done: Result<impl Into<Body>>) -> Response {
     let error = match done {
         Ok(body) => return answer(StatusCode::OK, FRAMES, body),
         Err(error) => error,
@@ -170,8 +171,8 @@ fn status(code: Code) -> StatusCode {
     }
 }
 
-fn answer(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(body));
+fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

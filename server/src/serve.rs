@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -65,8 +66,11 @@ impl Server {
         let web = Web::new(base.clone(), &name);
         let pages = pages.map(|listener| Pages::serve(&web, listener)).transpose()?;
         let handle = axum_server::Handle::new();
-        let mut server = axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(tls.config))
+        // An answer is written whole: holding back its end until its beginning is acknowledged costs a round trip.
+        let tls = RustlsAcceptor::new(RustlsConfig::from_config(tls.config)).acceptor(NoDelayAcceptor::new());
+        let mut server = axum_server::from_tcp(listener)
             .map_err(Error::Listen)?
+            .acceptor(tls)
             .handle(handle.clone())
             .http1_only();
         // Every byte counts on a bad link, and nobody here trusts a clock.

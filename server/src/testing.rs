@@ -125,6 +125,7 @@ impl Tablet {
             by: "nurse-01".into(),
             offset: 0,
             tablet: tablet_id(&self.public()),
+            supersedes: Vec::new(),
         }
     }
 

@@ -114,6 +114,22 @@ impl CutLinks {
         Ok((up, down))
     }
 
+    /// One tablet records and sends over a link that is cut, and comes again before the server has read any of it. How
+    /// many frames went up twice, when all has arrived.
+    pub async fn cut_and_arrive_late(&mut self, seed: u64) -> Result<u64> {
+        let mut rng = StdRng::seed_from_u64(seed);
+        self.record(0, 300)?;
+        let before = self.server.base().frames_sent_again();
+        // What TLS carries in one piece is 16 KB, and these many contacts are more than 25.
+        self.links[0].cut_late(rng.random_range(17_500..25_000));
+        let cut = self.tablets[0].sync(|_| {}).await;
+        ensure!(cut.error.is_some_and(|error| error.code == "link_cut"), "cut in the middle");
+        self.links[0].hold();
+        self.sync(0).await?;
+        self.links[0].let_arrive().await;
+        Ok(self.server.base().frames_sent_again() - before)
+    }
+
     /// Everything that was recorded is on both tablets and at base, once each, and nothing waits.
     pub fn check(&self) -> Result<()> {
         let all = |tablet: &Tablet| -> Result<Vec<Value>> {

@@ -203,3 +203,18 @@ pub fn write_lines(file: &Path, lines: &[Value]) {
         writeln!(out, "{line}").expect("a line");
     }
 }
+
+/// Files below a directory in which a text can be read.
+pub fn files_with(dir: &Path, text: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files_with(&path, text));
+        } else {
+            let bytes = std::fs::read(&path).expect("a file");
+            found.extend(bytes.windows(text.len()).any(|held| held == text.as_bytes()).then_some(path));
+        }
+    }
+    found
+}

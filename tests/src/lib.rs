@@ -8,3 +8,5 @@ pub mod demo;
 pub mod field;
 pub mod link;
 pub mod seeds;
+pub mod slow_link;
+pub mod world;

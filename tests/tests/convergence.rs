@@ -239,6 +239,7 @@ fn message(tablet: usize) -> Message {
         by: format!("staff-{tablet}"),
         offset: 0,
         tablet: format!("tablet-{tablet}"),
+        supersedes: Vec::new(),
     }
 }
 

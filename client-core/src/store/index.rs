@@ -31,7 +31,7 @@ pub fn bring_up_to_date(conn: &Connection) -> Result<()> {
         return Ok(());
     }
     // Teams first, then persons: what a contact comes to depends on both.
-    let sql = "SELECT no FROM record WHERE view IS NOT NULL
+    let sql = "SELECT no FROM record WHERE view IS NOT NULL AND hidden = 0
         ORDER BY CASE kind WHEN 'team' THEN 0 WHEN 'person' THEN 1 ELSE 2 END, no";
     let all: Vec<i64> =
         conn.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
@@ -68,6 +68,13 @@ pub fn refresh(conn: &Connection, row: &Row, view: &View) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Brings a record back into the lists, from its view as it is stored.
+pub fn restore(conn: &Connection, no: i64) -> Result<()> {
+    let sql = format!("SELECT {} FROM record r WHERE r.no = ?", Row::COLUMNS);
+    let row = conn.prepare_cached(&sql)?.query_row([no], Row::read)?;
+    row.view.as_ref().map_or(Ok(()), |view| refresh(conn, &row, view))
 }
 
 /// Whether the team's settings of the guide are others than when its contacts were last looked at.
@@ -188,7 +195,11 @@ fn write_person(conn: &Connection, row: &Row, view: &View) -> Result<()> {
     let sql = "INSERT INTO person (record, id, merged_into, standing, name) VALUES (?1, ?2, ?3, ?2, ?4)
         ON CONFLICT (record) DO UPDATE SET merged_into = excluded.merged_into, name = excluded.name";
     conn.prepare_cached(sql)?.execute((row.no, row.id.as_bytes(), merged.map(|id| *id.as_bytes()), sort))?;
-    write_standing(conn, row.id)?;
+    // One that is new stands for itself, as its row says, unless somebody was found to be one with it.
+    if before.is_some() || merged.is_some() || is_merged_into(conn, row.id)? {
+        write_standing(conn, row.id)?;
+    }
+    let is_new = before.is_none();
     // Whoever it was merged into before may stand alone now.
     if let Some(Some(before)) = before.filter(|before| *before != merged.map(|id| *id.as_bytes())) {
         write_standing(conn, RecordId::from_bytes(before))?;
@@ -199,7 +210,9 @@ fn write_person(conn: &Connection, row: &Row, view: &View) -> Result<()> {
         let words = concurrent(view, part).iter().map(|name| fold_name(name)).collect::<Vec<_>>().join(" ");
         keys.extend(words.split(' ').filter(|word| !word.is_empty()).map(|word| format!("{WORD}{word}")));
     }
-    conn.prepare_cached("DELETE FROM find_key WHERE record = ?")?.execute([row.no])?;
+    if !is_new {
+        conn.prepare_cached("DELETE FROM find_key WHERE record = ?")?.execute([row.no])?;
+    }
     for key in keys {
         let sql = "INSERT OR IGNORE INTO find_key (key, record) VALUES (?, ?)";
         conn.prepare_cached(sql)?.execute((key, row.no))?;
@@ -209,6 +222,11 @@ fn write_person(conn: &Connection, row: &Row, view: &View) -> Result<()> {
 
 /// What the keys of words begin with.
 pub const WORD: &str = "word ";
+
+fn is_merged_into(conn: &Connection, id: RecordId) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM person WHERE merged_into = ?)";
+    Ok(conn.prepare_cached(sql)?.query_row([id.as_bytes()], |row| row.get(0))?)
+}
 
 /// Who stands for everybody that this person was found to be one with.
 fn write_standing(conn: &Connection, id: RecordId) -> Result<()> {
@@ -244,11 +262,13 @@ fn write_standing(conn: &Connection, id: RecordId) -> Result<()> {
 
 /// Every value that stands at a path, the one shown and those beside it.
 fn concurrent(view: &View, path: &str) -> Vec<String> {
-    let shown = Value::Object(view.fields.clone()).pointer(&format!("/{path}")).cloned();
-    let others = view.conflicts.iter().filter(|entry| entry["path"] == path);
+    let mut names = path.split('/');
+    let first = names.next().and_then(|name| view.fields.get(name));
+    let shown = names.fold(first, |at, name| at?.get(name)).into_iter();
+    let conflicts = view.conflicts.iter().filter(|entry| entry["path"] == path);
     let others =
-        others.filter_map(|entry| entry["values"].as_array()).flatten().map(|value| value["value"].clone());
-    shown.into_iter().chain(others).filter_map(|value| value.as_str().map(str::to_owned)).collect()
+        conflicts.filter_map(|entry| entry["values"].as_array()).flatten().map(|value| &value["value"]);
+    shown.chain(others).filter_map(|value| value.as_str().map(str::to_owned)).collect()
 }
 
 /// The numbers and names that a search looks through, every concurrent value included, and where the record

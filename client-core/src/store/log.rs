@@ -14,8 +14,8 @@ use wayside_protocol::{
 };
 
 use super::{
-    join_hashes,
-    records::{self, Stored},
+    archive, join_hashes,
+    records::{self, Made, Stored},
     split_hashes,
 };
 use crate::{
@@ -40,10 +40,12 @@ pub struct Applied {
     pub quarantined: u64,
     /// Changes that were not held here before.
     pub new: u64,
+    /// Records that are gone from here.
+    pub erased: u64,
 }
 
 /// A sequence number as SQLite holds it.
-fn number(seq: u64) -> Result<i64> {
+pub fn number(seq: u64) -> Result<i64> {
     i64::try_from(seq).map_err(|_| Error::Failed(Code::FrameMalformed))
 }
 
@@ -76,18 +78,21 @@ pub fn places(conn: &Connection) -> Result<Vec<TeamPlace>> {
     Ok(places)
 }
 
+/// In the order of its index: sorting would take all that waits into memory to send the first of it.
+const OFFERED: &str = "SELECT c.team, r.id, c.hash, c.raw, c.list
+    FROM team t JOIN change c ON c.team = t.id JOIN record r ON r.no = c.record
+    WHERE t.refilling = 0 AND c.seq IS NULL AND c.answered = 0 ORDER BY c.team, c.no";
+
 /// What the server has not answered for yet, in local order, up to so many bytes and at least one change.
 ///
 /// A team that is being refilled first hears everything that the server still has: only what is left then is
 /// offered.
 pub fn offers(conn: &Connection, budget: usize) -> Result<Offers> {
-    const FROM: &str = "FROM team t JOIN change c ON c.team = t.id JOIN record r ON r.no = c.record
-        WHERE t.refilling = 0 AND c.seq IS NULL AND c.answered = 0";
     let mut offers = Offers::default();
-    let count = format!("SELECT count(*) {FROM}");
-    offers.total = conn.prepare_cached(&count)?.query_row([], |row| row.get(0))?;
-    let sql = format!("SELECT c.team, r.id, c.hash, c.raw, c.list {FROM} ORDER BY t.id, c.no");
-    let mut statement = conn.prepare_cached(&sql)?;
+    let count = "SELECT count(*) FROM team t JOIN change c ON c.team = t.id
+        WHERE t.refilling = 0 AND c.seq IS NULL AND c.answered = 0";
+    offers.total = conn.prepare_cached(count)?.query_row([], |row| row.get(0))?;
+    let mut statement = conn.prepare_cached(OFFERED)?;
     let mut rows = statement.query([])?;
     let mut bytes = 0;
     while let Some(row) = rows.next()? {
@@ -168,9 +173,8 @@ pub fn apply_verdicts(
                 conn.prepare_cached(sql)?.execute([held.no])?;
             }
             Verdict::Erased => {
-                conn.prepare_cached("DELETE FROM record WHERE no = ?")?.execute([held.record])?;
+                applied.erased += u64::from(archive::erase(conn, team, *record)?);
                 touched.remove(&held.record);
-                recount(conn, team)?;
             }
         }
     }
@@ -184,13 +188,20 @@ struct Held {
     record: i64,
     quarantined: bool,
     numbered: bool,
+    archived: bool,
 }
 
 fn held(conn: &Connection, record: RecordId, hash: &Hash) -> Result<Option<Held>> {
-    let sql = "SELECT c.no, c.record, c.state = 'quarantined', c.seq IS NOT NULL
+    let sql = "SELECT c.no, c.record, c.state = 'quarantined', c.seq IS NOT NULL, r.archived IS NOT NULL
         FROM record r JOIN change c ON c.record = r.no WHERE r.id = ? AND c.hash = ?";
     let held = conn.prepare_cached(sql)?.query_row((record.as_bytes(), hash), |row| {
-        Ok(Held { no: row.get(0)?, record: row.get(1)?, quarantined: row.get(2)?, numbered: row.get(3)? })
+        Ok(Held {
+            no: row.get(0)?,
+            record: row.get(1)?,
+            quarantined: row.get(2)?,
+            numbered: row.get(3)?,
+            archived: row.get(4)?,
+        })
     });
     Ok(held.optional()?)
 }
@@ -205,7 +216,7 @@ fn number_change(
     seq: u64,
 ) -> Result<()> {
     set_number(conn, team, held.no, seq)?;
-    if !held.numbered {
+    if !held.numbered && !held.archived {
         add_below_cursor(conn, team, record, hash, seq)?;
     }
     Ok(())
@@ -274,8 +285,14 @@ pub fn apply_pulled(conn: &Connection, team: RecordId, lists: &[PulledList]) -> 
             None => records.push((body.record, vec![body])),
         }
     }
-    let mut pulling =
-        Pulling { conn, team, applied: Applied::default(), place: cursor(conn, team)?, late: false };
+    let mut pulling = Pulling {
+        conn,
+        team,
+        applied: Applied::default(),
+        place: cursor(conn, team)?,
+        late: false,
+        active: true,
+    };
     records.iter().try_for_each(|(record, bodies)| pulling.record(*record, bodies))?;
     let Pulling { applied, place: (cursor, sum), late, .. } = pulling;
     if late {
@@ -300,11 +317,19 @@ struct Pulling<'a> {
     place: (u64, SetSum),
     /// Whether the sum has changed.
     late: bool,
+    /// The record at hand counts: it is not archived.
+    active: bool,
 }
 
 impl Pulling<'_> {
     fn record(&mut self, record: RecordId, bodies: &[Body]) -> Result<()> {
-        let no = records::make(self.conn, record, Some(self.team))?;
+        if let [body] = bodies
+            && self.begins(record, body)?
+        {
+            return Ok(());
+        }
+        let Made { no, archived } = records::make(self.conn, record, Some(self.team))?;
+        self.active = !archived;
         let mut changes = records::changes(self.conn, no)?;
         let mut history = history(&changes);
         let mut shows_more = false;
@@ -320,11 +345,8 @@ impl Pulling<'_> {
                 }
                 continue;
             }
-            match history.fit(&chunk) {
-                Fit::Fits | Fit::Known => history.insert(&chunk),
-                Fit::Waits(_) => return Err(Error::Failed(Code::FrameMalformed)),
-                Fit::Refused(code) => return Err(Error::Failed(code)),
-            }
+            fits(&history, &chunk)?;
+            history.insert(&chunk);
             changes.push(self.insert(no, &chunk, body)?);
             shows_more = true;
         }
@@ -332,6 +354,19 @@ impl Pulling<'_> {
             records::refresh_from(self.conn, no, record, &changes)?;
         }
         Ok(())
+    }
+
+    /// Stores the one change of a record that is not held yet, as most are; false where there is more to it.
+    fn begins(&mut self, record: RecordId, body: &Body) -> Result<bool> {
+        let chunk = chunk::parse(body.raw)?;
+        if !chunk.deps.is_empty() || records::is_held(self.conn, record)? {
+            return Ok(false);
+        }
+        fits(&History::new(), &chunk)?;
+        self.active = true;
+        let no = records::insert_new(self.conn, record, self.team, &chunk)?;
+        self.insert(no, &chunk, body)?;
+        Ok(true)
     }
 
     fn insert(&mut self, no: i64, chunk: &Chunk, body: &Body) -> Result<Stored> {
@@ -362,10 +397,19 @@ impl Pulling<'_> {
     /// The sum covers everything up to the cursor, also what turns out late to lie there.
     fn count(&mut self, record: RecordId, hash: &Hash, seq: u64) {
         let (cursor, sum) = &mut self.place;
-        if seq <= *cursor {
+        if seq <= *cursor && self.active {
             sum.add(record, hash);
             self.late = true;
         }
+    }
+}
+
+/// Whether a change that is in the log may come after these: anything else is no log.
+fn fits(history: &History, chunk: &Chunk) -> Result<()> {
+    match history.fit(chunk) {
+        Fit::Fits | Fit::Known => Ok(()),
+        Fit::Waits(_) => Err(Error::Failed(Code::FrameMalformed)),
+        Fit::Refused(code) => Err(Error::Failed(code)),
     }
 }
 
@@ -393,7 +437,8 @@ fn keep_list(conn: &Connection, team: RecordId, list: &SignedList) -> Result<i64
     Ok(conn.prepare_cached(sql)?.query_row(row, |row| row.get(0))?)
 }
 
-fn cursor(conn: &Connection, team: RecordId) -> Result<(u64, SetSum)> {
+/// A team's cursor, and the sum over what is held and active up to there.
+pub fn cursor(conn: &Connection, team: RecordId) -> Result<(u64, SetSum)> {
     let mut statement = conn.prepare_cached("SELECT cursor, sum, count FROM team WHERE id = ?")?;
     let found = statement.query_row([team.as_bytes()], |row| {
         Ok((row.get(0)?, SetSum { sum: row.get(1)?, count: row.get(2)? }))
@@ -401,7 +446,7 @@ fn cursor(conn: &Connection, team: RecordId) -> Result<(u64, SetSum)> {
     Ok(found?)
 }
 
-fn set_cursor(conn: &Connection, team: RecordId, cursor: u64, sum: &SetSum) -> Result<()> {
+pub fn set_cursor(conn: &Connection, team: RecordId, cursor: u64, sum: &SetSum) -> Result<()> {
     let sql = "UPDATE team SET cursor = ?, sum = ?, count = ? WHERE id = ?";
     let row = (number(cursor)?, sum.sum, number(sum.count)?, team.as_bytes());
     conn.prepare_cached(sql)?.execute(row)?;
@@ -411,21 +456,13 @@ fn set_cursor(conn: &Connection, team: RecordId, cursor: u64, sum: &SetSum) -> R
 /// Adds what lies between two places of the log to a sum.
 fn add_range(conn: &Connection, team: RecordId, from: u64, to: u64, sum: &mut SetSum) -> Result<()> {
     let sql = "SELECT r.id, c.hash FROM change c JOIN record r ON r.no = c.record
-        WHERE c.team = ? AND c.seq > ? AND c.seq <= ?";
+        WHERE c.team = ? AND c.seq > ? AND c.seq <= ? AND r.archived IS NULL";
     let mut statement = conn.prepare_cached(sql)?;
     let mut rows = statement.query((team.as_bytes(), number(from)?, number(to)?))?;
     while let Some(row) = rows.next()? {
         sum.add(RecordId::from_bytes(row.get(0)?), &row.get(1)?);
     }
     Ok(())
-}
-
-/// The sum from nothing, after something was taken out of it.
-fn recount(conn: &Connection, team: RecordId) -> Result<()> {
-    let (cursor, _) = cursor(conn, team)?;
-    let mut sum = SetSum::default();
-    add_range(conn, team, 0, cursor, &mut sum)?;
-    set_cursor(conn, team, cursor, &sum)
 }
 
 /// Moves the cursor, once everything up to there is stored.
@@ -447,6 +484,7 @@ pub fn begin_refill(conn: &Connection, team: RecordId, epoch: Epoch) -> Result<(
         "UPDATE team SET epoch = ?, cursor = 0, sum = zeroblob(32), count = 0, refilling = 1 WHERE id = ?";
     conn.execute(sql, (epoch, team.as_bytes()))?;
     conn.execute("UPDATE change SET seq = NULL, answered = 0 WHERE team = ?", [team.as_bytes()])?;
+    archive::reset(conn, team)?;
     super::meta::set(conn, super::meta::SETTLED, 0)
 }
 
@@ -471,7 +509,7 @@ pub fn open(conn: &Connection) -> Result<Open> {
         quarantined: count(
             "SELECT count(*) FROM change WHERE state <> 'accepted' AND state = 'quarantined'",
         )?,
-        conflicts: count("SELECT count(*) FROM record WHERE conflicts > 0")?,
+        conflicts: count("SELECT count(*) FROM record WHERE conflicts > 0 AND hidden = 0")?,
     })
 }
 
@@ -501,4 +539,26 @@ pub fn stands_at(conn: &Connection, team: RecordId, epoch: Epoch, to: u64, more:
     let sql = "SELECT epoch = ? AND cursor >= ? AND (refilling = 0 OR ?) FROM team WHERE id = ?";
     let row = (epoch, number(to)?, more, team.as_bytes());
     Ok(conn.prepare_cached(sql)?.query_row(row, |row| row.get(0))?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{key::Key, store::Store};
+
+    #[test]
+    fn the_first_offers_are_read_without_the_rest() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), &Key::from_bytes([7; 32])).unwrap();
+        let plan: Vec<String> = store
+            .read(|conn| {
+                let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {OFFERED}"))?;
+                let steps = plan.query_map([], |row| row.get("detail"))?;
+                Ok(steps.collect::<Result<_, _>>()?)
+            })
+            .unwrap();
+        assert!(plan.iter().any(|step| step.contains("change_offer")), "{plan:?}");
+        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");
+    }
 }

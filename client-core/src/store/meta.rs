@@ -20,9 +20,6 @@ const CERTIFICATE: &str = "certificate";
 
 /// The server's last receipt.
 pub const RECEIPT: &str = "receipt";
-/// The code of the last notice to staff, and when it was given.
-pub const NOTICE: &str = "notice";
-pub const NOTICE_AT: &str = "notice_at";
 pub const NAME: &str = "name";
 /// Add to the device's clock to get the server's, in milliseconds.
 pub const CLOCK_OFFSET: &str = "clock_offset_ms";
@@ -49,6 +46,24 @@ pub fn get<T: FromSql>(conn: &Connection, name: &str) -> Result<Option<T>> {
 pub fn set(conn: &Connection, name: &str, value: impl ToSql) -> Result<()> {
     let sql = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     conn.prepare_cached(sql)?.execute((name, value))?;
+    Ok(())
+}
+
+/// What staff were told, by its code, and when last, RFC 3339; the newest first.
+pub fn notices(conn: &Connection) -> Result<Vec<(String, String)>> {
+    let mut statement = conn.prepare_cached("SELECT code, at FROM notice ORDER BY at DESC, code")?;
+    let notices = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(notices.collect::<Result<_, _>>()?)
+}
+
+pub fn add_notice(conn: &Connection, code: &str, at: &str) -> Result<()> {
+    let sql = "INSERT INTO notice (code, at) VALUES (?, ?) ON CONFLICT (code) DO UPDATE SET at = excluded.at";
+    conn.prepare_cached(sql)?.execute((code, at))?;
+    Ok(())
+}
+
+pub fn remove_notice(conn: &Connection, code: &str) -> Result<()> {
+    conn.prepare_cached("DELETE FROM notice WHERE code = ?")?.execute([code])?;
     Ok(())
 }
 

@@ -1,8 +1,10 @@
 //! The tablet's database: SQLCipher, one file, every commit on disk before it is reported.
 //!
 //! `meta` holds what the tablet knows of itself, `records` the records and their views, `log` the team's log as
-//! far as it is held here: places, what to offer, verdicts, what was pulled, `staff` who may use the screen.
+//! far as it is held here: places, what to offer, verdicts, what was pulled, `archive` what leaves, `staff` who may use
+//! the screen.
 
+pub mod archive;
 pub mod index;
 pub mod log;
 pub mod meta;
@@ -36,6 +38,7 @@ const STEPS: &[M<'_>] = &[
     M::up(include_str!("../../migrations/01-first.sql")),
     M::up(include_str!("../../migrations/02-staff.sql")),
     M::up(include_str!("../../migrations/03-find.sql")),
+    M::up(include_str!("../../migrations/04-archive.sql")),
 ];
 const MIGRATIONS: Migrations<'_> = Migrations::from_slice(STEPS);
 
@@ -63,6 +66,7 @@ impl Store {
              PRAGMA fullfsync = ON;
              PRAGMA checkpoint_fullfsync = ON;
              PRAGMA temp_store = MEMORY;
+             PRAGMA secure_delete = ON;
              PRAGMA cache_size = -16384;
              PRAGMA cipher_memory_security = OFF;",
         )?;
@@ -83,6 +87,13 @@ impl Store {
         let done = f(&transaction)?;
         transaction.commit()?;
         Ok(done)
+    }
+
+    /// Empties the log of what was written, after something was deleted for good: earlier states of it stand there.
+    pub fn forget_written(&self) -> Result<()> {
+        let conn = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
+        // While another process reads it stays, and goes with the next one.
+        Ok(conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
     }
 
     /// Several reads of one moment.

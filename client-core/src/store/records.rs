@@ -3,16 +3,17 @@
 use std::{
     collections::HashSet,
     panic::{AssertUnwindSafe, catch_unwind},
+    slice,
 };
 
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow};
 use serde_json::{Map, Value};
 use wayside_protocol::{
     error::Code,
-    record::{Actor, Authored, Hash, Kind, Record, RecordError, RecordId, View},
+    record::{Actor, Authored, Hash, Kind, Record, RecordError, RecordId, View, chunk::Chunk},
 };
 
-use super::{index, join_hashes, split_hashes};
+use super::{archive, index, join_hashes, split_hashes};
 use crate::{
     error::{Error, Result},
     fold,
@@ -28,12 +29,14 @@ pub struct Row {
     pub team: Option<RecordId>,
     pub heads: Vec<Hash>,
     pub quarantined: u64,
+    /// Archived by base: kept here for a while, and shown to nobody.
+    pub hidden: bool,
     /// `None` while every change is in quarantine.
     pub view: Option<View>,
 }
 
 impl Row {
-    pub const COLUMNS: &str = "r.no, r.id, r.kind, r.team, r.heads, r.quarantined, r.view";
+    pub const COLUMNS: &str = "r.no, r.id, r.kind, r.team, r.heads, r.quarantined, r.view, r.hidden";
 
     pub fn read(row: &SqlRow) -> rusqlite::Result<Row> {
         let kind: String = row.get(2)?;
@@ -45,6 +48,7 @@ impl Row {
             team: row.get::<_, Option<[u8; 16]>>(3)?.map(RecordId::from_bytes),
             heads: split_hashes(&heads),
             quarantined: row.get(5)?,
+            hidden: row.get(7)?,
             view: view.map(|text| read_view(&kind, &text)),
             kind,
         })
@@ -68,21 +72,41 @@ fn read_view(kind: &str, text: &str) -> View {
     View { kind: Kind::parse(kind), fields, conflicts }
 }
 
+/// A record that is held here, hidden or not.
 pub fn find(conn: &Connection, id: RecordId) -> Result<Option<Row>> {
     let sql = format!("SELECT {} FROM record r WHERE r.id = ?", Row::COLUMNS);
     Ok(conn.prepare_cached(&sql)?.query_row([id.as_bytes()], Row::read).optional()?)
 }
 
+/// A record that people see.
 pub fn get(conn: &Connection, id: RecordId) -> Result<Row> {
+    find(conn, id)?.filter(|row| !row.hidden).ok_or(Error::Failed(Code::RecordNotFound))
+}
+
+/// A record that is about to be written: a form that was open when base archived it is saved all the same.
+pub fn held(conn: &Connection, id: RecordId) -> Result<Row> {
     find(conn, id)?.ok_or(Error::Failed(Code::RecordNotFound))
 }
 
+/// A record's row.
+pub struct Made {
+    pub no: i64,
+    pub archived: bool,
+}
+
+pub fn is_held(conn: &Connection, id: RecordId) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM record WHERE id = ?)";
+    Ok(conn.prepare_cached(sql)?.query_row([id.as_bytes()], |row| row.get(0))?)
+}
+
 /// A record's row, made if it is not there. Where it is, the team of the newest word stands.
-pub fn make(conn: &Connection, id: RecordId, team: Option<RecordId>) -> Result<i64> {
+pub fn make(conn: &Connection, id: RecordId, team: Option<RecordId>) -> Result<Made> {
     let team = team.map(|team| *team.as_bytes());
     let sql = "INSERT INTO record (id, team) VALUES (?, ?)
-        ON CONFLICT (id) DO UPDATE SET team = coalesce(excluded.team, team) RETURNING no";
-    Ok(conn.prepare_cached(sql)?.query_row((id.as_bytes(), team), |row| row.get(0))?)
+        ON CONFLICT (id) DO UPDATE SET team = coalesce(excluded.team, team)
+        RETURNING no, archived IS NOT NULL";
+    let made = |row: &SqlRow| Ok(Made { no: row.get(0)?, archived: row.get(1)? });
+    Ok(conn.prepare_cached(sql)?.query_row((id.as_bytes(), team), made)?)
 }
 
 /// One of the record's changes, without what it says.
@@ -187,6 +211,53 @@ pub fn refresh_from(conn: &Connection, no: i64, id: RecordId, changes: &[Stored]
     show(conn, no, id, &view, &heads)
 }
 
+/// The row of a record that is not held yet and begins with this change, and what people see of it.
+pub fn insert_new(conn: &Connection, id: RecordId, team: RecordId, chunk: &Chunk) -> Result<i64> {
+    let (view, heads) = View::of_chunks(slice::from_ref(chunk))?;
+    let Columns { kind, person, name, stored } = Columns::of(&view);
+    let sql = "INSERT INTO record (id, team, kind, heads, conflicts, person, name, view)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let conflicts = view.conflicts.len();
+    let row = (id.as_bytes(), team.as_bytes(), kind, join_hashes(&heads), conflicts, person, name, stored?);
+    let no = conn.prepare_cached(sql)?.insert(row)?;
+    let (kind, team) = (kind.to_owned(), Some(team));
+    index::refresh(
+        conn,
+        &Row { no, id, kind, team, heads, quarantined: 0, hidden: false, view: None },
+        &view,
+    )?;
+    Ok(no)
+}
+
+/// What a record's row says of its view.
+struct Columns<'a> {
+    kind: &'a str,
+    person: Option<[u8; 16]>,
+    name: Option<String>,
+    stored: Result<String>,
+}
+
+impl Columns<'_> {
+    fn of(view: &View) -> Columns<'_> {
+        let text = |name: &str| view.fields.get(name).and_then(Value::as_str);
+        let person = text("person").and_then(|id| id.parse::<RecordId>().ok());
+        let usable = view.kind == Some(Kind::Site) && !view.fields.contains_key("entered_in_error");
+        let stored = StoredView { conflicts: &view.conflicts, fields: &view.fields };
+        Columns {
+            kind: text("kind").unwrap_or_default(),
+            person: person.filter(|_| view.kind == Some(Kind::Contact)).map(|id| *id.as_bytes()),
+            name: text("name").filter(|_| usable).map(fold::name),
+            stored: serde_json::to_string(&stored).map_err(|_| Error::Failed(Code::Internal)),
+        }
+    }
+}
+
+#[derive(serde::Serialize)]
+struct StoredView<'a> {
+    conflicts: &'a [Value],
+    fields: &'a Map<String, Value>,
+}
+
 /// As `refresh`, with the working document at hand.
 pub fn refresh_with(conn: &Connection, no: i64, record: &Record) -> Result<()> {
     let viewed = catch_unwind(AssertUnwindSafe(|| record.view()));
@@ -195,23 +266,21 @@ pub fn refresh_with(conn: &Connection, no: i64, record: &Record) -> Result<()> {
 }
 
 fn show(conn: &Connection, no: i64, id: RecordId, view: &View, heads: &[Hash]) -> Result<()> {
-    let kind = view.fields.get("kind").and_then(Value::as_str).unwrap_or_default();
-    let text = |name: &str| view.fields.get(name).and_then(Value::as_str);
-    let person = text("person").and_then(|id| id.parse::<RecordId>().ok());
-    let person = person.filter(|_| view.kind == Some(Kind::Contact)).map(|id| *id.as_bytes());
-    let usable = view.kind == Some(Kind::Site) && !view.fields.contains_key("entered_in_error");
-    let name = text("name").filter(|_| usable).map(fold::name);
-    let stored = (!heads.is_empty())
-        .then(|| serde_json::json!({"fields": view.fields, "conflicts": view.conflicts}).to_string());
+    let Columns { kind, person, name, stored } = Columns::of(view);
+    let stored = if heads.is_empty() { None } else { Some(stored?) };
     let sql =
         "UPDATE record SET kind = iif(?2 = '', kind, ?2), heads = ?3, conflicts = ?4, person = ?5, name = ?6,
             view = ?7,
             quarantined = (SELECT count(*) FROM change WHERE record = ?1 AND state = 'quarantined')
-        WHERE no = ?1 RETURNING team";
+        WHERE no = ?1 RETURNING team, archived IS NOT NULL, hidden";
     let conflicts = view.conflicts.len();
-    let params = (no, &kind, join_hashes(heads), conflicts, person, name, stored);
-    let team: Option<[u8; 16]> = conn.prepare_cached(sql)?.query_row(params, |row| row.get(0))?;
-    let team = team.map(RecordId::from_bytes);
-    let row = Row { no, id, kind: kind.to_owned(), team, heads: heads.to_vec(), quarantined: 0, view: None };
-    if row.heads.is_empty() { index::forget(conn, no) } else { index::refresh(conn, &row, view) }
+    let params = (no, kind, join_hashes(heads), conflicts, person, name, stored);
+    let (team, archived, hidden): (Option<[u8; 16]>, bool, bool) =
+        conn.prepare_cached(sql)?.query_row(params, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    if !hidden {
+        let (kind, team) = (kind.to_owned(), team.map(RecordId::from_bytes));
+        let row = Row { no, id, kind, team, heads: heads.to_vec(), quarantined: 0, hidden, view: None };
+        if row.heads.is_empty() { index::forget(conn, no)? } else { index::refresh(conn, &row, view)? }
+    }
+    if archived { archive::look(conn, no) } else { Ok(()) }
 }

@@ -10,15 +10,15 @@ use wayside_protocol::{
     sync::{
         Frame, PublicKey, SignatureBytes, capability, combined,
         frame::{
-            Ask, Changes, Hello, Incoming, Item, List, Mark, PROTOCOL_VERSION, Refusal, Rest,
-            STREAMED_VERSION, Sent, State, TeamState, Terms, Unlock, Verdicts,
+            Ask, Changes, Entries, Hello, Incoming, Item, List, LookUp, Mark, PROTOCOL_VERSION, Refusal,
+            Rest, STREAMED_VERSION, Sent, State, TeamState, Terms, Unlock, Verdicts, What,
         },
         sign_list, sign_request, verify_certificate, verify_list,
     },
 };
 
 use super::{
-    memory::{Memory, SentFrame},
+    memory::{Memory, SentFrame, Unanswered},
     plan::{Batch, Offers, SignedList, TeamPlace, is_quiet, plan},
     repair::Repairs,
     step::{Answer, Next, Outline, Step},
@@ -80,6 +80,10 @@ pub struct Engine {
     refilled: BTreeMap<RecordId, u32>,
     repairs: Repairs,
     clock_refused: bool,
+    /// Asked as soon as the server is known to understand it, and until it has answered.
+    look_up: Option<LookUp>,
+    /// The last request asks it.
+    looking: bool,
     /// Where the last request stood: the same again means that nothing moves.
     stood: Option<Stand>,
 }
@@ -100,8 +104,20 @@ impl Engine {
             refilled: BTreeMap::new(),
             repairs: Repairs::default(),
             clock_refused: false,
+            look_up: None,
+            looking: false,
             stood: None,
         }
+    }
+
+    /// One that looks something up beside bringing both sides to hold the same.
+    pub fn looking_up(key: SigningKey, server: PublicKey, look_up: LookUp) -> Engine {
+        Engine { look_up: Some(look_up), ..Engine::new(key, server) }
+    }
+
+    /// Whether what was to be looked up has not been answered: the server does not know how.
+    pub fn is_looking(&self) -> bool {
+        self.look_up.is_some()
     }
 
     /// `time_ms` is the server's time as estimated here, `budget` the bytes of changes that a request may hold.
@@ -111,7 +127,8 @@ impl Engine {
             // A refill first hears the whole log, then offers: its offers are not yet in this outline.
             state.is_some_and(|state| !state.more) && !place.refilling
         });
-        if answered && outline.offers.changes.is_empty() {
+        let looks = self.look_up.is_some() && self.can_look_up(&outline.memory);
+        if answered && outline.offers.changes.is_empty() && !looks {
             for place in &outline.places {
                 if let Some(state) = self.states.get(&place.team)
                     && (state.cursor != place.cursor || state.fingerprint != place.sum.fingerprint())
@@ -150,6 +167,10 @@ impl Engine {
         Ok(())
     }
 
+    fn can_look_up(&self, memory: &Memory) -> bool {
+        self.streamed(memory) && memory.server_can & capability::ARCHIVE != 0
+    }
+
     /// Whether the server takes requests frame by frame.
     fn streamed(&self, memory: &Memory) -> bool {
         memory.streamed() && !self.old_server
@@ -164,9 +185,12 @@ impl Engine {
     ) -> Result<Vec<u8>> {
         let memory = &outline.memory;
         let streamed = self.streamed(memory);
+        let look_up = self.look_up.clone().filter(|_| self.can_look_up(memory));
+        self.looking = look_up.is_some();
         let mut places: Vec<&TeamPlace> = outline.places.iter().collect();
         self.rest.clear();
-        if streamed && !self.name_all && places.len() > NAMED {
+        // What is fetched comes with the answer, if the hello names its team.
+        if streamed && !self.name_all && !self.looking && places.len() > NAMED {
             let quiet = |place: &&TeamPlace| is_quiet(place, &outline.offers);
             self.rest = places.iter().filter(|place| quiet(place)).map(|place| (*place).clone()).collect();
             places.retain(|place| !quiet(place));
@@ -196,13 +220,16 @@ impl Engine {
                 }
                 frames.iter().for_each(|frame| frame.encode(&mut body));
             }
+            if let Some(look_up) = look_up {
+                Frame::LookUp(look_up).encode(&mut body);
+            }
             let seal = sign_request(&self.key, &self.server, &body);
             Frame::Seal(seal).encode(&mut body);
         }
         self.asked_about = self.sent.len();
         self.reading = Reading { streamed, ..Reading::default() };
-        if self.asked_about > 0 {
-            // What was committed is heard first: nothing goes twice. Then the same may stand to be offered.
+        if self.asked_about > 0 || self.looking {
+            // What was committed is heard first: nothing goes twice; and somebody waits for what is looked up. Then the same may stand to be offered.
             self.stood = None;
             return Ok(body);
         }
@@ -226,14 +253,16 @@ impl Engine {
 
     /// Frames of an earlier request are asked about where there are several: one may as well be sent again.
     fn ask(&mut self, memory: &Memory) -> Frame {
-        if memory.sent.len() > 1 {
-            let lost = memory.sent.iter().cloned();
+        let Unanswered { nonce, frames } = &memory.sent;
+        let (mut sent, mut given_up) = (Vec::new(), None);
+        if frames.len() > 1 {
+            let lost = frames.iter().cloned();
             self.sent = lost
                 .map(|frame| Offered { team: frame.team, list: Some(frame.list), items: frame.items })
                 .collect();
+            sent = frames.iter().map(|frame| Sent { team: frame.team, list: frame.list }).collect();
+            given_up = Some(*nonce);
         }
-        let sent = memory.sent.iter().filter(|_| memory.sent.len() > 1);
-        let sent = sent.map(|frame| Sent { team: frame.team, list: frame.list }).collect();
         let rest = (!self.rest.is_empty()).then(|| Rest {
             teams: self.rest.len() as u64,
             fingerprint: combined(
@@ -242,7 +271,7 @@ impl Engine {
                     .map(|place| (place.team, place.epoch, place.cursor, place.sum.fingerprint())),
             ),
         });
-        Frame::Ask(Ask { frame_bytes: memory.frame_down() as u64, sent, rest })
+        Frame::Ask(Ask { frame_bytes: memory.frame_down() as u64, sent, given_up, rest })
     }
 
     /// What should be asked about if the answer to the last request does not come: nothing where one frame is sent
@@ -362,6 +391,8 @@ impl Engine {
                 self.repairs.arrived(team, &lists);
                 self.reading.pulled = Some((team, lists));
             }
+            Frame::Entries(frame) => self.entries(frame, steps)?,
+            Frame::Found(found) if self.looking => steps.push(Step::Found(found)),
             Frame::Reconcile(frame) => self.repairs.answered(&frame)?,
             Frame::Receipt(receipt) => {
                 if !receipt.verify(&self.server, &self.key.verifying_key().to_bytes()) {
@@ -381,6 +412,9 @@ impl Engine {
                 }
                 steps.extend(self.repairs.done());
                 self.state(state, steps)?;
+                if std::mem::take(&mut self.looking) {
+                    self.look_up = None;
+                }
                 self.reading.ended = true;
             }
             _ => return Err(Error::Failed(Code::FrameMalformed)),
@@ -390,9 +424,27 @@ impl Engine {
 
     /// A frame that was pulled is stored with what is known of how far it leads.
     fn flush(&mut self, mark: Option<([u8; 8], u64)>, steps: &mut Vec<Step>) {
-        if let Some((team, lists)) = self.reading.pulled.take() {
+        if let Some((team, lists)) = self.reading.pulled.take()
+            && (mark.is_some() || !lists.is_empty())
+        {
             steps.push(Step::Pulled { team, lists, mark });
         }
+    }
+
+    /// What base says of whole records. Where nothing of them follows, the next mark is behind this.
+    fn entries(&mut self, frame: Entries, steps: &mut Vec<Step>) -> Result<()> {
+        self.flush(None, steps);
+        let Entries { team, epoch, entries } = frame;
+        let asked = self.asked.get(&team).ok_or(Error::Failed(Code::FrameMalformed))?;
+        if asked.epoch != [0; 8] && asked.epoch != epoch {
+            return Err(Error::Failed(Code::FrameMalformed));
+        }
+        if entries.iter().any(|entry| entry.what == What::Erase) {
+            self.repairs.erased(team);
+        }
+        steps.push(Step::Entries { team, entries });
+        self.reading.pulled = Some((team, Vec::new()));
+        Ok(())
     }
 
     /// Behind a frame: how far it leads. Before the first one of a team: it is sent from another place than was asked

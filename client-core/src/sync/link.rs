@@ -97,13 +97,22 @@ impl Answering<'_> {
 }
 
 pub struct Link {
+    server: Address,
+    prefix: String,
+    pub counters: Arc<Counters>,
+    open: Option<Open>,
+    /// A connection that is being made, which ends when this is dropped.
+    opening: JoinSet<Result<Open>>,
+}
+
+/// A connection, with the task that moves its bytes and ends when this is dropped.
+type Open = (SendRequest<Full<Bytes>>, JoinSet<()>);
+
+#[derive(Clone)]
+struct Address {
     config: Arc<ClientConfig>,
     host: String,
     port: u16,
-    prefix: String,
-    pub counters: Arc<Counters>,
-    /// With the task that moves its bytes, which ends when this is dropped.
-    open: Option<(SendRequest<Full<Bytes>>, JoinSet<()>)>,
 }
 
 impl Link {
@@ -117,13 +126,17 @@ impl Link {
         let host = uri.host().ok_or(()).map_err(bad)?.to_owned();
         let config = pin::client(pin).map_err(|_| Error::Failed(Code::Internal))?;
         Ok(Link {
-            config: Arc::new(config),
-            host,
-            port: uri.port_u16().unwrap_or(443),
+            server: Address { config: Arc::new(config), host, port: uri.port_u16().unwrap_or(443) },
             prefix: uri.path().trim_end_matches('/').to_owned(),
             counters: Arc::default(),
             open: None,
+            opening: JoinSet::new(),
         })
+    }
+
+    /// Begins to connect, so that what is to be sent can be prepared meanwhile.
+    pub fn begin(&mut self) {
+        self.opening.spawn(connect(self.server.clone(), self.counters.clone()));
     }
 
     /// One exchange, its answer whole.
@@ -149,11 +162,14 @@ impl Link {
         };
         if !reusable {
             self.open = None;
-            self.open = Some(self.connect().await?);
+            self.open = Some(match self.opening.join_next().await {
+                Some(opened) => opened.unwrap_or(Err(Error::Failed(Code::Internal)))?,
+                None => connect(self.server.clone(), self.counters.clone()).await?,
+            });
         }
         let (sender, _) = self.open.as_mut().ok_or(Error::Failed(Code::Internal))?;
         let request = Request::post(format!("{}{path}", self.prefix))
-            .header(HOST, authority(&self.host, self.port))
+            .header(HOST, authority(&self.server))
             .header(CONTENT_TYPE, MEDIA_TYPE)
             .body(Full::new(Bytes::from(body)))
             .map_err(|_| Error::Failed(Code::Internal))?;
@@ -175,36 +191,37 @@ impl Link {
             arrived: 0,
         })
     }
-
-    async fn connect(&self) -> Result<(SendRequest<Full<Bytes>>, JoinSet<()>)> {
-        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
-        let name = ServerName::try_from(bare.to_owned()).map_err(|_| Error::Failed(Code::CodeMalformed))?;
-        let unreachable = |_| Error::Failed(Code::ServerUnreachable);
-        let tcp = timeout(CONNECT, tcp(bare, self.port)).await.map_err(unreachable)??;
-        // A request is written whole: nothing is gained by waiting for more.
-        tcp.set_nodelay(true).ok();
-        let tls = TlsConnector::from(self.config.clone()).connect(name, tcp);
-        let tls = timeout(CONNECT, tls).await.map_err(unreachable)?.map_err(|error| {
-            Error::Failed(match error.kind() {
-                _ if pin::is_mistrust(&error) => Code::ServerNotTrusted,
-                io::ErrorKind::InvalidData => Code::ServerUnreachable,
-                _ => Code::LinkCut,
-            })
-        })?;
-        let counted = Counted { inner: tls, counters: self.counters.clone() };
-        let (sender, connection) =
-            http1::handshake(TokioIo::new(counted)).await.map_err(|_| Error::Failed(Code::LinkCut))?;
-        let mut task = JoinSet::new();
-        task.spawn(async move {
-            // What fails here is reported to whoever waits for the answer.
-            connection.await.ok();
-        });
-        Ok((sender, task))
-    }
 }
 
-fn authority(host: &str, port: u16) -> String {
-    if port == 443 { host.to_owned() } else { format!("{host}:{port}") }
+async fn connect(server: Address, counters: Arc<Counters>) -> Result<Open> {
+    let bare = server.host.trim_start_matches('[').trim_end_matches(']');
+    let name = ServerName::try_from(bare.to_owned()).map_err(|_| Error::Failed(Code::CodeMalformed))?;
+    let unreachable = |_| Error::Failed(Code::ServerUnreachable);
+    let tcp = timeout(CONNECT, tcp(bare, server.port)).await.map_err(unreachable)??;
+    // A request is written whole: nothing is gained by waiting for more.
+    tcp.set_nodelay(true).ok();
+    let tls = TlsConnector::from(server.config.clone()).connect(name, tcp);
+    let tls = timeout(CONNECT, tls).await.map_err(unreachable)?.map_err(|error| {
+        Error::Failed(match error.kind() {
+            _ if pin::is_mistrust(&error) => Code::ServerNotTrusted,
+            io::ErrorKind::InvalidData => Code::ServerUnreachable,
+            _ => Code::LinkCut,
+        })
+    })?;
+    let counted = Counted { inner: tls, counters };
+    let (sender, connection) =
+        http1::handshake(TokioIo::new(counted)).await.map_err(|_| Error::Failed(Code::LinkCut))?;
+    let mut task = JoinSet::new();
+    task.spawn(async move {
+        // What fails here is reported to whoever waits for the answer.
+        connection.await.ok();
+    });
+    Ok((sender, task))
+}
+
+fn authority(server: &Address) -> String {
+    let Address { host, port, .. } = server;
+    if *port == 443 { host.clone() } else { format!("{host}:{port}") }
 }
 
 async fn tcp(host: &str, port: u16) -> Result<TcpStream> {

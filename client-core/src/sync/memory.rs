@@ -44,8 +44,15 @@ pub struct Memory {
     /// Bytes a second.
     pub up: u64,
     pub down: u64,
-    /// Frames of own lists that were sent and not answered for.
-    pub sent: Vec<SentFrame>,
+    pub sent: Unanswered,
+}
+
+/// Frames of own lists that were sent and not answered for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unanswered {
+    /// Of the request that held them; zeros where there are none.
+    pub nonce: [u8; 16],
+    pub frames: Vec<SentFrame>,
 }
 
 /// A frame with one list signed by this tablet.
@@ -59,7 +66,7 @@ pub struct SentFrame {
 
 impl Default for Memory {
     fn default() -> Memory {
-        Memory { server_can: 0, credit: CREDIT, up: RATE, down: RATE, sent: Vec::new() }
+        Memory { server_can: 0, credit: CREDIT, up: RATE, down: RATE, sent: Unanswered::default() }
     }
 }
 
@@ -150,10 +157,10 @@ fn measured(before: u64, bytes: usize, ms: u64) -> u64 {
     if rate.abs_diff(before) * 4 > before || rate == MOST_RATE { rate } else { before }
 }
 
-fn write(sent: &[SentFrame]) -> Vec<u8> {
+fn write(sent: &Unanswered) -> Vec<u8> {
     let mut w = Writer::default();
-    w.varint(sent.len() as u64);
-    for frame in sent {
+    w.varint(sent.frames.len() as u64);
+    for frame in &sent.frames {
         w.raw(frame.team.as_bytes());
         w.raw(&frame.list);
         w.varint(frame.items.len() as u64);
@@ -162,17 +169,19 @@ fn write(sent: &[SentFrame]) -> Vec<u8> {
             w.raw(hash);
         }
     }
+    w.raw(&sent.nonce);
     w.0
 }
 
-fn read(bytes: &[u8]) -> Result<Vec<SentFrame>, Malformed> {
+fn read(bytes: &[u8]) -> Result<Unanswered, Malformed> {
     let mut r = Reader::new(bytes);
     let frames = (0..r.count(33)?.min(MAX_SENT)).map(|_| {
         let (team, list) = (RecordId::from_bytes(r.array()?), r.array()?);
         let items = (0..r.count(48)?).map(|_| Ok((RecordId::from_bytes(r.array()?), r.array()?)));
         Ok(SentFrame { team, list, items: items.collect::<Result<_, Malformed>>()? })
     });
-    frames.collect()
+    let frames = frames.collect::<Result<_, _>>()?;
+    Ok(Unanswered { nonce: r.array()?, frames })
 }
 
 #[cfg(test)]
@@ -207,7 +216,7 @@ mod tests {
             list: [n; 16],
             items: vec![item(n), item(7)],
         };
-        let sent = vec![frame(1), frame(2)];
+        let sent = Unanswered { nonce: [8; 16], frames: vec![frame(1), frame(2)] };
         let bytes = write(&sent);
         assert_eq!(read(&bytes), Ok(sent));
         assert!((1..bytes.len()).all(|cut| read(&bytes[..cut]).is_err()));

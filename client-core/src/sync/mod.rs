@@ -8,6 +8,7 @@ pub mod engine;
 mod enrol;
 mod link;
 mod live;
+mod look_up;
 pub mod memory;
 mod pin;
 pub mod plan;
@@ -15,6 +16,7 @@ pub mod repair;
 pub mod step;
 
 pub use live::News;
+pub use look_up::{Archived, LookedUp};
 
 use std::{
     fs::File,
@@ -23,18 +25,24 @@ use std::{
 };
 
 use ed25519_dalek::SigningKey;
-use wayside_protocol::{error::Code, sync::Receipt};
+use wayside_protocol::{
+    error::Code,
+    sync::{
+        Receipt,
+        frame::{Found, LookUp},
+    },
+};
 
 use self::{
     engine::Engine,
-    link::Link,
-    memory::Memory,
-    step::{Next, Outline, Step},
+    link::{Answering, Link},
+    memory::{Memory, Unanswered},
+    step::{Answer, Next, Outline, Step},
 };
 use crate::{
     error::{Error, Problem, Result},
     store::{
-        log,
+        archive, log,
         meta::{self, Server},
         repair as repair_store,
     },
@@ -45,6 +53,8 @@ const PATH: &str = "/sync/v1";
 /// The estimate of the server's clock stands while it is about right: an answer that took long to arrive says
 /// less about the time than the one before.
 const CLOCK_SLACK_MS: i64 = 30_000;
+/// A notice stands for a week.
+const NOTICE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// What a sync is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -108,11 +118,15 @@ impl Notice {
         Notice { code: code.as_str(), message: code.message(), at: None }
     }
 
-    /// The last one that was given.
-    pub(crate) fn last(conn: &rusqlite::Connection) -> Result<Option<Notice>> {
-        let code: Option<String> = meta::get(conn, meta::NOTICE)?;
-        let Some(code) = code.and_then(|code| Code::parse(&code)) else { return Ok(None) };
-        Ok(Some(Notice { at: meta::get(conn, meta::NOTICE_AT)?, ..Notice::of(code) }))
+    /// Those of the last days, the newest first.
+    pub(crate) fn standing(conn: &rusqlite::Connection, now_ms: i64) -> Result<Vec<Notice>> {
+        let standing = meta::notices(conn)?.into_iter().filter_map(|(code, at)| {
+            let given: jiff::Timestamp = at.parse().ok()?;
+            let recent = now_ms.saturating_sub(given.as_millisecond()) < NOTICE_MS;
+            let code = Code::parse(&code).filter(|code| recent || *code == Code::UpgradeNeeded)?;
+            Some(Notice { at: Some(at), ..Notice::of(code) })
+        });
+        Ok(standing.collect())
     }
 }
 
@@ -172,7 +186,7 @@ impl Tablet {
     /// Sends what is waiting and fetches what is new, in a Tokio runtime. Whatever stops it is in the report;
     /// what was done until then stays done. Dropping the future stops it, at any point.
     pub async fn sync(&self, progress: impl Fn(Progress) + Send + Sync) -> SyncReport {
-        let mut sync = Run { report: SyncReport::default(), to_push: 0, notice: None, progress: &progress };
+        let mut sync = Run::new(None, &progress);
         if let Err(error) = sync.run(&self.0).await {
             sync.report.error = Some(Problem::from(&error));
         }
@@ -186,7 +200,16 @@ struct Run<'a> {
     to_push: u64,
     /// What the server wants staff to know, for the end.
     notice: Option<Error>,
+    /// What is to be looked up, and what came of it.
+    look_up: Option<LookUp>,
+    found: Option<Found>,
     progress: &'a (dyn Fn(Progress) + Send + Sync),
+}
+
+impl<'a> Run<'a> {
+    fn new(look_up: Option<LookUp>, progress: &'a (dyn Fn(Progress) + Send + Sync)) -> Run<'a> {
+        Run { report: SyncReport::default(), to_push: 0, notice: None, look_up, found: None, progress }
+    }
 }
 
 impl Run<'_> {
@@ -201,12 +224,20 @@ impl Run<'_> {
         let server = running.on_store(|tablet| tablet.store.read(meta::server)).await?;
         let Server { url, pin, key, .. } = server.ok_or(Error::Failed(Code::NotEnrolled))?;
         running.on_store(|tablet| tablet.store.write(log::offer_waiting_again)).await?;
-        let mut engine = Engine::new(SigningKey::clone(&tablet.key), key);
+        let identity = SigningKey::clone(&tablet.key);
+        let mut engine = match self.look_up.take() {
+            Some(look_up) => Engine::looking_up(identity, key, look_up),
+            None => Engine::new(identity, key),
+        };
         let mut link = Link::new(&url, pin)?;
+        link.begin();
         self.tell(Phase::Connecting);
         let done = self.exchanges(&running, &mut engine, &mut link).await;
         self.count(&link);
         done?;
+        if engine.is_looking() {
+            return Err(Error::Failed(Code::VersionUnsupported));
+        }
         self.report.in_sync = running.on_store(settle).await?;
         Ok(())
     }
@@ -232,9 +263,10 @@ impl Run<'_> {
                 }
             };
             let mut next = memory.clone();
-            if let Some(sent) = engine.unanswered() {
+            if let Some(frames) = engine.unanswered() {
                 // Before any of it is sent: what is cut then is asked about, even by the next run of the program.
-                next.sent = sent;
+                next.sent =
+                    if frames.is_empty() { Unanswered::default() } else { Unanswered { nonce, frames } };
                 next = keep(running, &memory, next).await?;
             }
             let before = next.clone();
@@ -243,7 +275,7 @@ impl Run<'_> {
             let exchanged = self.exchange(running, engine, link, request, &mut next).await;
             self.count(link);
             match exchanged.as_ref().map_err(Error::code) {
-                Ok(()) => next.sent.clear(),
+                Ok(()) => next.sent = Unanswered::default(),
                 Err(Code::LinkCut) => next.was_cut(),
                 Err(_) => {}
             }
@@ -264,41 +296,50 @@ impl Run<'_> {
         memory: &mut Memory,
     ) -> Result<()> {
         let (size, sent_at) = (request.len(), Instant::now());
-        let mut answering = link.send(PATH, request, link::IDLE).await?;
+        let answering = link.send(PATH, request, link::IDLE).await?;
         memory.went_up(size, ms_since(sent_at));
         self.report.retry_after = answering.retry_after.map(|after| after.as_secs());
-        let (mut size, begun_at) = (0, Instant::now());
-        loop {
-            let (answer, over) = match answering.next().await {
-                Ok(Some(bytes)) => {
-                    size += bytes.len();
-                    (engine.feed(&bytes), None)
-                }
-                Ok(None) => (engine.finish(true), Some(Ok(()))),
-                Err(cut) => (engine.finish(false), Some(Err(cut))),
+        let (status, begun_at) = (answering.status, Instant::now());
+        let mut arriving = Arriving { answering, engine, size: 0 };
+        let mut next = Some(arriving.piece().await);
+        while let Some(Piece { answer, over }) = next {
+            let more = async {
+                // What comes next is read and taken apart while this is being stored.
+                let goes_on = over.is_none() && answer.error.is_none();
+                Ok(if goes_on { Some(arriving.piece().await) } else { None })
             };
-            for step in answer.steps {
-                self.take(running, step, memory).await?;
-            }
+            let storing = async {
+                for step in answer.steps {
+                    self.take(running, step, memory).await?;
+                }
+                Ok::<_, Error>(())
+            };
+            let ((), more) = tokio::try_join!(storing, more)?;
             match answer.error {
-                Some(error) if error.code() == Code::FrameMalformed && !answering.status.is_success() => {
-                    return Err(by_status(answering.status));
+                Some(error) if error.code() == Code::FrameMalformed && !status.is_success() => {
+                    return Err(by_status(status));
                 }
                 Some(error) => return Err(error),
                 None => {}
             }
             if let Some(over) = over {
                 if over.is_ok() {
-                    memory.came_down(size, ms_since(begun_at));
+                    memory.came_down(arriving.size, ms_since(begun_at));
                 }
                 return over;
             }
+            next = more;
         }
+        Ok(())
     }
 
     async fn take(&mut self, running: &Arc<Running>, step: Step, memory: &mut Memory) -> Result<()> {
-        if let Step::Notice(code) = &step {
-            self.report.notices.push(Notice::of(*code));
+        if let Step::Found(found) = step {
+            self.found = Some(found);
+            return Ok(());
+        }
+        if let Step::Notice(code) = step {
+            return self.told(running, code).await;
         }
         if let Step::Terms { server_can, credit, notice } = step {
             (memory.server_can, memory.credit) = (server_can, credit);
@@ -306,10 +347,12 @@ impl Run<'_> {
                 _ if notice.is_empty() => None,
                 // Everything goes on; staff should know.
                 Some(Code::TabletCopied) => {
-                    let told = Step::Notice(Code::TabletCopied);
-                    self.report.notices.push(Notice::of(Code::TabletCopied));
-                    running.on_store(move |tablet| apply(tablet, told)).await?;
+                    self.told(running, Code::TabletCopied).await?;
                     None
+                }
+                Some(Code::UpgradeNeeded) => {
+                    self.told(running, Code::UpgradeNeeded).await?;
+                    Some(Error::Failed(Code::UpgradeNeeded))
                 }
                 Some(code) => Some(Error::Failed(code)),
                 None => Some(Error::Server { message: notice.clone(), code: notice }),
@@ -321,6 +364,10 @@ impl Run<'_> {
             _ => 0,
         };
         let applied = running.on_store(move |tablet| apply(tablet, step)).await?;
+        if applied.log.erased > 0 {
+            running.on_store(|tablet| tablet.store.forget_written()).await?;
+            self.told(running, Code::RecordErased).await?;
+        }
         self.report.frames_again += u64::from(applied.log.new < bodies);
         self.report.pushed += applied.answered;
         self.report.accepted += applied.log.accepted;
@@ -330,9 +377,50 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Something that staff should know, once in a sync.
+    async fn told(&mut self, running: &Arc<Running>, code: Code) -> Result<()> {
+        if !self.report.notices.iter().any(|notice| notice.code == code.as_str()) {
+            self.report.notices.push(Notice::of(code));
+            running.on_store(move |tablet| apply(tablet, Step::Notice(code))).await?;
+        }
+        Ok(())
+    }
+
     fn count(&mut self, link: &Link) {
         self.report.bytes_up = link.counters.up.load(Ordering::Relaxed);
         self.report.bytes_down = link.counters.down.load(Ordering::Relaxed);
+    }
+}
+
+/// An answer as it comes.
+struct Arriving<'a> {
+    answering: Answering<'a>,
+    engine: &'a mut Engine,
+    /// Bytes that have arrived.
+    size: usize,
+}
+
+/// What came of some of it; how it ended, if it did.
+struct Piece {
+    answer: Answer,
+    over: Option<Result<()>>,
+}
+
+impl Arriving<'_> {
+    /// Reads on until there is something to do.
+    async fn piece(&mut self) -> Piece {
+        loop {
+            let bytes = match self.answering.next().await {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => return Piece { answer: self.engine.finish(true), over: Some(Ok(())) },
+                Err(cut) => return Piece { answer: self.engine.finish(false), over: Some(Err(cut)) },
+            };
+            self.size += bytes.len();
+            let answer = self.engine.feed(&bytes);
+            if !answer.steps.is_empty() || answer.error.is_some() {
+                return Piece { answer, over: None };
+            }
+        }
     }
 }
 
@@ -367,9 +455,7 @@ pub(crate) fn outline(tablet: &Inner) -> Result<(Outline, u64)> {
         let refilling = places.iter().filter(|place| place.refilling);
         let held = refilling.map(|place| Ok((place.team, repair_store::held(conn, place.team)?)));
         let held = held.collect::<Result<_>>()?;
-        let receipt: Option<Vec<u8>> = meta::get(conn, meta::RECEIPT)?;
-        // One that cannot be read is as good as none.
-        let receipt = receipt.and_then(|bytes| Receipt::from_bytes(&bytes).ok());
+        let receipt = receipt(conn)?;
         let asks_unlock = meta::get::<[u8; 32]>(conn, meta::UNLOCK_SECRET)?.is_none();
         let outline = Outline { places, offers, memory, held, receipt, asks_unlock };
         let offset: i64 = meta::get(conn, meta::CLOCK_OFFSET)?.unwrap_or(0);
@@ -416,19 +502,19 @@ pub(crate) fn apply(tablet: &Inner, step: Step) -> Result<Applied> {
         Step::Receipt(receipt) => {
             tablet.store.write(|conn| meta::set(conn, meta::RECEIPT, receipt.to_bytes()))?;
         }
+        Step::Entries { team, entries } => {
+            applied.log.erased = tablet.store.write(|conn| archive::apply_entries(conn, team, &entries))?;
+        }
         Step::Notice(code) => {
             let at = tablet.env.now_text();
-            tablet.store.write(|conn| {
-                meta::set(conn, meta::NOTICE, code.as_str())?;
-                meta::set(conn, meta::NOTICE_AT, at)
-            })?;
+            tablet.store.write(|conn| meta::add_notice(conn, code.as_str(), &at))?;
         }
         Step::UnlockSecret { secret } => {
             tablet.store.write(|conn| meta::set(conn, meta::UNLOCK_SECRET, secret))?;
         }
         Step::Time { server_time_ms } => set_clock(tablet, server_time_ms)?,
-        // Kept with what else is remembered of the server.
-        Step::Terms { .. } => {}
+        // Kept with what else is remembered of the server; and for whoever asked.
+        Step::Terms { .. } | Step::Found(_) => {}
     }
     Ok(applied)
 }
@@ -445,12 +531,27 @@ fn set_clock(tablet: &Inner, server_time_ms: u64) -> Result<()> {
 }
 
 /// The sync has proven that both sides hold the same. Whether all is at base depends on what was recorded since,
-/// and on the quarantine.
+/// and on the quarantine. What base has archived and no longer needs of this tablet is dropped.
 pub(crate) fn settle(tablet: &Inner) -> Result<bool> {
-    tablet.store.write(|conn| {
+    let (in_sync, dropped) = tablet.store.write(|conn| {
         meta::set(conn, meta::SETTLED, 1)?;
         meta::set(conn, meta::LAST_SYNCED_AT, tablet.env.now_text())?;
+        // Only an old program is not sent everything.
+        meta::remove_notice(conn, Code::UpgradeNeeded.as_str())?;
+        let positions = receipt(conn)?.map_or(Vec::new(), |receipt| receipt.positions);
+        let dropped = positions.iter().map(|position| archive::drop_retained(conn, position));
+        let dropped: usize = dropped.sum::<Result<_>>()?;
         let open = log::open(conn)?;
-        Ok(open.waiting == 0 && open.quarantined == 0)
-    })
+        Ok((open.waiting == 0 && open.quarantined == 0, dropped))
+    })?;
+    if dropped > 0 {
+        tablet.store.forget_written()?;
+    }
+    Ok(in_sync)
+}
+
+/// The last receipt. One that cannot be read is as good as none.
+fn receipt(conn: &rusqlite::Connection) -> Result<Option<Receipt>> {
+    let bytes: Option<Vec<u8>> = meta::get(conn, meta::RECEIPT)?;
+    Ok(bytes.and_then(|bytes| Receipt::from_bytes(&bytes).ok()))
 }

@@ -38,6 +38,8 @@ struct Repair {
     turn: Turn,
     /// Whether the last answer brought anything.
     moved: bool,
+    /// It said that something wanted was erased since.
+    erased: bool,
 }
 
 enum Turn {
@@ -75,7 +77,10 @@ impl Repairs {
             let ids = pairs.iter().map(|(record, hash)| pair_id(*record, hash)).collect();
             let (comparison, message) = Comparison::begin(Pairs::new(pairs.iter().copied()))?;
             let turn = Turn::Ask(message);
-            self.0.insert(team, Repair { epoch, head: 0, held: ids, comparison, turn, moved: true });
+            self.0.insert(
+                team,
+                Repair { epoch, head: 0, held: ids, comparison, turn, moved: true, erased: false },
+            );
         }
         let Some(repair) = self.0.get_mut(&team) else { return Ok(None) };
         // Every turn is answered with something, or this would go on for ever.
@@ -126,8 +131,24 @@ impl Repairs {
         }
     }
 
+    /// Something of a team was erased.
+    pub fn erased(&mut self, team: RecordId) {
+        if let Some(repair) = self.0.get_mut(&team) {
+            repair.erased = true;
+        }
+    }
+
     /// What is done at the end of an answer: nothing is missing any more.
     pub fn done(&mut self) -> Vec<Step> {
+        for repair in self.0.values_mut() {
+            // As much of what is wanted comes as an answer holds: if none does, the rest was erased.
+            if std::mem::take(&mut repair.erased)
+                && !repair.moved
+                && let Turn::Want(wanted) = &mut repair.turn
+            {
+                wanted.clear();
+            }
+        }
         let complete = |repair: &Repair| matches!(&repair.turn, Turn::Want(wanted) if wanted.is_empty());
         let done: Vec<RecordId> =
             self.0.iter().filter(|(_, repair)| complete(repair)).map(|(team, _)| *team).collect();

@@ -6,7 +6,11 @@ use wayside_protocol::{
     error::Code,
     record::{Hash, RecordId},
     staff::UnlockSecret,
-    sync::{Receipt, frame::Verdict, reconcile::PairId},
+    sync::{
+        Receipt,
+        frame::{Entry, Found, Verdict},
+        reconcile::PairId,
+    },
 };
 
 use super::{
@@ -57,6 +61,11 @@ pub enum Step {
         /// With this frame everything up to here is held: epoch and cursor.
         mark: Option<([u8; 8], u64)>,
     },
+    /// Records that base has archived, activated or erased. What is active again follows.
+    Entries {
+        team: RecordId,
+        entries: Vec<Entry>,
+    },
     State {
         team: RecordId,
         epoch: [u8; 8],
@@ -77,6 +86,8 @@ pub enum Step {
     },
     /// The server's word on how this sync ended.
     Receipt(Receipt),
+    /// The answer to a look up.
+    Found(Found),
     /// Something that staff should know.
     Notice(Code),
     /// What unlock codes of this tablet are computed from.

@@ -8,7 +8,7 @@ use wayside_protocol::{
     staff::unlock_secret,
     sync::{
         Frame, SetSum,
-        frame::{self, Changes, Item, List, State, TeamState, Unlock, Verdict, Verdicts},
+        frame::{self, Changes, Entries, Item, List, State, TeamState, Unlock, Verdict, Verdicts, What},
         sign_certificate, sign_list, verify_list, verify_request,
     },
 };
@@ -26,6 +26,8 @@ use crate::{
 };
 
 pub struct Entry {
+    /// Of an entry about a whole record; a change has none.
+    pub what: Option<What>,
     pub record: RecordId,
     pub hash: Hash,
     pub raw: Vec<u8>,
@@ -107,7 +109,29 @@ impl Base {
         let known = place.epoch == self.epoch && place.cursor <= head;
         let (from, held) = if known { (place.cursor, place.held.clone()) } else { (0, Vec::new()) };
         let mut reached = from;
+        let again = self.said_again(&offered, from);
+        if !again.is_empty() {
+            let (team, epoch) = (self.team, self.epoch);
+            Frame::Entries(Entries { team, epoch, entries: again }).encode(&mut answer);
+        }
         for seq in from + 1..=head {
+            let Entry { what, record, .. } = self.log[seq as usize - 1];
+            let last = self.last_entry(record, head);
+            if let Some(what) = what {
+                if last.is_some_and(|last| last.0 == seq) && (from > 0 || what == What::Activate) {
+                    self.entry(seq).encode(&mut answer);
+                    let again = (1..=head).filter(|seq| self.is_change_of(*seq, record));
+                    again
+                        .filter(|_| what == What::Activate)
+                        .for_each(|seq| self.pull(seq).encode(&mut answer));
+                }
+                reached = seq;
+                continue;
+            }
+            if !is_active(last) {
+                reached = seq;
+                continue;
+            }
             if held.iter().any(|(a, b)| (*a..=*b).contains(&seq)) || offered.contains(&seq) {
                 reached = seq;
                 continue;
@@ -123,7 +147,10 @@ impl Base {
             Frame::Unlock(Unlock { secret }).encode(&mut answer);
         }
         let mut sum = SetSum::default();
-        self.log[..reached as usize].iter().for_each(|entry| sum.add(entry.record, &entry.hash));
+        let changes = self.log[..reached as usize].iter().filter(|entry| entry.what.is_none());
+        changes
+            .filter(|entry| is_active(self.last_entry(entry.record, reached)))
+            .for_each(|entry| sum.add(entry.record, &entry.hash));
         let state = TeamState {
             team: self.team,
             epoch: self.epoch,
@@ -145,6 +172,11 @@ impl Base {
             for item in list.items {
                 let Item::Body { record, raw, .. } = item else { continue };
                 let hash = change_hash(&raw);
+                let last = self.last_entry(record, self.log.len() as u64);
+                if matches!(last, Some((_, What::Erase))) {
+                    verdicts.push(Verdict::Erased);
+                    continue;
+                }
                 if let Some(index) = self.log.iter().position(|e| e.record == record && e.hash == hash) {
                     offered.push(index as u64 + 1);
                     verdicts.push(Verdict::Known { seq: index as u64 + 1 });
@@ -163,8 +195,11 @@ impl Base {
                     verdicts.push(Verdict::Quarantined { code: code.as_str().into() });
                     continue;
                 }
+                if !is_active(last) {
+                    self.says(What::Activate, record);
+                }
                 let (list_items, signature) = (items.clone(), list.signature);
-                self.log.push(Entry { record, hash, raw, author, list: list_items, signature });
+                self.log.push(Entry { what: None, record, hash, raw, author, list: list_items, signature });
                 offered.push(self.log.len() as u64);
                 verdicts.push(Verdict::Accepted { seq: self.log.len() as u64 });
             }
@@ -193,8 +228,57 @@ impl Base {
     pub fn write(&mut self, record: RecordId, hash: Hash, raw: Vec<u8>) {
         let list = vec![(record, hash)];
         let signature = sign_list(&self.key, self.team, &list);
-        self.log.push(Entry { record, hash, raw, author: self.public(), list, signature });
+        self.log.push(Entry { what: None, record, hash, raw, author: self.public(), list, signature });
     }
+
+    /// An entry about a whole record.
+    pub fn says(&mut self, what: What, record: RecordId) {
+        let (hash, raw, list) = ([0; 32], Vec::new(), Vec::new());
+        self.log.push(Entry {
+            what: Some(what),
+            record,
+            hash,
+            raw,
+            author: [0; 32],
+            list,
+            signature: [0; 64],
+        });
+    }
+
+    /// The last entry about a record up to a place in the log.
+    fn last_entry(&self, record: RecordId, to: u64) -> Option<(u64, What)> {
+        let mut entries = (1..=to).rev().map(|seq| (seq, &self.log[seq as usize - 1]));
+        entries.find_map(|(seq, entry)| Some((seq, entry.what.filter(|_| entry.record == record)?)))
+    }
+
+    fn is_change_of(&self, seq: u64, record: RecordId) -> bool {
+        let entry = &self.log[seq as usize - 1];
+        entry.what.is_none() && entry.record == record
+    }
+
+    fn entry(&self, seq: u64) -> Frame {
+        let Entry { what, record, .. } = self.log[seq as usize - 1];
+        let entries = what.map(|what| frame::Entry { what, record, seq }).into_iter().collect();
+        Frame::Entries(Entries { team: self.team, epoch: self.epoch, entries })
+    }
+
+    /// What is archived and was offered as if it were not.
+    fn said_again(&self, offered: &[u64], from: u64) -> Vec<frame::Entry> {
+        let records = offered.iter().map(|seq| self.log[*seq as usize - 1].record);
+        let last =
+            records.filter_map(|record| Some((self.last_entry(record, self.log.len() as u64)?, record)));
+        let mut again: Vec<frame::Entry> = last
+            .filter(|((seq, what), _)| *seq <= from && *what == What::Archive)
+            .map(|((seq, what), record)| frame::Entry { what, record, seq })
+            .collect();
+        again.sort_by_key(|entry| entry.seq);
+        again.dedup();
+        again
+    }
+}
+
+fn is_active(last: Option<(u64, What)>) -> bool {
+    last.is_none_or(|(_, what)| what == What::Activate)
 }
 
 /// An answer in one piece, or what arrived of it.

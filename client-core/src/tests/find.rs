@@ -148,11 +148,17 @@ fn an_older_database_is_searched_after_an_upgrade() {
     // As the schema before left it.
     let undo =
         "DROP TABLE contact; DROP TABLE person; DROP TABLE find_key; DELETE FROM meta WHERE name = 'index';
+        DROP INDEX record_archived; DROP INDEX record_hidden; DROP INDEX change_list; DROP TABLE notice;
+        ALTER TABLE record DROP COLUMN archived; ALTER TABLE record DROP COLUMN hidden;
+        INSERT INTO meta VALUES ('notice', 'server_restored'), ('notice_at', '2026-11-19T12:00:00Z');
         PRAGMA user_version = 2;";
     kit.tablet.0.store.write(|conn| Ok(conn.execute_batch(undo)?)).unwrap();
     kit.reopen();
     assert_eq!(found(&kit, "khan 3/2/1968").first(), Some(&person.to_string()));
     assert_eq!(kit.tablet.half_done(Page::default()).unwrap(), before);
+    let notices = kit.tablet.status().unwrap().notices;
+    let told: Vec<_> = notices.iter().map(|notice| (notice.code, notice.at.as_deref())).collect();
+    assert_eq!(told, [("server_restored", Some("2026-11-19T12:00:00Z"))]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Whole tablets, and a base that is a few lines long.
 
+mod archive;
 mod base;
 mod find;
 mod guiding;

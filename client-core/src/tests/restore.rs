@@ -1,7 +1,7 @@
 use serde_json::json;
 use wayside_protocol::{
-    record::{Author, Message, Record, Scalar, Write},
-    sync::{Frame, frame},
+    record::{Author, Message, Record, RecordId, Scalar, Write},
+    sync::{Frame, frame, verify_certificate, verify_list},
 };
 
 use super::{
@@ -37,6 +37,7 @@ fn full_house() -> (Base, Kit, Kit) {
         by: "coordinator".into(),
         offset: 0,
         tablet: "base".into(),
+        supersedes: Vec::new(),
     };
     let author = Author { actor: [88; 16], fresh: [89; 16], message: &message };
     let writes = [Write { path: "phone".into(), value: Scalar::Text("07700 900999".into()) }];
@@ -76,6 +77,42 @@ fn a_restored_server_is_refilled_with_what_it_lost_as_it_was_signed() {
         two.tablet.list(None, Page::default()).unwrap().len(),
     );
     assert_eq!((listed_one, listed_two), (8, 8));
+}
+
+/// So nobody ever has to vouch for somebody else's change: decision 0011.
+#[test]
+fn what_others_made_is_held_with_the_list_that_they_signed() {
+    let (base, one, two) = full_house();
+    for kit in [&one, &two] {
+        let lists = kit.tablet.0.store.read(|conn| {
+            let bare = "SELECT count(*) FROM change WHERE own = 0 AND list IS NULL";
+            assert_eq!(conn.query_row(bare, [], |row| row.get(0)), Ok(0));
+            let mut statement = conn.prepare(
+                "SELECT r.id, c.hash, c.team, s.author, s.certificate, s.signature, s.items
+                 FROM change c JOIN record r ON r.no = c.record JOIN signed_list s ON s.no = c.list WHERE c.own = 0",
+            )?;
+            let mut rows = statement.query([])?;
+            let (mut lists, mut of_the_server) = (0, 0);
+            while let Some(row) = rows.next()? {
+                let (record, hash): ([u8; 16], [u8; 32]) = (row.get(0)?, row.get(1)?);
+                let (team, items): ([u8; 16], Vec<u8>) = (row.get(2)?, row.get(6)?);
+                let items = items.as_chunks::<48>().0.iter().map(|item| {
+                    let (record, hash) = item.split_first_chunk::<16>().unwrap();
+                    (RecordId::from_bytes(*record), hash.try_into().unwrap())
+                });
+                let items: Vec<(RecordId, [u8; 32])> = items.collect();
+                assert!(items.contains(&(RecordId::from_bytes(record), hash)));
+                let author: [u8; 32] = row.get(3)?;
+                assert!(verify_list(&author, RecordId::from_bytes(team), &items, &row.get(5)?));
+                let own = author == base.public();
+                assert!(own || verify_certificate(&base.public(), &author, &row.get(4)?));
+                (lists, of_the_server) = (lists + 1, of_the_server + usize::from(own));
+            }
+            Ok((lists, of_the_server))
+        });
+        let (lists, of_the_server) = lists.unwrap();
+        assert!(lists > 3 && of_the_server == 1, "{lists} and {of_the_server}");
+    }
 }
 
 #[test]

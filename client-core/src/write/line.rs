@@ -71,7 +71,7 @@ impl Pen<'_> {
         match session {
             Value::String(id) => {
                 let id = self.existing(&id, Kind::Session)?;
-                let row = records::get(self.conn, id)?;
+                let row = records::held(self.conn, id)?;
                 let site = row.view.as_ref().and_then(|view| view.fields.get("site")?.as_str()?.parse().ok());
                 let site = site.ok_or_else(|| absent("site"))?;
                 Ok(Place { session: id, site, team: self.team_beside(Some(id))? })
@@ -83,7 +83,7 @@ impl Pen<'_> {
     /// A record that is here, by its id.
     fn existing(&self, id: &str, kind: Kind) -> Result<RecordId> {
         let id: RecordId = id.parse()?;
-        let row = records::get(self.conn, id)?;
+        let row = records::held(self.conn, id)?;
         if row.kind() == Some(kind) { Ok(id) } else { Err(Error::Failed(Code::WrongKind)) }
     }
 

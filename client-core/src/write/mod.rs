@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 use wayside_protocol::{
     error::{Code, Invalid},
     record::{
-        Author, Authored, Flattener, Hash, Kind, Message, Record, RecordError, RecordId, Rules, Scalar,
-        Write, check_change, chunk, entry_id, missing,
+        Author, Authored, Flattener, Hash, Kind, MAX_SUPERSEDES, Message, Record, RecordError, RecordId,
+        Rules, Scalar, Write, check_change, chunk, entry_id, missing,
         schema::{self, At},
-        value_at,
+        short_hash, value_at,
     },
     sync::frame::MAX_PAYLOAD,
 };
@@ -122,6 +122,7 @@ impl Tablet {
             by: by.staff.clone(),
             offset: tablet.env.clock.offset_minutes(),
             tablet: tablet.id.clone(),
+            supersedes: Vec::new(),
         };
         // The server would refuse a change that does not say who made it.
         if Message::parse(&message.to_text()).is_none() {
@@ -136,6 +137,14 @@ impl Tablet {
         tablet.recorded.send_modify(|recorded| *recorded += 1);
         Ok(done)
     }
+}
+
+/// Whether somebody who writes this puts right what was refused at `path`: the same field; or another entry of the same
+/// kind, since an entry that was refused is typed again as a new one, and both would count.
+fn is_in_place(kind: Kind, write: &Write, path: &str) -> bool {
+    let map = |path: &str| path.rsplit_once('/').map(|(map, _)| map.to_owned());
+    let entry = matches!(schema::at(kind, path), At::Entry(_) | At::TallyEntry);
+    write.path == path || entry && map(&write.path) == map(path)
 }
 
 fn object(value: Value, path: &str) -> Result<Map<String, Value>> {
@@ -207,7 +216,7 @@ impl Pen<'_> {
     }
 
     fn open(&self, id: RecordId) -> Result<Open> {
-        let row = records::get(self.conn, id)?;
+        let row = records::held(self.conn, id)?;
         let changes = records::changes(self.conn, row.no)?;
         let record = records::load(id, &changes)?;
         Ok(Open { row, changes, record })
@@ -215,10 +224,29 @@ impl Pen<'_> {
 
     /// Somebody who can write the next change of a record: this run's actor, or one of its own where that actor's
     /// next number is taken by a change in quarantine.
-    fn author(&self, no: i64) -> Result<Author<'_>> {
+    fn author<'m>(&self, no: i64, message: &'m Message) -> Result<Author<'m>> {
         let fresh = self.tablet.env.bytes();
         let tainted = records::is_tainted(self.conn, no, &self.tablet.actor)?;
-        Ok(Author { actor: if tainted { fresh } else { self.tablet.actor }, fresh, message: self.message })
+        Ok(Author { actor: if tainted { fresh } else { self.tablet.actor }, fresh, message })
+    }
+
+    /// The message of a change which puts right what base refused of a record: it names those changes in quarantine whose
+    /// values it replaces, so that base never takes them up again beside it.
+    fn message(&self, no: i64, replaces: impl Fn(&str) -> bool) -> Result<Message> {
+        let mut message = self.message.clone();
+        let mut gone: Vec<Hash> = Vec::new();
+        for change in log::quarantined(self.conn, no)? {
+            // Goes with what it builds on.
+            let follows = change.deps.iter().any(|dep| gone.contains(dep));
+            let replaced = || crate::read::values(&change.raw).iter().any(|(path, _)| replaces(path));
+            if !follows && message.supersedes.len() < MAX_SUPERSEDES && replaced() {
+                message.supersedes.push(short_hash(&change.hash));
+                gone.push(change.hash);
+            } else if follows {
+                gone.push(change.hash);
+            }
+        }
+        Ok(message)
     }
 
     fn create(&self, kind: Kind, team: Option<RecordId>, fields: Map<String, Value>) -> Result<RecordId> {
@@ -228,6 +256,7 @@ impl Pen<'_> {
         Ok(id)
     }
 
+    /// A record's beginning; where all that was recorded of it before is in quarantine, in place of that.
     fn begin(&self, id: RecordId, kind: Kind, team: Option<RecordId>, writes: &[Write]) -> Result<Vec<Hash>> {
         if self.rules != Rules::Unchecked
             && let Some(name) = missing(kind, |name| {
@@ -236,8 +265,9 @@ impl Pen<'_> {
         {
             return Err(Invalid::new(Code::MissingField, name, format!("{name} is missing.")).into());
         }
-        let no = records::make(self.conn, id, team)?;
-        let (record, authored) = Record::begin(id, kind, writes, &self.author(no)?)?;
+        let no = records::make(self.conn, id, team)?.no;
+        let message = self.message(no, |_| true)?;
+        let (record, authored) = Record::begin(id, kind, writes, &self.author(no, &message)?)?;
         self.keep(no, id, None, team, &[], &record, &authored)?;
         Ok(record.heads())
     }
@@ -254,7 +284,9 @@ impl Pen<'_> {
         }
         let base = base.map(|base| self.standing(open, base)).transpose()?.filter(|base| !base.is_empty());
         let deps = base.clone().unwrap_or_else(|| open.record.heads());
-        let author = self.author(open.row.no)?;
+        let message =
+            self.message(open.row.no, |path| writes.iter().any(|write| is_in_place(kind, write, path)))?;
+        let author = self.author(open.row.no, &message)?;
         if let Some(authored) = open.record.edit(base.as_deref(), writes, &author)? {
             let Row { no, id, team, .. } = open.row;
             self.keep(no, id, Some(kind), team, &deps, &open.record, &authored)?;

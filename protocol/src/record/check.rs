@@ -58,7 +58,7 @@ pub fn value_at(kind: Kind, at_path: &str, value: Value, rules: Rules) -> Result
             return Err(Invalid::new(Code::MissingField, at_path, format!("{at_path} cannot be cleared.")));
         }
         (_, Value::Null) => Value::Null,
-        (At::Field(Shape::One(ty)), value) => one(at_path, ty, value)?,
+        (At::Field(Shape::One(ty)), value) => one(&|| at_path.to_owned(), ty, value)?,
         (At::Field(Shape::Composite(members)), value) => composite(at_path, members, value)?,
         (At::SetMember, value @ Value::Bool(_)) => value,
         (At::SetMember, _) => return Err(wrong_type(at_path, "true or false")),
@@ -76,7 +76,7 @@ pub fn value_at(kind: Kind, at_path: &str, value: Value, rules: Rules) -> Result
     let value = special(kind, at_path, value)?;
     let size = match &value {
         Value::String(text) => text.len(),
-        Value::Object(_) | Value::Array(_) => value.to_string().len(),
+        Value::Object(_) | Value::Array(_) => json_length(&value),
         _ => 0,
     };
     if size > MAX_TEXT || !is_shallow(&value) {
@@ -87,6 +87,25 @@ pub fn value_at(kind: Kind, at_path: &str, value: Value, rules: Rules) -> Result
         ));
     }
     Ok(Scalar::from_json(value))
+}
+
+/// How many bytes a value takes as JSON.
+fn json_length(value: &Value) -> usize {
+    struct Length(usize);
+    impl std::io::Write for Length {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut length = Length(0);
+    // Counting does not fail.
+    let _ = serde_json::to_writer(&mut length, value);
+    length.0
 }
 
 /// Which required fields a beginning lacks.
@@ -102,55 +121,56 @@ fn wrong_type(at_path: &str, wants: &str) -> Invalid {
     Invalid::new(Code::WrongType, at_path, format!("{at_path} must be {wants}."))
 }
 
-fn one(at_path: &str, ty: Type, value: Value) -> Result<Value, Invalid> {
+/// `at` gives the path, which nobody needs as long as all is well.
+fn one(at: &dyn Fn() -> String, ty: Type, value: Value) -> Result<Value, Invalid> {
     match (ty, value) {
         (Type::Any, value) => Ok(value),
         (Type::Text, value @ Value::String(_)) => Ok(value),
-        (Type::Text, _) => Err(wrong_type(at_path, "text")),
+        (Type::Text, _) => Err(wrong_type(&at(), "text")),
         (Type::Int, Value::Number(n)) if n.is_i64() => Ok(Value::Number(n)),
-        (Type::Int, _) => Err(wrong_type(at_path, "a whole number")),
+        (Type::Int, _) => Err(wrong_type(&at(), "a whole number")),
         (Type::Number, value @ Value::Number(_)) => Ok(value),
-        (Type::Number, _) => Err(wrong_type(at_path, "a number")),
+        (Type::Number, _) => Err(wrong_type(&at(), "a number")),
         (Type::Bool, value @ Value::Bool(_)) => Ok(value),
-        (Type::Bool, _) => Err(wrong_type(at_path, "true or false")),
-        (ty, Value::String(text)) => coded(at_path, ty, text).map(Value::String),
-        (Type::Date, _) => Err(wrong_type(at_path, "a date, as in 2026-11-20")),
-        (Type::Time, _) => Err(wrong_type(at_path, "a time, as in 2026-11-20T13:05:00Z")),
-        (_, _) => Err(wrong_type(at_path, "text")),
+        (Type::Bool, _) => Err(wrong_type(&at(), "true or false")),
+        (ty, Value::String(text)) => coded(at, ty, text).map(Value::String),
+        (Type::Date, _) => Err(wrong_type(&at(), "a date, as in 2026-11-20")),
+        (Type::Time, _) => Err(wrong_type(&at(), "a time, as in 2026-11-20T13:05:00Z")),
+        (_, _) => Err(wrong_type(&at(), "text")),
     }
 }
 
 /// Text with a form of its own.
-fn coded(at_path: &str, ty: Type, text: String) -> Result<String, Invalid> {
+fn coded(at: &dyn Fn() -> String, ty: Type, text: String) -> Result<String, Invalid> {
     match ty {
         Type::Date => match text.parse::<jiff::civil::Date>() {
             Ok(_) if text.len() == 10 => Ok(text),
-            _ => Err(wrong_type(at_path, "a date, as in 2026-11-20")),
+            _ => Err(wrong_type(&at(), "a date, as in 2026-11-20")),
         },
         Type::Time => match text.parse::<jiff::Timestamp>() {
             Ok(time) => Ok(time.to_string()),
-            Err(_) => Err(wrong_type(at_path, "a time with its offset, as in 2026-11-20T13:05:00Z")),
+            Err(_) => Err(wrong_type(&at(), "a time with its offset, as in 2026-11-20T13:05:00Z")),
         },
         Type::Id => match text.parse::<RecordId>() {
             Ok(id) => Ok(id.to_string()),
-            Err(_) => Err(wrong_type(at_path, "a record's id")),
+            Err(_) => Err(wrong_type(&at(), "a record's id")),
         },
         Type::Entry if is_entry_id(&text) => Ok(text),
-        Type::Entry => Err(wrong_type(at_path, "an entry's id")),
+        Type::Entry => Err(wrong_type(&at(), "an entry's id")),
         Type::Code(list) if list.contains(&text.as_str()) => Ok(text),
-        Type::Code(list) => Err(Invalid::new(
-            Code::UnknownValue,
-            at_path,
-            format!("{at_path} is one of: {}.", list.join(", ")),
-        )),
+        Type::Code(list) => {
+            let path = at();
+            let says = format!("{path} is one of: {}.", list.join(", "));
+            Err(Invalid::new(Code::UnknownValue, path, says))
+        }
         Type::EthnicCategory if clinical::ethnic_category(&text).is_some() => Ok(text),
-        Type::EthnicCategory => Err(Invalid::new(
-            Code::UnknownValue,
-            at_path,
-            format!(
-                "{at_path} is a code of the NHS ethnic categories: A to S, Z (not stated) or 99 (not known)."
-            ),
-        )),
+        Type::EthnicCategory => {
+            let path = at();
+            let says = format!(
+                "{path} is a code of the NHS ethnic categories: A to S, Z (not stated) or 99 (not known)."
+            );
+            Err(Invalid::new(Code::UnknownValue, path, says))
+        }
         _ => Ok(text),
     }
 }
@@ -169,7 +189,7 @@ fn composite(at_path: &str, members: &[Member], value: Value) -> Result<Value, I
             Some(Value::Null) => {
                 object.remove(member.name);
             }
-            Some(value) => *value = one(&member_path(), member.ty, value.take())?,
+            Some(value) => *value = one(&member_path, member.ty, value.take())?,
         }
     }
     Ok(Value::Object(object))

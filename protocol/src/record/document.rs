@@ -11,7 +11,7 @@ use automerge::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    chunk::MAGIC,
+    chunk::{self, MAGIC, MAX_DEPS},
     flatten::Write,
     ids::RecordId,
     message::Message,
@@ -158,6 +158,9 @@ impl Record {
 
     /// One saved form: a change on the heads that the screen showed (`None`: the current ones).
     /// Returns `None` when nothing is different from what the screen showed.
+    ///
+    /// Where that is more heads than a change may name, the rest stays beside the edit, as a conflict if it says
+    /// something else; the next edit takes it in.
     pub fn edit(
         &mut self,
         base: Option<&[Hash]>,
@@ -166,6 +169,7 @@ impl Record {
     ) -> Result<Option<Authored>, RecordError> {
         let heads = self.heads();
         let mut base = base.map_or_else(|| heads.clone(), <[Hash]>::to_vec);
+        self.keep_most_relevant(&mut base, writes);
         base.sort_unstable();
         if base == heads {
             self.doc.set_actor(ActorId::from(author.actor));
@@ -179,6 +183,24 @@ impl Record {
             self.doc.load_incremental(&authored.raw)?;
         }
         Ok(authored)
+    }
+
+    /// Keeps as many heads as a change may name, those first that wrote what is written now.
+    fn keep_most_relevant(&self, heads: &mut Vec<Hash>, writes: &[Write]) {
+        let most = MAX_DEPS as usize;
+        if heads.len() <= most {
+            return;
+        }
+        let wrote = |head: &Hash| {
+            let change = self.doc.get_change_by_hash(&ChangeHash(*head));
+            let wrote = |raw: &[u8]| {
+                let chunk = chunk::parse(raw).ok()?;
+                Some(chunk.keys().any(|key| writes.iter().any(|write| write.path == key)))
+            };
+            change.and_then(|change| wrote(change.raw_bytes())).unwrap_or(false)
+        };
+        heads.sort_by_cached_key(|head| !wrote(head));
+        heads.truncate(most);
     }
 }
 

@@ -46,7 +46,7 @@ impl Record {
         let mut left: BTreeMap<Hash, (automerge::Change, Message)> = BTreeMap::new();
         for change in self.doc.get_changes(&[]) {
             // A change without a message is never accepted; what it set would be shown without a name.
-            let message = change.message().and_then(Message::parse).unwrap_or_else(nobody);
+            let message = change.message().and_then(Message::parse).unwrap_or_default();
             left.insert(change.hash().0, (change, message));
         }
         let mut ready: BTreeSet<(String, Hash)> = BTreeSet::new();
@@ -123,8 +123,4 @@ impl Record {
         }
         values
     }
-}
-
-fn nobody() -> Message {
-    Message { at: String::new(), by: String::new(), offset: 0, tablet: String::new() }
 }

@@ -24,7 +24,7 @@ pub use document::{Actor, Author, Authored, Hash, Record, RecordError, change_ha
 pub use flatten::{Flattener, Write};
 pub use history::{Change, Set};
 pub use ids::{RecordId, entry_bytes, entry_id, is_entry_id, tablet_id};
-pub use message::Message;
+pub use message::{MAX_SUPERSEDES, Message, ShortHash, short_hash};
 pub use schema::Kind;
 pub use value::{Scalar, canonical, parse_canonical};
 pub use view::{Corrections, View};

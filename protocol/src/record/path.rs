@@ -2,7 +2,12 @@
 
 /// One segment, escaped: `~` is `~0`, `/` is `~1`.
 pub fn escape(segment: &str) -> String {
-    segment.replace('~', "~0").replace('/', "~1")
+    // As good as never is there anything to escape.
+    if segment.contains(['~', '/']) {
+        segment.replace('~', "~0").replace('/', "~1")
+    } else {
+        segment.to_owned()
+    }
 }
 
 pub fn unescape(segment: &str) -> String {

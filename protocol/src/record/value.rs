@@ -4,6 +4,8 @@
 //! sense together (an entry, an address, an array) is one scalar of type *bytes* that holds
 //! canonical JSON, so that a reader tells it from text without knowing the schema.
 
+use std::fmt::{self, Write};
+
 use automerge::ScalarValue;
 use serde_json::Value;
 
@@ -105,7 +107,22 @@ impl Scalar {
 pub fn parse_canonical(bytes: &[u8]) -> Option<Value> {
     let value: Value = serde_json::from_slice(bytes).ok()?;
     let composite = value.is_object() || value.is_array();
-    (composite && depth(&value) <= MAX_DEPTH && canonical(&value).as_bytes() == bytes).then_some(value)
+    (composite && depth(&value) <= MAX_DEPTH && is_canonical(&value, bytes)).then_some(value)
+}
+
+fn is_canonical(value: &Value, bytes: &[u8]) -> bool {
+    let mut expected = Expected(bytes);
+    write_canonical(value, &mut expected).is_ok() && expected.0.is_empty()
+}
+
+/// What should still be written: compares without a copy.
+struct Expected<'a>(&'a [u8]);
+
+impl Write for Expected<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.strip_prefix(text.as_bytes()).ok_or(fmt::Error)?;
+        Ok(())
+    }
 }
 
 fn depth(value: &Value) -> usize {
@@ -126,47 +143,60 @@ pub fn is_shallow(value: &Value) -> bool {
 /// turn into one that keeps insertion order.
 pub fn canonical(value: &Value) -> String {
     let mut out = String::new();
-    write_canonical(value, &mut out);
+    // Writing to a string does not fail.
+    let _ = write_canonical(value, &mut out);
     out
 }
 
-fn write_canonical(value: &Value, out: &mut String) {
+fn write_canonical(value: &Value, out: &mut impl Write) -> fmt::Result {
     match value {
         Value::Object(members) => {
             let mut sorted: Vec<_> = members.iter().collect();
             sorted.sort_by(|a, b| a.0.cmp(b.0));
-            out.push('{');
+            out.write_char('{')?;
             for (i, (name, member)) in sorted.into_iter().enumerate() {
                 if i > 0 {
-                    out.push(',');
+                    out.write_char(',')?;
                 }
-                out.push_str(&Value::String(name.clone()).to_string());
-                out.push(':');
-                write_canonical(member, out);
+                write_text(name, out)?;
+                out.write_char(':')?;
+                write_canonical(member, out)?;
             }
-            out.push('}');
+            out.write_char('}')
         }
         Value::Array(items) => {
-            out.push('[');
+            out.write_char('[')?;
             for (i, item) in items.iter().enumerate() {
                 if i > 0 {
-                    out.push(',');
+                    out.write_char(',')?;
                 }
-                write_canonical(item, out);
+                write_canonical(item, out)?;
             }
-            out.push(']');
+            out.write_char(']')
         }
         // Not the JSON library's own spelling of floats, which has changed between its versions: the
         // shortest digits that read back the same, without an exponent, with at least one decimal.
         Value::Number(n) if n.is_f64() => {
             let digits = n.as_f64().unwrap_or_default().to_string();
-            out.push_str(&digits);
-            if !digits.contains('.') {
-                out.push_str(".0");
-            }
+            out.write_str(&digits)?;
+            if digits.contains('.') { Ok(()) } else { out.write_str(".0") }
         }
-        leaf => out.push_str(&leaf.to_string()),
+        Value::Number(n) => write!(out, "{n}"),
+        Value::String(text) => write_text(text, out),
+        Value::Bool(true) => out.write_str("true"),
+        Value::Bool(false) => out.write_str("false"),
+        Value::Null => out.write_str("null"),
     }
+}
+
+fn write_text(text: &str, out: &mut impl Write) -> fmt::Result {
+    // As good as never is there anything to escape.
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        return write!(out, "{}", Value::from(text));
+    }
+    out.write_char('"')?;
+    out.write_str(text)?;
+    out.write_char('"')
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    chunk,
+    chunk::{self, Chunk},
     contents::{Contents, Sourced, heads},
     document::{Hash, Record, RecordError},
     ids::RecordId,
@@ -92,15 +92,18 @@ impl View {
     pub fn of_changes<B: AsRef<[u8]>>(id: RecordId, raws: &[B]) -> Result<(View, Vec<Hash>), RecordError> {
         let chunks: Result<Vec<_>, _> = raws.iter().map(|raw| chunk::parse(raw.as_ref())).collect();
         match chunks {
-            Ok(chunks) => {
-                let heads = heads(&chunks).ok_or(RecordError::Unreadable)?;
-                Ok((view(Contents::of_chunks(&chunks)), heads))
-            }
+            Ok(chunks) => View::of_chunks(&chunks),
             Err(_) => {
                 let record = Record::load(id, raws)?;
                 Ok((record.view(), record.heads()))
             }
         }
+    }
+
+    /// As [`View::of_changes`], of changes that have been parsed already.
+    pub fn of_chunks(chunks: &[Chunk]) -> Result<(View, Vec<Hash>), RecordError> {
+        let heads = heads(chunks).ok_or(RecordError::Unreadable)?;
+        Ok((view(Contents::of_chunks(chunks)), heads))
     }
 }
 

@@ -10,5 +10,9 @@ pub const GROUPED: u64 = 2;
 /// have been compared.
 pub const REPAIR: u64 = 1 << 8;
 
+/// Entries that archive, activate and erase records, and looking up what is archived. A tablet without it is sent
+/// nothing of a team from the first such entry on.
+pub const ARCHIVE: u64 = 1 << 9;
+
 /// What this build can do.
-pub const OURS: u64 = STREAMED | GROUPED | REPAIR;
+pub const OURS: u64 = STREAMED | GROUPED | REPAIR | ARCHIVE;

@@ -32,6 +32,18 @@ impl SetSum {
         self.count += 1;
     }
 
+    /// Takes a pair away that was added before.
+    pub fn remove(&mut self, record: RecordId, hash: &Hash) {
+        let digest = pair_digest(record, hash);
+        let mut borrow = 0i16;
+        for (byte, less) in self.sum.iter_mut().zip(digest) {
+            let total = i16::from(*byte) - i16::from(less) - borrow;
+            *byte = total as u8;
+            borrow = i16::from(total < 0);
+        }
+        self.count = self.count.wrapping_sub(1);
+    }
+
     pub fn fingerprint(&self) -> Fingerprint {
         let digest = Sha256::new().chain_update(self.sum).chain_update(self.count.to_le_bytes()).finalize();
         let mut fingerprint = [0; 16];
@@ -93,6 +105,19 @@ mod tests {
         ] {
             assert_ne!(both, other);
         }
+    }
+
+    #[test]
+    fn what_is_taken_away_was_never_there() {
+        let pairs: Vec<_> = (0..200u8).map(|n| (RecordId::from_bytes([n; 16]), [n ^ 0x5a; 32])).collect();
+        let mut sum = SetSum::default();
+        pairs.iter().for_each(|(record, hash)| sum.add(*record, hash));
+        let mut kept = SetSum::default();
+        pairs.iter().step_by(2).for_each(|(record, hash)| kept.add(*record, hash));
+        pairs.iter().skip(1).step_by(2).for_each(|(record, hash)| sum.remove(*record, hash));
+        assert_eq!(sum, kept);
+        pairs.iter().step_by(2).for_each(|(record, hash)| sum.remove(*record, hash));
+        assert_eq!(sum, SetSum::default());
     }
 
     #[test]

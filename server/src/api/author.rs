@@ -117,7 +117,8 @@ impl Hand {
         let (now, server) = (base.clock.now_ms(), *base.identity.public());
         // To the second, as tablets write it.
         let at = rfc3339(now - now % 1000);
-        let message = Message { at, by: by.to_owned(), offset: 0, tablet: tablet_id(&server) };
+        let message =
+            Message { at, by: by.to_owned(), offset: 0, tablet: tablet_id(&server), supersedes: Vec::new() };
         Hand { message, key: base.identity.key().clone(), server, now }
     }
 

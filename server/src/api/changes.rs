@@ -56,7 +56,8 @@ pub(super) struct Stored {
 /// The number of the team that a record belongs to, with the team's id.
 pub(super) fn team_of(conn: &Connection, record: RecordId) -> Result<Option<(i64, RecordId)>> {
     let mut statement = conn.prepare_cached(
-        "SELECT team.n, team.id FROM record JOIN team ON team.n = record.team WHERE record.record = ?",
+        "SELECT team.n, team.id FROM record JOIN team ON team.n = record.team
+         WHERE record.record = ?1 AND NOT EXISTS (SELECT 1 FROM erased WHERE record = ?1)",
     )?;
     let found =
         statement.query_row([record.as_bytes()], |row| Ok((row.get(0)?, RecordId::from_bytes(row.get(1)?))));

@@ -16,6 +16,7 @@ use super::worklist::now;
 use super::{Names, Readers};
 use crate::base::Base;
 use crate::error::{Error, Result};
+use crate::log;
 use crate::views::Views;
 
 /// A record in the state that its heads stand for.
@@ -180,16 +181,20 @@ pub(super) fn standing(views: &Views, contact: &Value) -> Result<Option<Value>> 
     if standing == id { Ok(Some(person)) } else { views.show(standing) }
 }
 
-pub(super) fn shown(log: &Connection, id: RecordId, names: &Names) -> Result<Shown> {
-    let (team, team_id) = changes::team_of(log, id)?.ok_or(Code::RecordNotFound)?;
-    let changes = changes::stored(log, team, id)?;
+pub(super) fn shown(conn: &Connection, id: RecordId, names: &Names) -> Result<Shown> {
+    let (team, team_id) = changes::team_of(conn, id)?.ok_or(Code::RecordNotFound)?;
+    let changes = changes::stored(conn, team, id)?;
     let record = load(id, changes.iter().map(|change| &change.raw))?;
     let view = record.view();
-    let person = person_of(log, team, &view)?;
+    let person = person_of(conn, team, &view)?;
     let derived = (view.kind == Some(Kind::Contact)).then(|| view.derive_contact(person.as_ref()));
+    let mut json = view.to_json(Some(&team_id.to_string()), person.as_ref());
+    if let (Some(_), Some(members)) = (log::off_tablets(conn, team, id)?, json.as_object_mut()) {
+        members.insert("archived".into(), Value::Bool(true));
+    }
     Ok(Shown {
         derived,
-        record: view.to_json(Some(&team_id.to_string()), person.as_ref()),
+        record: json,
         heads: record.heads().iter().map(|head| data_encoding::HEXLOWER.encode(head)).collect(),
         history: changes::history(&changes, record.history(), names),
     })

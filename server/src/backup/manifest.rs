@@ -1,5 +1,6 @@
 //! What a backup must hold, and whether it does.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -11,6 +12,7 @@ use sha2::{Digest, Sha256};
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 use wayside_protocol::sync::SetSum;
+use wayside_protocol::sync::frame::What;
 
 use super::{LOG, failed, private_file, sync_dir};
 use crate::error::{Error, Result};
@@ -116,15 +118,27 @@ fn is_whole(copy: &Connection, manifest: &Manifest) -> Result<bool> {
 }
 
 fn sum_is_right(copy: &Connection, team: &Team) -> Result<bool> {
+    let entries = log::entries(copy, team.n, 0, team.head)?;
+    let mut entries = entries.into_iter().peekable();
     let mut statement = copy.prepare("SELECT seq, record, hash FROM log WHERE team = ? ORDER BY seq")?;
     let mut rows = statement.query([team.n])?;
-    let (mut sum, mut last) = (SetSum::default(), 0);
-    while let Some(row) = rows.next()? {
-        let seq: u64 = row.get(0)?;
-        if seq != last + 1 {
+    let (mut sum, mut last, mut off) = (SetSum::default(), 0, HashSet::new());
+    loop {
+        while let Some(entry) = entries.next_if(|entry| entry.seq == last + 1) {
+            last = entry.seq;
+            let hashes = || log::hashes(copy, team.n, entry.record, Some(entry.seq));
+            if entry.what == What::Activate {
+                off.remove(&entry.record);
+                hashes()?.iter().for_each(|hash| sum.add(entry.record, hash));
+            } else if off.insert(entry.record) {
+                hashes()?.iter().for_each(|hash| sum.remove(entry.record, hash));
+            }
+        }
+        let Some(row) = rows.next()? else { break };
+        if row.get::<_, u64>(0)? != last + 1 {
             return Ok(false);
         }
-        last = seq;
+        last += 1;
         sum.add(RecordId::from_bytes(row.get(1)?), &row.get(2)?);
     }
     Ok(last == team.head && sum == log::sum_at(copy, team.n, team.head)?)

@@ -37,24 +37,27 @@ fn bond(conn: &Connection, identity: &PublicKey, ledger: &Ledger) -> Result<Bond
     Ok(if keeper.position == position { Bond::Current } else { Bond::Behind })
 }
 
-/// Joins a log that is opened to its ledger. One that was set back without a restore raises an alarm. Blocks.
-pub fn join(log: &Log, identity: &Identity, ledger: &Arc<Ledger>, now_ms: u64) -> Result<()> {
+/// Joins a log that is opened to its ledger. One that was set back without a restore raises an alarm: then this is true.
+/// Blocks.
+pub fn join(log: &Log, identity: &Identity, ledger: &Arc<Ledger>, now_ms: u64) -> Result<bool> {
     if matches!(log.read(|conn| bond(conn, identity.public(), ledger))?, Bond::Current) {
-        return Ok(());
+        return Ok(false);
     }
     let (identity, ledger) = (identity.clone(), ledger.clone());
     // Looked at again inside: another process may be in the middle of adding to both.
     log.write(move |txn| match bond(txn.conn, identity.public(), &ledger)? {
-        Bond::Current => Ok(()),
+        Bond::Current => Ok(false),
         Bond::First => {
             adopt(txn.conn, &ledger, now_ms)?;
             let (identity, position) = (*identity.public(), ledger.position()?);
-            log::set_keeper(txn.conn, &Keeper { identity, ledger: ledger.id, position })
+            log::set_keeper(txn.conn, &Keeper { identity, ledger: ledger.id, position })?;
+            Ok(false)
         }
         Bond::Behind => {
             adopt(txn.conn, &ledger, now_ms)?;
             log::alarm(txn.conn, Code::LogReplaced, None, now_ms)?;
-            rejoin(txn.conn, &identity, &ledger, now_ms)
+            rejoin(txn.conn, &identity, &ledger, now_ms)?;
+            Ok(true)
         }
     })
 }
@@ -145,8 +148,9 @@ fn replay(conn: &Connection, identity: &Identity, entry: &Entry, now_ms: u64) ->
             let sql = "DELETE FROM tablet_team WHERE tablet = (SELECT n FROM tablet WHERE public_key = ?)";
             conn.prepare_cached(sql)?.execute([bytes::<32>(tablet)?])?;
         }
-        // Epochs are drawn anew; nothing erases yet.
-        Entry::Epoch { .. } | Entry::Erased { .. } => {}
+        Entry::Erased { record } => log::erase_again(conn, *record, now_ms)?,
+        // Drawn anew.
+        Entry::Epoch { .. } => {}
     }
     Ok(())
 }

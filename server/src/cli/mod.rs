@@ -2,6 +2,8 @@
 //! one JSON object `{code, message, retry}` on standard error and exit 1.
 
 mod account;
+mod archive;
+mod quarantine;
 mod team;
 #[cfg(test)]
 mod tests;
@@ -20,14 +22,16 @@ use wayside_protocol::staff::shown_value;
 use wayside_protocol::sync::frame::{PROTOCOL_VERSION, STREAMED_VERSION};
 
 use self::account::AccountCommand;
+use self::quarantine::Quarantine;
 use self::team::{ServiceCommand, StaffCommand, TeamCommand};
 use crate::accounts;
+use crate::archive::{DAYS, daily};
 use crate::backup;
 use crate::base::Base;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::keys::TlsFiles;
-use crate::log::{self, Quarantined};
+use crate::log::Quarantined;
 use crate::serve::{Server, ServerConfig};
 use crate::views::Views;
 use crate::web::DEFAULT_NAME;
@@ -108,7 +112,13 @@ enum Command {
     /// Contacts that somebody must look at, the most urgent first.
     Worklist(Print),
     /// Changes that could not be accepted, and why.
-    Quarantine(Print),
+    Quarantine(Quarantine),
+    /// Takes off the tablets what nobody has changed for a while; the server keeps it.
+    Archive(archive::Archive),
+    /// Erases a person with all contacts, here and on every tablet.
+    Erase(archive::Erase),
+    /// Who looked up, fetched, archived and erased, and why.
+    Audit(Print),
     /// Copies the log below a directory, proves the copy whole, and prints where it lies. Keys and ledger are not in it.
     Backup {
         #[arg(long, value_name = "DIR")]
@@ -155,6 +165,9 @@ struct Serve {
     /// Tablets that speak an older version of the sync protocol only send, and are told to be updated.
     #[arg(long, value_name = "N", default_value_t = PROTOCOL_VERSION, value_parser = clap::value_parser!(u8).range(i64::from(PROTOCOL_VERSION)..=i64::from(STREAMED_VERSION)))]
     oldest_version: u8,
+    /// Once a day, what nobody has changed for so many days leaves the tablets; 0 for never.
+    #[arg(long, value_name = "DAYS", default_value_t = DAYS)]
+    archive_after: u32,
     /// A certificate chain (PEM) instead of our own.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -221,7 +234,7 @@ fn command(command: Command, out: &mut impl Write) -> Result<()> {
         Command::Show { what, print } => match what.as_str() {
             "list" => list(None, &print, out),
             "worklist" => worklist(&print, out),
-            "quarantine" => quarantine(&print, out),
+            "quarantine" => quarantine::list(&print, out),
             id => show(id, &print, out),
         },
         Command::List { kind, print } => list(kind.as_deref(), &print, out),
@@ -230,7 +243,10 @@ fn command(command: Command, out: &mut impl Write) -> Result<()> {
             print_records(found, &print, out)
         }
         Command::Worklist(print) => worklist(&print, out),
-        Command::Quarantine(print) => quarantine(&print, out),
+        Command::Quarantine(command) => quarantine::run(command, out),
+        Command::Archive(args) => archive::archive(&args, out),
+        Command::Erase(args) => archive::erase(&args, out),
+        Command::Audit(print) => archive::audit(&print, out),
         Command::Backup { to, data } => {
             let made = backup::backup(&existing(&data.data)?, &to)?;
             writeln!(out, "{}", made.display()).map_err(printing)
@@ -279,18 +295,21 @@ fn serve_until_signal(serve: Serve, out: &mut impl Write) -> Result<()> {
         let (name, pages) = (serve.name, serve.pages);
         let running = Server::start(ServerConfig { data, listen, url, tls, name, pages, clock }).await?;
         running.base().require_version(serve.oldest_version);
+        let daily = (serve.archive_after > 0)
+            .then(|| tokio::spawn(daily(running.base().clone(), serve.archive_after)));
         let mut said = writeln!(out, "Wayside is listening on https://{}", running.addr);
         if let Some(addr) = running.pages_addr() {
             said = said.and_then(|()| writeln!(out, "The pages are at http://{addr}"));
         }
         let said = said.and_then(|()| out.flush());
-        match said {
+        let served = match said {
             Ok(()) => running.until_signal().await,
-            Err(error) => {
-                running.shutdown().await?;
-                Err(printing(error))
-            }
+            Err(error) => running.shutdown().await.and(Err(printing(error))),
+        };
+        if let Some(daily) = daily {
+            let _ = daily.await;
         }
+        served
     })
 }
 
@@ -330,15 +349,6 @@ fn worklist(print: &Print, out: &mut impl Write) -> Result<()> {
         return writeln!(out, "{}", Value::Array(items)).map_err(printing);
     }
     text::worklist(&items, out).map_err(printing)
-}
-
-fn quarantine(print: &Print, out: &mut impl Write) -> Result<()> {
-    let base = existing(&print.data.data)?;
-    let items: Vec<Value> = base.log.read(log::quarantine)?.iter().map(quarantined).collect();
-    if print.json {
-        return writeln!(out, "{}", Value::Array(items)).map_err(printing);
-    }
-    text::quarantine(&items, out).map_err(printing)
 }
 
 /// One change in quarantine, with what it would have written where that can be read.

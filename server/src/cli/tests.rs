@@ -177,3 +177,34 @@ fn a_teams_staff_and_services_at_a_terminal() {
     }
     assert!(!shown.to_string().contains("argon2"));
 }
+
+#[test]
+fn archive_erase_and_audit() {
+    let site = Site::new();
+    let data = site.dir.path().to_str().unwrap();
+    let tablet = site.tablet();
+    let person = tablet.begin(Kind::Person, json!({"name": {"given": "Amina\u{1b}[2J", "family": "Khan"}})).1;
+    let id = person.0.to_string();
+    tablet.push(&site, &[person]);
+    // The command goes by the time of day, which is later than that of the tests.
+    let dry = ok(&["archive", "--days", "1", "--dry-run", "--data", data]);
+    let done = ok(&["archive", "--days", "1", "--data", data]);
+    assert_eq!(dry.replace("Would leave", "Left"), done);
+    assert!(ok(&["show", &id, "--data", data]).contains("Khan"));
+    assert_eq!(refused(&["archive", "--days", "0", "--data", data]), "bad_arguments");
+    let refuse =
+        |id: &str, reason: &str| refused(&["erase", id, "--reason", reason, "--yes", "--data", data]);
+    assert_eq!(refuse("amina", "Asked for it"), "bad_id");
+    assert_eq!(refuse(&id, " "), "out_of_range");
+    assert_eq!(refuse(&site.team.to_string(), "Asked for it"), "wrong_kind");
+    let said = ok(&["erase", &id, "--reason", "Asked for it", "--yes", "--data", data]);
+    assert!(said.contains("Khan") && said.contains("Erased.") && !said.contains('\u{1b}'), "{said}");
+    assert_eq!(refused(&["show", &id, "--data", data]), "record_not_found");
+    let trail: Value = serde_json::from_str(&ok(&["audit", "--json", "--data", data])).unwrap();
+    let last = trail.as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&last["act"], &last["record"], &last["reason"]),
+        (&json!("erase"), &json!(id), &json!("Asked for it"))
+    );
+    assert!(ok(&["audit", "--data", data]).contains("Asked for it"));
+}

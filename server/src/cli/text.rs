@@ -14,7 +14,7 @@ fn list(value: &Value, name: &str) -> String {
 }
 
 /// Columns as wide as their widest cell; the last runs free.
-fn table(rows: Vec<Vec<String>>, out: &mut impl Write) -> io::Result<()> {
+pub fn table(rows: Vec<Vec<String>>, out: &mut impl Write) -> io::Result<()> {
     let mut widths: Vec<usize> = Vec::new();
     for row in &rows {
         widths.resize(widths.len().max(row.len()), 0);
@@ -116,6 +116,20 @@ pub fn quarantine(items: &[Value], out: &mut impl Write) -> io::Result<()> {
     let mut rows = vec![head(&["received at", "tablet", "record", "code", "path", "message"])];
     rows.extend(items.iter().map(|item| {
         ["received_at", "tablet", "record", "code", "path", "message"]
+            .iter()
+            .map(|name| text(item, &format!("/{name}")).to_owned())
+            .collect()
+    }));
+    table(rows, out)
+}
+
+pub fn readmitted(items: &[Value], out: &mut impl Write) -> io::Result<()> {
+    if items.is_empty() {
+        return writeln!(out, "There is nothing like that in quarantine.");
+    }
+    let mut rows = vec![head(&["outcome", "record", "hash", "code"])];
+    rows.extend(items.iter().map(|item| {
+        ["outcome", "record", "hash", "code"]
             .iter()
             .map(|name| text(item, &format!("/{name}")).to_owned())
             .collect()

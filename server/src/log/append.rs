@@ -10,10 +10,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use rusqlite::{Connection, OptionalExtension};
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Hash, Kind, RecordId};
-use wayside_protocol::sync::frame::Verdict;
+use wayside_protocol::sync::frame::{Entry as LogEntry, Verdict, What};
 use wayside_protocol::sync::{PublicKey, SetSum};
 
-use super::{Standing, Team, Txn, known, sum_at, team_by_id};
+use super::entries::{self, Made, enter_one};
+use super::{Standing, Team, Txn, known, record_changes, sum_at, team_by_id};
 use crate::admission::{
     Judge, Judged, Judgement, Offer, Offered, Reason, SignedList, final_quarantine, owner,
 };
@@ -48,33 +49,32 @@ pub fn append(
     let mut actors = HashMap::new();
     let mut answers = Vec::with_capacity(offers.len());
     for (index, offer) in offers.iter().enumerate() {
-        let team = team_by_id(txn.conn, offer.team)?.ok_or(Code::TeamNotAllowed)?;
-        let sum = sum_at(txn.conn, team.n, team.head)?;
-        let before = team.head;
-        let mut appender = Appender {
-            txn: &mut *txn,
-            source,
-            judge: &mut judge,
-            records: &mut records,
-            actors: &mut actors,
-            team,
-            sum,
-            lists: HashMap::new(),
-        };
+        let mut appender =
+            Appender::begin(&mut *txn, source, offer.team, &mut judge, &mut records, &mut actors)?;
         let mut verdicts = Vec::with_capacity(offer.changes.len());
         for (at, change) in offer.changes.iter().enumerate() {
             let list = offer.lists.get(change.list).ok_or(Error::Internal("an offer's list"))?;
             let judged = judged.get(index).and_then(|judged| judged.get(at));
             verdicts.push(appender.place(change, list, judged)?);
         }
-        let Appender { txn, team, .. } = appender;
-        if team.head != before {
-            txn.conn.prepare_cached("UPDATE team SET head = ? WHERE n = ?")?.execute((team.head, team.n))?;
-            txn.moved(team.id, team.head);
-        }
+        appender.end()?;
         answers.push(verdicts);
     }
     Ok(answers)
+}
+
+/// Judges a change that is in quarantine as if it came only now: see [`readmit`](super::readmit()).
+pub(super) fn judge_again(txn: &mut Txn, server: PublicKey, team: RecordId, held: &Held) -> Result<Verdict> {
+    let source = Source { tablet: held.tablet.clone(), server, received_at: held.received_at };
+    let (mut judge, mut records, mut actors) = (Judge::new(server), HashMap::new(), HashMap::new());
+    let mut appender = Appender::begin(txn, &source, team, &mut judge, &mut records, &mut actors)?;
+    appender.found(held.change.record)?;
+    appender.forget_waiting(&held.change)?;
+    let conn = appender.txn.conn;
+    let judgement = appender.judge.judge(conn, &appender.team, &held.change, &held.author)?.judgement;
+    let verdict = appender.settle(&held.entry(), judgement, false)?;
+    appender.end()?;
+    Ok(verdict)
 }
 
 /// Whether every record is as it was when its changes were judged.
@@ -107,7 +107,11 @@ struct Appender<'a, 't> {
     /// Owners and numbers of actors that came before in this batch.
     actors: &'a mut HashMap<Vec<u8>, (i64, PublicKey)>,
     team: Team,
+    /// Its head before.
+    before: u64,
     sum: SetSum,
+    /// Whether any record of the team was ever archived or erased.
+    entries: bool,
     /// Numbers of the offer's lists that are stored already.
     lists: HashMap<usize, i64>,
 }
@@ -121,6 +125,9 @@ struct Found {
     /// Whether any change of it is in quarantine, or waits: as good as never, and then nobody need look.
     quarantined: bool,
     waiting: bool,
+    /// Whether it is off the tablets, or gone for good.
+    archived: bool,
+    erased: bool,
 }
 
 /// A change with all that is stored beside it.
@@ -132,26 +139,63 @@ struct Entry<'a> {
     received_at: u64,
 }
 
-/// A change that waits, as it is stored.
-struct Waiting {
-    change: Offered,
-    tablet: String,
-    author: PublicKey,
-    list: i64,
-    received_at: u64,
+/// A change that waits or is in quarantine, as it is stored.
+pub(super) struct Held {
+    pub change: Offered,
+    pub tablet: String,
+    pub author: PublicKey,
+    pub list: i64,
+    pub received_at: u64,
 }
 
-impl Waiting {
+impl Held {
     fn entry(&self) -> Entry<'_> {
-        let Waiting { change, tablet, author, list, received_at } = self;
+        let Held { change, tablet, author, list, received_at } = self;
         Entry { change, tablet, author, list: *list, received_at: *received_at }
     }
 }
 
-impl Appender<'_, '_> {
+impl<'a, 't> Appender<'a, 't> {
+    fn begin(
+        txn: &'a mut Txn<'t>,
+        source: &'a Source,
+        team: RecordId,
+        judge: &'a mut Judge,
+        records: &'a mut HashMap<(i64, RecordId), Found>,
+        actors: &'a mut HashMap<Vec<u8>, (i64, PublicKey)>,
+    ) -> Result<Self> {
+        let team = team_by_id(txn.conn, team)?.ok_or(Code::TeamNotAllowed)?;
+        let sum = sum_at(txn.conn, team.n, team.head)?;
+        let (before, entries) = (team.head, entries::has_entries(txn.conn, team.n, 0)?);
+        Ok(Appender {
+            txn,
+            source,
+            judge,
+            records,
+            actors,
+            team,
+            before,
+            sum,
+            entries,
+            lists: HashMap::new(),
+        })
+    }
+
+    fn end(self) -> Result<()> {
+        let Appender { txn, team, before, .. } = self;
+        if team.head != before {
+            txn.conn.prepare_cached("UPDATE team SET head = ? WHERE n = ?")?.execute((team.head, team.n))?;
+            txn.moved(team.id, team.head);
+        }
+        Ok(())
+    }
+
     fn place(&mut self, change: &Offered, list: &SignedList, before: Option<&Judged>) -> Result<Verdict> {
         let Offered { record, hash, .. } = change;
         let found = self.found(*record)?;
+        if found.erased {
+            return Ok(Verdict::Erased);
+        }
         let trusted = before.filter(|judged| {
             // Known to the judge but not to the log: the batch came apart, so ask again.
             found.trusted && found.changes == judged.base && judged.judgement != Judgement::Known
@@ -187,9 +231,9 @@ impl Appender<'_, '_> {
         Ok(match self.records.entry((self.team.n, record)) {
             Occupied(entry) => entry.into_mut(),
             Vacant(entry) => {
-                let Standing { changes, quarantined, waiting, .. } =
+                let Standing { changes, quarantined, waiting, archived, erased, .. } =
                     Standing::of(self.txn.conn, self.team.n, record)?;
-                entry.insert(Found { changes, trusted: true, quarantined, waiting })
+                entry.insert(Found { changes, trusted: true, quarantined, waiting, archived, erased })
             }
         })
     }
@@ -234,10 +278,18 @@ impl Appender<'_, '_> {
                 self.wait(entry, &missing)
             }
             Judgement::Fits { actor, actor_seq, kind } => {
-                let Some(actor) = self.actor(actor, entry.author)? else {
-                    self.distrust(*record)?;
-                    self.judge.forget(&self.team, *record);
-                    return self.quarantine(entry, &Code::ActorOwned.into());
+                let actor = if self.names_erased(entry.change, kind)? {
+                    Err(Code::PersonErased)
+                } else {
+                    self.actor(actor, entry.author)?.ok_or(Code::ActorOwned)
+                };
+                let actor = match actor {
+                    Ok(actor) => actor,
+                    Err(code) => {
+                        self.distrust(*record)?;
+                        self.judge.forget(&self.team, *record);
+                        return self.quarantine(entry, &code.into());
+                    }
                 };
                 if trusted {
                     self.judge.forget(&self.team, *record);
@@ -253,6 +305,7 @@ impl Appender<'_, '_> {
         let Offered { record, hash, raw, .. } = entry.change;
         let conn = self.txn.conn;
         self.forget_waiting(entry.change)?;
+        self.activate(entry)?;
         self.team.head += 1;
         self.sum.add(*record, hash);
         conn.prepare_cached(
@@ -278,6 +331,42 @@ impl Appender<'_, '_> {
         )?
         .execute((record.as_bytes(), self.team.n, kind.as_str(), raw.len()))?;
         Ok(self.team.head)
+    }
+
+    /// Brings back to the tablets what a change is of, and what that names: a call to make is nothing without the
+    /// person's number.
+    fn activate(&mut self, entry: &Entry) -> Result<()> {
+        if !self.entries {
+            return Ok(());
+        }
+        let (conn, record) = (self.txn.conn, entry.change.record);
+        let mut wanted: Vec<_> = entries::named(&entry.change.raw);
+        if self.found(record)?.archived {
+            let raws = record_changes(conn, self.team.n, record)?;
+            wanted.extend(raws.iter().flat_map(|raw| entries::named(raw)));
+            wanted.push(("", record));
+        }
+        let made = Made { at: entry.received_at, by: entry.tablet };
+        for (_, record) in wanted {
+            let entry = LogEntry { what: What::Activate, record, seq: 0 };
+            if enter_one(conn, &mut self.team, &mut self.sum, entry, made)? {
+                self.found(record)?.archived = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a contact is with somebody who was erased: no tablet decides that they come back.
+    fn names_erased(&self, change: &Offered, kind: Kind) -> Result<bool> {
+        if !self.entries || kind != Kind::Contact {
+            return Ok(false);
+        }
+        for (name, record) in entries::named(&change.raw) {
+            if name == "person" && entries::is_erased(self.txn.conn, record)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Keeps a change whole with its reason; what waits for it goes the same way.
@@ -404,6 +493,11 @@ impl Appender<'_, '_> {
                 };
                 match judgement {
                     Judgement::Waits(_) => {}
+                    Judgement::Fits { kind, .. } if self.names_erased(change, kind)? => {
+                        self.judge.forget(&self.team, record);
+                        self.keep(&entry, &Code::PersonErased.into())?;
+                        settled.push_back((change.hash, false));
+                    }
                     Judgement::Fits { actor, actor_seq, kind } => {
                         let actor = self.actor(actor, entry.author)?;
                         let actor = actor.ok_or(Error::Internal("another's actor was judged to fit"))?;
@@ -429,13 +523,13 @@ impl Appender<'_, '_> {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    fn waiting(&self, record: RecordId, n: i64) -> Result<Option<Waiting>> {
+    fn waiting(&self, record: RecordId, n: i64) -> Result<Option<Held>> {
         let mut statement = self
             .txn
             .conn
             .prepare_cached("SELECT hash, raw, tablet, author, list, received_at FROM waiting WHERE n = ?")?;
         let row = statement.query_row([n], |row| {
-            Ok(Waiting {
+            Ok(Held {
                 change: Offered { record, hash: row.get(0)?, raw: row.get(1)?, list: 0 },
                 tablet: row.get(2)?,
                 author: row.get(3)?,

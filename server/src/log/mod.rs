@@ -5,9 +5,12 @@
 //! commit; what is slow about admission happened before, in `crate::admission`.
 
 mod append;
+mod audit;
 mod enrol;
+mod entries;
 mod keeper;
 mod read;
+mod readmit;
 mod team;
 #[cfg(test)]
 mod tests;
@@ -21,28 +24,35 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 use tokio::sync::watch;
+use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 
 pub use append::{Source, append, unmoved};
+pub use audit::{Audited, audit, audited, last_done};
 pub use enrol::{Enrolment, Joining, Tablet, enrol, join_tablet, make_code, tablet_by_key, tablets_of};
+pub use entries::{
+    Made, SERVER, enter, entries, erase_again, has_entries, hashes, is_erased, latest, named, off_tablets,
+};
 pub use keeper::{
     Alarm, Keeper, RESTORE_WINDOW_MS, add_restore_point, alarm, alarms, keeper, know_ledger, set_epoch,
     set_keeper, watermark,
 };
 pub use read::{
-    Quarantined, Row, Standing, heads, known, quarantine, quarantine_code, record_changes, rows_after,
-    signed_items, sum_at, touched,
+    Quarantined, Row, Standing, heads, known, quarantine, quarantine_code, record_changes, row_at,
+    rows_after, signed_items, sum_at, touched,
 };
+pub use readmit::{Readmission, readmit};
 pub use team::{Team, add_team, team_by_id, team_by_name, team_by_number, teams, teams_of};
 pub use writer::Txn;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use writer::Writer;
 
 const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/log/1.sql")),
     M::up(include_str!("../../migrations/log/2_accounts.sql")),
     M::up(include_str!("../../migrations/log/3_restore.sql")),
+    M::up(include_str!("../../migrations/log/4_archive.sql")),
 ];
 /// The schema that this program writes; a backup of a later one is a newer program's.
 pub const SCHEMA: usize = MIGRATIONS.len();
@@ -54,6 +64,8 @@ pub(crate) const BUSY: Duration = Duration::from_secs(30);
 const KEPT_READERS: usize = 64;
 /// What each of them keeps of the file, in kilobytes; the operating system keeps the rest.
 const READER_CACHE: i64 = 512;
+/// How often a journal is tried to be emptied, each time waiting for others.
+const SCRUBS: u32 = 4;
 
 /// The last sequence number of each team.
 pub type Heads = BTreeMap<RecordId, u64>;
@@ -138,6 +150,8 @@ pub(crate) fn connect(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
+    // What is erased is overwritten where it lay.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
@@ -147,8 +161,25 @@ pub(crate) fn rework(path: &Path, work: impl FnOnce(&mut Connection) -> Result<(
     let mut connection = connect(path)?;
     migrate(&mut connection, &Migrations::from_slice(MIGRATIONS))?;
     work(&mut connection)?;
+    // Nothing stays of what was erased on the way.
+    connection.execute_batch("VACUUM")?;
     connection.pragma_update(None, "journal_mode", "DELETE")?;
     Ok(connection.close().map_err(|(_, error)| error)?)
+}
+
+/// Writes a database anew, so that no page of it holds anything that was deleted, and empties its journal. `secure_delete`
+/// alone leaves copies behind where pages were rearranged. Others wait for it. Blocks.
+pub(crate) fn scrub(path: &Path) -> Result<()> {
+    let connection = connect(path)?;
+    connection.execute_batch("VACUUM")?;
+    // Whoever reads in the middle of it keeps the journal: they are soon done.
+    for _ in 0..SCRUBS {
+        let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if !busy {
+            return Ok(());
+        }
+    }
+    Err(Error::Refused(Code::StorageFailed))
 }
 
 pub(crate) fn migrate(connection: &mut Connection, migrations: &Migrations) -> Result<()> {

@@ -46,6 +46,9 @@ pub struct Standing {
     /// Whether any change of it that came for this team is in quarantine, or waits.
     pub quarantined: bool,
     pub waiting: bool,
+    /// Whether it is off the tablets, or gone for good.
+    pub archived: bool,
+    pub erased: bool,
 }
 
 impl Standing {
@@ -53,7 +56,8 @@ impl Standing {
         let mut statement = conn.prepare_cached(
             "SELECT r.team, r.kind, coalesce(r.changes, 0), coalesce(r.bytes, 0),
                     EXISTS (SELECT 1 FROM quarantine WHERE team = ?1 AND record = ?2),
-                    EXISTS (SELECT 1 FROM waiting WHERE team = ?1 AND record = ?2)
+                    EXISTS (SELECT 1 FROM waiting WHERE team = ?1 AND record = ?2),
+                    r.archived IS NOT NULL, EXISTS (SELECT 1 FROM erased WHERE record = ?2)
              FROM (SELECT 1) LEFT JOIN record r ON r.record = ?2",
         )?;
         let standing = statement.query_row((team, record.as_bytes()), |row| {
@@ -64,6 +68,8 @@ impl Standing {
                 bytes: row.get(3)?,
                 quarantined: row.get(4)?,
                 waiting: row.get(5)?,
+                archived: row.get(6)?,
+                erased: row.get(7)?,
             })
         });
         Ok(standing?)
@@ -79,12 +85,12 @@ pub fn heads(conn: &Connection) -> Result<Vec<(RecordId, [u8; 8], u64)>> {
 }
 
 /// Reads a team's changes after `seq`, in order, until there are no more or `take` returns false. What
-/// `skip` says of a sequence number is passed over without reading its bytes.
+/// `skip` says of a number and its record is passed over without reading its bytes.
 pub fn rows_after(
     conn: &Connection,
     team: i64,
     seq: u64,
-    skip: impl Fn(u64) -> bool,
+    skip: impl Fn(u64, RecordId) -> bool,
     mut take: impl FnMut(Row) -> Result<bool>,
 ) -> Result<()> {
     let mut statement = conn.prepare_cached(
@@ -92,17 +98,11 @@ pub fn rows_after(
     )?;
     let mut rows = statement.query((team, seq))?;
     while let Some(row) = rows.next()? {
-        let seq = row.get(0)?;
-        if skip(seq) {
+        let (seq, record) = (row.get(0)?, RecordId::from_bytes(row.get(1)?));
+        if skip(seq, record) {
             continue;
         }
-        let row = Row {
-            seq,
-            record: RecordId::from_bytes(row.get(1)?),
-            hash: row.get(2)?,
-            raw: row.get(3)?,
-            list: row.get(4)?,
-        };
+        let row = Row { seq, record, hash: row.get(2)?, raw: row.get(3)?, list: row.get(4)? };
         if !take(row)? {
             break;
         }
@@ -110,10 +110,23 @@ pub fn rows_after(
     Ok(())
 }
 
-/// The records that a team's next changes after `seq` belong to, and the number of the last of these.
-pub fn touched(conn: &Connection, team: i64, seq: u64, limit: usize) -> Result<(u64, BTreeSet<RecordId>)> {
+/// One change by its number; its bytes are empty where its record was erased.
+pub fn row_at(conn: &Connection, team: i64, seq: u64) -> Result<Option<Row>> {
     let mut statement =
-        conn.prepare_cached("SELECT seq, record FROM log WHERE team = ? AND seq > ? ORDER BY seq LIMIT ?")?;
+        conn.prepare_cached("SELECT record, hash, raw, list FROM log WHERE team = ? AND seq = ?")?;
+    let row = statement.query_row((team, seq), |row| {
+        let record = RecordId::from_bytes(row.get(0)?);
+        Ok(Row { seq, record, hash: row.get(1)?, raw: row.get(2)?, list: row.get(3)? })
+    });
+    Ok(row.optional()?)
+}
+
+/// The records that a team's next changes and entries after `seq` belong to, and the number of the last of these.
+pub fn touched(conn: &Connection, team: i64, seq: u64, limit: usize) -> Result<(u64, BTreeSet<RecordId>)> {
+    let mut statement = conn.prepare_cached(
+        "SELECT seq, record FROM log WHERE team = ?1 AND seq > ?2
+         UNION ALL SELECT seq, record FROM entry WHERE team = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+    )?;
     let mut rows = statement.query((team, seq, limit))?;
     let (mut last, mut records) = (seq, BTreeSet::new());
     while let Some(row) = rows.next()? {
@@ -123,11 +136,11 @@ pub fn touched(conn: &Connection, team: i64, seq: u64, limit: usize) -> Result<(
     Ok((last, records))
 }
 
-/// The raw changes of one record, each after those it depends on.
+/// The raw changes of one record, each after those it depends on; none of one that was erased.
 pub fn record_changes(conn: &Connection, team: i64, record: RecordId) -> Result<Vec<Vec<u8>>> {
     // The plus keeps SQLite from going through the whole log of the team, in which nothing need be sorted.
-    let mut statement =
-        conn.prepare_cached("SELECT raw FROM log WHERE team = ? AND record = ? ORDER BY +seq")?;
+    let mut statement = conn
+        .prepare_cached("SELECT raw FROM log WHERE team = ? AND record = ? AND raw <> x'' ORDER BY +seq")?;
     let rows = statement.query_map((team, record.as_bytes()), |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -155,7 +168,7 @@ pub fn quarantine_code(
 pub fn quarantine(conn: &Connection) -> Result<Vec<Quarantined>> {
     let mut statement = conn.prepare_cached(
         "SELECT team.id, record, hash, raw, code, path, message, tablet, author, received_at
-         FROM quarantine JOIN team ON team.n = quarantine.team ORDER BY quarantine.n",
+         FROM quarantine JOIN team ON team.n = quarantine.team ORDER BY received_at, quarantine.n",
     )?;
     let rows = statement.query_map([], |row| {
         Ok(Quarantined {
@@ -193,6 +206,15 @@ pub fn sum_at(conn: &Connection, team: i64, seq: u64) -> Result<SetSum> {
     if seq == 0 {
         return Ok(SetSum::default());
     }
-    let mut statement = conn.prepare_cached("SELECT sum, count FROM log WHERE team = ? AND seq = ?")?;
-    Ok(statement.query_row((team, seq), |row| Ok(SetSum { sum: row.get(0)?, count: row.get(1)? }))?)
+    for sql in [
+        "SELECT sum, count FROM log WHERE team = ? AND seq = ?",
+        "SELECT sum, count FROM entry WHERE team = ? AND seq = ?",
+    ] {
+        let mut statement = conn.prepare_cached(sql)?;
+        let sum = |row: &rusqlite::Row| Ok(SetSum { sum: row.get(0)?, count: row.get(1)? });
+        if let Some(sum) = statement.query_row((team, seq), sum).optional()? {
+            return Ok(sum);
+        }
+    }
+    Err(Error::Internal("a number that the log does not have"))
 }

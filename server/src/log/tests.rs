@@ -2,12 +2,12 @@ use serde_json::json;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::Kind;
 use wayside_protocol::sync::SetSum;
-use wayside_protocol::sync::frame::Verdict;
+use wayside_protocol::sync::frame::{Verdict, What};
 
 use super::*;
-use crate::Error;
 use crate::admission::{Judge, Judgement, Offer};
 use crate::testing::{Site, quarantined};
+use crate::{Base, Clock, Error};
 
 #[test]
 fn numbers_have_no_gap_and_every_row_proves_its_set() {
@@ -30,7 +30,7 @@ fn numbers_have_no_gap_and_every_row_proves_its_set() {
                 conn,
                 team.n,
                 0,
-                |_| false,
+                |_, _| false,
                 |row| {
                     assert_eq!(row.seq, expected);
                     expected += 1;
@@ -188,7 +188,7 @@ fn a_visit_costs_no_commit_and_goes_along_with_the_next() {
 #[test]
 fn rows_of_the_log_are_never_changed() {
     let site = Site::new();
-    for sql in ["UPDATE log SET seq = 7", "DELETE FROM log"] {
+    for sql in ["UPDATE log SET seq = 7", "UPDATE log SET raw = x''", "DELETE FROM log"] {
         let done = site.base.log.write(move |txn| Ok(txn.conn.execute(sql, [])?));
         assert!(matches!(done, Err(Error::Database(_))), "{sql}");
     }
@@ -215,4 +215,42 @@ fn two_processes_may_open_a_new_directory_at_once() {
         let opened: Vec<_> = (0..4).map(|_| scope.spawn(|| Log::open(dir.path()).map(drop))).collect();
         opened.into_iter().for_each(|open| open.join().unwrap().unwrap());
     });
+}
+
+/// A log of the schema before entries, with a team and a change in it.
+#[test]
+fn an_older_log_is_upgraded_and_goes_on() {
+    let site = Site::new();
+    let tablet = site.tablet();
+    let (mut person, begin) = tablet.begin(Kind::Person, json!({"sex": "F"}));
+    tablet.push(&site, &[begin]);
+    let Site { dir, base, now, team } = site;
+    drop(base);
+    let path = dir.path().join("log.db");
+    let old = tempfile::tempdir().unwrap();
+    let mut copy = Connection::open(old.path().join("log.db")).unwrap();
+    Migrations::from_slice(&MIGRATIONS[..3]).to_latest(&mut copy).unwrap();
+    copy.execute("ATTACH ? AS new", [path.to_str().unwrap()]).unwrap();
+    for table in ["team", "signed_list", "actor", "log", "tablet", "tablet_team", "enrol_code", "keeper"] {
+        copy.execute_batch(&format!("INSERT INTO main.{table} SELECT * FROM new.{table}")).unwrap();
+    }
+    let columns = "n, record, team, kind, changes, bytes";
+    copy.execute_batch(&format!("INSERT INTO main.record ({columns}) SELECT {columns} FROM new.record"))
+        .unwrap();
+    copy.execute_batch("DETACH new").unwrap();
+    drop(copy);
+    for name in ["log.db-wal", "log.db-shm"] {
+        let _ = std::fs::remove_file(dir.path().join(name));
+    }
+    std::fs::rename(old.path().join("log.db"), &path).unwrap();
+    let time = now.clone();
+    let clock = Clock::new(move || time.load(std::sync::atomic::Ordering::Relaxed));
+    let base = std::sync::Arc::new(Base::open(dir.path(), clock).unwrap());
+    let site = Site { dir, base, now, team };
+    let id = person.id();
+    let made = super::Made { at: 0, by: "test" };
+    let entered = move |txn: &mut Txn| super::enter(txn, team, What::Archive, &[id], made);
+    assert_eq!(site.base.log.write(entered).unwrap(), [id]);
+    let edit = tablet.edit(&mut person, None, json!({"language": "ur"}));
+    assert_eq!(tablet.push(&site, &[edit]), [Verdict::Accepted { seq: 5 }], "behind archive and activate");
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use wayside_protocol::error::Code;
 use wayside_protocol::sync::frame::{Frame, Head, State, TeamState};
 
-use super::{Exchange, stream::Gate};
+use super::{Exchange, pull, stream::Gate};
 use crate::base::Base;
 use crate::error::Result;
 use crate::log;
@@ -54,7 +54,9 @@ fn look(base: &Base, exchange: &Exchange) -> Result<Vec<TeamState>> {
         let states = exchange.hello.teams.iter().map(|place| {
             let team = teams.iter().find(|team| team.id == place.team).ok_or(Code::TeamNotAllowed)?;
             let fingerprint = log::sum_at(conn, team.n, team.head)?.fingerprint();
-            let more = team.epoch != place.epoch || !place.holds(team.head);
+            // Who cannot be told of it need not come for it.
+            let news = team.epoch != place.epoch || !place.holds(team.head);
+            let more = news && !pull::is_too_old(conn, &exchange.hello, place, team)?;
             Ok(TeamState { team: team.id, epoch: team.epoch, cursor: team.head, fingerprint, more })
         });
         states.collect()

@@ -3,8 +3,10 @@
 //! `stream` reads a request as it arrives and hands each whole frame to an [`Exchange`], which commits it. `live` holds a
 //! request until there is news. Everything else blocks, and is called where blocking is allowed.
 
+mod answer;
 mod enrol;
 mod live;
+mod look_up;
 mod nonces;
 mod pull;
 mod repair;
@@ -24,11 +26,12 @@ use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 use wayside_protocol::staff::unlock_secret;
 use wayside_protocol::sync::frame::{
-    self, Ask, Changes, Frame, Head, Hello, Incoming, PROTOCOL_VERSION, Refusal, STREAMED_VERSION, State,
-    TeamState, Terms, Unlock, Verdict, Verdicts,
+    self, Ask, Changes, Frame, Head, Hello, Incoming, LookUp, PROTOCOL_VERSION, Refusal, STREAMED_VERSION,
+    State, TeamState, Terms, Unlock, Verdict, Verdicts,
 };
-use wayside_protocol::sync::{CLOCK_WINDOW_MS, Position, PublicKey, capability, combined, verify_request};
+use wayside_protocol::sync::{CLOCK_WINDOW_MS, Position, capability, combined, verify_request};
 
+pub(crate) use answer::Answer;
 pub use enrol::enrol;
 pub(crate) use live::live;
 pub(crate) use nonces::Nonces;
@@ -64,6 +67,7 @@ pub struct Exchange {
     hello: Hello,
     ask: Option<Ask>,
     repair: Repair,
+    look_up: Option<LookUp>,
     /// Whether it asks for the tablet's secret for unlock codes.
     asks_unlock: bool,
     now: u64,
@@ -85,12 +89,15 @@ impl Exchange {
             return Err(Code::SignatureInvalid.into());
         }
         let (mut ask, mut repair, mut changes) = (None, Repair::default(), Vec::new());
-        let mut asks_unlock = false;
+        let (mut asks_unlock, mut look_up) = (false, None);
         for frame in frames {
             match frame {
                 Frame::Changes(frame) if hello.version == PROTOCOL_VERSION => changes.push(frame),
                 Frame::Ask(frame) if hello.version == STREAMED_VERSION && ask.is_none() => ask = Some(frame),
                 Frame::Unlock(Unlock { secret: None }) => asks_unlock = true,
+                Frame::LookUp(frame) if hello.version == STREAMED_VERSION && look_up.is_none() => {
+                    look_up = Some(frame);
+                }
                 frame if hello.version == STREAMED_VERSION => repair.take(frame)?,
                 _ => return Err(Code::FrameMalformed.into()),
             }
@@ -110,10 +117,21 @@ impl Exchange {
         }
         let asked = ask.iter().flat_map(|ask| &ask.sent).map(|sent| sent.team);
         let named = hello.teams.iter().map(|place| place.team).chain(asked);
+        let named = named.chain(look_up.iter().map(|asked: &LookUp| asked.team));
         let named = named.chain(repair.teams()).chain(changes.iter().map(|frame| frame.team)).collect();
         let skew = i64::try_from(i128::from(hello.time_ms) - i128::from(now)).unwrap_or_default();
-        let mut exchange =
-            Exchange { tablet, teams, hello, ask, repair, asks_unlock, now, verdicts: Vec::new(), frames: 0 };
+        let mut exchange = Exchange {
+            tablet,
+            teams,
+            hello,
+            ask,
+            repair,
+            look_up,
+            asks_unlock,
+            now,
+            verdicts: Vec::new(),
+            frames: 0,
+        };
         exchange.allow(named)?;
         if !base.nonces.is_new(exchange.tablet.n, exchange.hello.nonce, now) {
             return Err(Code::Replayed.into());
@@ -121,6 +139,11 @@ impl Exchange {
         base.log.seen(exchange.tablet.n, now, skew);
         exchange.repair.inspect(base, &exchange.tablet, &exchange.hello, &exchange.teams, now)?;
         Ok((exchange, changes))
+    }
+
+    /// For [`Turns::take`].
+    fn turn(&self) -> (i64, [u8; 16], Option<[u8; 16]>) {
+        (self.tablet.n, self.hello.nonce, self.ask.as_ref().and_then(|ask| ask.given_up))
     }
 
     /// Looks up what the tablet asks about, once nothing of its earlier requests is under way any more.
@@ -138,6 +161,9 @@ impl Exchange {
 
     /// Admits frames of the request, in their order: what is in them is durable when this returns.
     pub fn push(&mut self, base: &Base, frames: Vec<Changes>) -> Result<()> {
+        if self.look_up.is_some() && !frames.is_empty() {
+            return Err(Code::FrameMalformed.into());
+        }
         self.allow(frames.iter().map(|frame| frame.team).collect())?;
         let first = self.frames;
         self.frames += frames.len() as u64;
@@ -151,7 +177,7 @@ impl Exchange {
     }
 
     /// The answer, once the whole request is here. `credit` is what the next one may hold.
-    pub fn answer(mut self, base: &Base, credit: u64) -> Result<Vec<u8>> {
+    pub fn answer(mut self, base: &Base, credit: u64) -> Result<Answer> {
         let pushes_only = self.hello.version < base.oldest_version();
         if pushes_only && self.hello.version == PROTOCOL_VERSION && self.verdicts.is_empty() {
             // The only word for it that a tablet of this age knows. It is said when there is nothing to send, so
@@ -161,7 +187,11 @@ impl Exchange {
         let offered = numbers(&self.verdicts);
         let mut frames: Vec<Frame> =
             std::mem::take(&mut self.verdicts).into_iter().map(Frame::Verdicts).collect();
-        let (states, rest_same, positions) = base.log.read(|conn| {
+        if let Some(asked) = &self.look_up {
+            frames.push(Frame::Found(look_up::answer(base, &self.tablet, asked, self.now)?));
+        }
+        let (states, rest_same, positions, too_old) = base.log.read(|conn| {
+            let too_old = self.too_old(conn)?;
             let states = if pushes_only {
                 self.hello.teams.iter().map(pull::unmoved).collect()
             } else {
@@ -171,8 +201,15 @@ impl Exchange {
             };
             let rest_same = self.rest_same(conn)?;
             let positions = self.positions(conn, &states, rest_same && !pushes_only)?;
-            Ok((states, rest_same, positions))
+            Ok((states, rest_same, positions.filter(|_| too_old == 0), too_old))
         })?;
+        if self.hello.version == PROTOCOL_VERSION
+            && frames.is_empty()
+            && too_old == states.len()
+            && too_old > 0
+        {
+            return Err(Code::VersionUnsupported.into());
+        }
         if let Some(positions) = positions {
             let place = |team: RecordId| self.hello.teams.iter().find(|place| place.team == team);
             let stays = |state: &TeamState| {
@@ -188,7 +225,7 @@ impl Exchange {
             frames.push(Frame::Unlock(Unlock { secret: Some(secret) }));
         }
         if self.hello.capabilities & capability::STREAMED != 0 {
-            let notice = match (pushes_only, self.repair.copied) {
+            let notice = match (pushes_only || too_old > 0, self.repair.copied) {
                 (true, _) => Code::UpgradeNeeded.as_str(),
                 (false, true) => Code::TabletCopied.as_str(),
                 (false, false) => "",
@@ -197,9 +234,17 @@ impl Exchange {
             frames.push(Frame::Terms(Terms { capabilities, credit, rest_same, notice }));
         }
         frames.push(Frame::State(State { server_time_ms: base.clock.now_ms(), teams: states }));
-        let mut answer = Vec::new();
-        frames.iter().for_each(|frame| frame.encode_for(self.hello.capabilities, &mut answer));
-        Ok(answer)
+        Ok(Answer::of(frames, self.hello.capabilities))
+    }
+
+    /// How many of its places have entries beyond them that the tablet does not know.
+    fn too_old(&self, conn: &Connection) -> Result<usize> {
+        let mut count = 0;
+        for place in &self.hello.teams {
+            let team = log::team_by_id(conn, place.team)?.ok_or(Code::TeamNotAllowed)?;
+            count += usize::from(pull::is_too_old(conn, &self.hello, place, &team)?);
+        }
+        Ok(count)
     }
 
     /// Where the tablet stands when it holds everything: what its receipt is for.
@@ -234,6 +279,10 @@ impl Exchange {
 
 /// One whole exchange: what the tablet pushed is durable when this returns. Blocks.
 pub fn exchange(base: &Base, body: &[u8]) -> Result<Vec<u8>> {
+    exchanged(base, body).map(Answer::whole)
+}
+
+fn exchanged(base: &Base, body: &[u8]) -> Result<Answer> {
     let mut incoming = Incoming::default();
     incoming.push(body)?;
     let streamed = matches!(incoming.peek()?, Some(Frame::Hello(hello)) if hello.version == STREAMED_VERSION);
@@ -285,7 +334,8 @@ fn push(
     let offers = Arc::new(offers);
     let mut verdicts = None;
     for attempt in 1..=ATTEMPTS {
-        let judged = base.log.read(|conn| judge(conn, server, teams, &offers))?;
+        let judge = if attempt == 1 { Judge::on_trust(server) } else { Judge::new(server) };
+        let judged = base.log.read(|conn| judge_all(judge, conn, teams, &offers))?;
         let source = Source { tablet: tablet.id.clone(), server, received_at: now };
         let offers = offers.clone();
         verdicts = base.log.write(move |txn| {
@@ -304,8 +354,12 @@ fn push(
 }
 
 /// Judges a whole batch, each change after those before it.
-fn judge(conn: &Connection, server: PublicKey, teams: &[Team], offers: &[Offer]) -> Result<Vec<Vec<Judged>>> {
-    let mut judge = Judge::new(server);
+fn judge_all(
+    mut judge: Judge,
+    conn: &Connection,
+    teams: &[Team],
+    offers: &[Offer],
+) -> Result<Vec<Vec<Judged>>> {
     let offers = offers.iter().map(|offer| {
         let team = teams.iter().find(|team| team.id == offer.team).ok_or(Code::TeamNotAllowed)?;
         let judged = offer.changes.iter().map(|change| {

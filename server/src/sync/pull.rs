@@ -1,14 +1,16 @@
 //! What a tablet does not have yet: the log after its cursor, in log order, so much at a time.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::iter::Peekable;
 
 use rusqlite::Connection;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 use wayside_protocol::sync::frame::{
-    Ask, Changes, Frame, Hello, Item, List, MAX_LISTS, Mark, Place, STREAMED_VERSION, TeamState,
+    Ask, Changes, Entries, Entry, Frame, Hello, Item, List, MAX_ENTRIES, MAX_LISTS, Mark, Place,
+    STREAMED_VERSION, TeamState, What,
 };
-use wayside_protocol::sync::{ListItem, PublicKey, SignatureBytes, sign_certificate};
+use wayside_protocol::sync::{ListItem, PublicKey, SignatureBytes, capability, sign_certificate};
 
 use crate::error::Result;
 use crate::keys::Identity;
@@ -25,6 +27,9 @@ const FRAME: usize = 256 << 10;
 const LEAST_FRAME: usize = 8 << 10;
 /// Leaves room below the cap on a payload.
 const MOST_FRAME: usize = 768 << 10;
+
+/// Before a run of entries, which is up to some hundred frames: no body may hold 1,024.
+const MOST_FRAMES: usize = 600;
 
 /// What an item costs beside a change's bytes, and what a list costs beside its items.
 const BODY_COST: usize = 16 + 1 + 5 + 3;
@@ -60,6 +65,12 @@ pub fn unmoved(place: &Place) -> TeamState {
     TeamState { team, epoch, cursor, fingerprint, more: false }
 }
 
+/// Whether a tablet cannot be told what happened since: it does not know entries of the log.
+pub fn is_too_old(conn: &Connection, hello: &Hello, place: &Place, team: &Team) -> Result<bool> {
+    let from = if place.epoch == team.epoch { place.cursor } else { 0 };
+    Ok(hello.capabilities & capability::ARCHIVE == 0 && log::has_entries(conn, team.n, from)?)
+}
+
 /// Appends the frames of all places and says how far each team got. `offered` are sequence numbers
 /// that the tablet has just offered itself.
 pub fn pull(
@@ -75,6 +86,9 @@ pub fn pull(
     let none = HashSet::new();
     let states = hello.teams.iter().map(|place| {
         let team = log::team_by_id(conn, place.team)?.ok_or(Code::TeamNotAllowed)?;
+        if is_too_old(conn, hello, place, &team)? {
+            return Ok(unmoved(place));
+        }
         if let Some(state) = repair.instead(conn, hello, place, &team)? {
             return Ok(state);
         }
@@ -84,6 +98,7 @@ pub fn pull(
             // Said first: what follows has other numbers than those that the tablet holds.
             frames.push(Frame::Mark(Mark { team: team.id, epoch: team.epoch, cursor: held.cursor }));
         }
+        say_again(conn, &team, &held, frames)?;
         let cursor = pull_team(conn, identity, &team, &held, wishes, &mut left, frames)?;
         let fingerprint = log::sum_at(conn, team.n, cursor)?.fingerprint();
         Ok(TeamState { team: team.id, epoch: team.epoch, cursor, fingerprint, more: cursor < team.head })
@@ -97,22 +112,50 @@ struct Held<'a> {
     /// Ascending and apart: a hello with others is malformed.
     ranges: &'a [(u64, u64)],
     offered: &'a HashSet<u64>,
+    /// Nor anything under numbers that say nothing here.
+    nothing: bool,
 }
 
 impl<'a> Held<'a> {
     /// Numbers of another epoch, or beyond the head, say nothing about this log: it is sent from its
     /// beginning, and what the tablet has already it recognises.
     fn of(place: &'a Place, team: &Team, offered: &'a HashSet<u64>) -> Held<'a> {
+        let nothing = place.cursor == 0 && place.held.is_empty();
         if place.epoch != team.epoch || place.cursor > team.head {
-            return Held { cursor: 0, ranges: &[], offered };
+            return Held { cursor: 0, ranges: &[], offered, nothing };
         }
-        Held { cursor: place.cursor, ranges: &place.held, offered }
+        Held { cursor: place.cursor, ranges: &place.held, offered, nothing }
     }
 
     fn contains(&self, seq: u64) -> bool {
         let after = self.ranges.partition_point(|(from, _)| *from <= seq);
         let range = after.checked_sub(1).and_then(|index| self.ranges.get(index));
         self.offered.contains(&seq) || range.is_some_and(|(_, to)| seq <= *to)
+    }
+}
+
+/// What was archived, and of which the tablet has just offered something that the log has: it does not know.
+fn say_again(conn: &Connection, team: &Team, held: &Held, frames: &mut Vec<Frame>) -> Result<()> {
+    let mut missed = BTreeMap::new();
+    let mut statement = conn.prepare_cached(
+        "SELECT record.record FROM log JOIN record ON record.record = log.record
+         WHERE log.team = ? AND log.seq = ? AND record.archived <= ?",
+    )?;
+    for seq in held.offered {
+        let records = statement.query_map((team.n, seq, held.cursor), |row| row.get(0))?;
+        for record in records {
+            let entry = log::off_tablets(conn, team.n, RecordId::from_bytes(record?))?;
+            missed.extend(entry.map(|entry| (entry.seq, entry)));
+        }
+    }
+    push_entries(team, missed.into_values().collect(), frames);
+    Ok(())
+}
+
+fn push_entries(team: &Team, entries: Vec<Entry>, frames: &mut Vec<Frame>) {
+    for entries in entries.chunks(MAX_ENTRIES) {
+        let (team, epoch, entries) = (team.id, team.epoch, entries.to_vec());
+        frames.push(Frame::Entries(Entries { team, epoch, entries }));
     }
 }
 
@@ -132,32 +175,67 @@ fn pull_team(
     if *left == 0 {
         return Ok(held.cursor);
     }
+    let entries = log::entries(conn, team.n, held.cursor, team.head)?;
+    let latest = log::latest(&entries);
+    // Who holds nothing need not hear what is gone.
+    let said = entries.into_iter().filter(|entry| {
+        latest.get(&entry.record) == Some(entry) && !(held.nothing && entry.what != What::Activate)
+    });
+    let mut said = said.peekable();
     let mut filler = Filler { conn, identity, team, wishes, frames, size: 0, changes: Vec::new(), run: None };
     let mut reached = team.head;
-    let (mut first, mut spent) = (*left == wishes.answer, 0);
+    let mut budget = Budget { left: *left, spent: 0, first: *left == wishes.answer };
     log::rows_after(
         conn,
         team.n,
         held.cursor,
-        |seq| held.contains(seq),
+        |seq, record| {
+            // What comes back comes behind its entry, all of it.
+            held.contains(seq) || latest.get(&record).is_some_and(|entry| seq < entry.seq)
+        },
         |row| {
+            if let Some(entry) = filler.enter(&mut said, row.seq, &mut budget)? {
+                reached = entry.seq - 1;
+                return Ok(false);
+            }
             let cost = filler.cost(&row)?;
             // As with a frame: the end of a list goes along.
-            let most = *left + if filler.in_list(&row) { FRAME } else { 0 };
-            if spent + cost > most && !first {
+            if !budget.take(cost, if filler.in_list(&row) { FRAME } else { 0 }) {
                 // Everything before this row has been sent or is held.
                 reached = row.seq - 1;
                 return Ok(false);
             }
-            first = false;
-            spent += cost;
             filler.push(row)?;
             Ok(true)
         },
     )?;
+    if reached == team.head
+        && let Some(entry) = filler.enter(&mut said, team.head + 1, &mut budget)?
+    {
+        reached = entry.seq - 1;
+    }
     filler.end_frame();
-    *left = if reached < team.head { 0 } else { left.saturating_sub(spent) };
+    *left = if reached < team.head { 0 } else { left.saturating_sub(budget.spent) };
     Ok(reached)
+}
+
+/// How much goes into an answer.
+struct Budget {
+    left: usize,
+    spent: usize,
+    /// Nothing has gone yet: the first piece goes whatever its size.
+    first: bool,
+}
+
+impl Budget {
+    fn take(&mut self, cost: usize, allowance: usize) -> bool {
+        if self.spent + cost > self.left + allowance && !self.first {
+            return false;
+        }
+        self.first = false;
+        self.spent += cost;
+        true
+    }
 }
 
 /// Appends the changes of these numbers, as far as one answer holds them: the tablet knows which are missing.
@@ -169,18 +247,25 @@ pub fn send(
     wishes: &Wishes,
     frames: &mut Vec<Frame>,
 ) -> Result<()> {
-    let Some(first) = numbers.first() else { return Ok(()) };
     // They are apart from each other, and lead nowhere.
     let wishes = &Wishes { marks: false, ..*wishes };
     let mut filler = Filler { conn, identity, team, wishes, frames, size: 0, changes: Vec::new(), run: None };
-    let mut spent = 0;
-    let skip = |seq: u64| !numbers.contains(&seq);
-    log::rows_after(conn, team.n, first - 1, skip, |row| {
+    let (mut spent, mut gone) = (0, BTreeMap::new());
+    for seq in numbers {
+        let Some(row) = log::row_at(conn, team.n, *seq)? else { continue };
+        // It was erased since they were compared.
+        if row.raw.is_empty() {
+            gone.extend(log::off_tablets(conn, team.n, row.record)?.map(|entry| (entry.seq, entry)));
+            continue;
+        }
         spent += filler.cost(&row)?;
         filler.push(row)?;
-        Ok(spent < wishes.answer)
-    })?;
+        if spent >= wishes.answer {
+            break;
+        }
+    }
     filler.end_frame();
+    push_entries(team, gone.into_values().collect(), frames);
     Ok(())
 }
 
@@ -207,6 +292,78 @@ struct Filler<'a> {
 }
 
 impl Filler<'_> {
+    /// Appends the entries before a number, each run of them with all changes of what it brings back and a mark.
+    /// Returns the first entry that does not go into this answer any more.
+    fn enter(
+        &mut self,
+        said: &mut Peekable<impl Iterator<Item = Entry>>,
+        before: u64,
+        budget: &mut Budget,
+    ) -> Result<Option<Entry>> {
+        while let Some(first) = said.next_if(|entry| entry.seq < before) {
+            let mut size = self.weight(&first)?;
+            if self.frames.len() >= MOST_FRAMES || !budget.take(size, 0) {
+                return Ok(Some(first));
+            }
+            let mut run = vec![first];
+            while let Some(next) = said.peek().filter(|entry| entry.seq < before).copied() {
+                let weight = self.weight(&next)?;
+                if run.len() >= MAX_ENTRIES || size + weight > self.wishes.frame || !budget.take(weight, 0) {
+                    break;
+                }
+                size += weight;
+                run.push(next);
+                said.next();
+            }
+            self.run_of(run)?;
+        }
+        Ok(None)
+    }
+
+    /// What an entry adds to the answer, about.
+    fn weight(&self, entry: &Entry) -> Result<usize> {
+        const ENTRY_COST: usize = 20;
+        if entry.what != What::Activate {
+            return Ok(ENTRY_COST);
+        }
+        let mut statement = self.conn.prepare_cached("SELECT bytes, changes FROM record WHERE record = ?")?;
+        let (bytes, changes): (usize, usize) =
+            statement.query_row([entry.record.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(ENTRY_COST + bytes + changes * (LIST_COST + BODY_COST))
+    }
+
+    fn run_of(&mut self, run: Vec<Entry>) -> Result<()> {
+        let (Some(first), Some(last)) = (run.first().copied(), run.last().copied()) else { return Ok(()) };
+        if self.end_frame() {
+            self.mark(first.seq - 1);
+        }
+        let back: HashSet<RecordId> =
+            run.iter().filter(|entry| entry.what == What::Activate).map(|entry| entry.record).collect();
+        push_entries(self.team, run, self.frames);
+        let mut numbers = BTreeSet::new();
+        for record in back {
+            let mut statement =
+                self.conn.prepare_cached("SELECT seq FROM log WHERE team = ? AND record = ?")?;
+            for seq in statement.query_map((self.team.n, record.as_bytes()), |row| row.get(0))? {
+                numbers.insert(seq?);
+            }
+        }
+        // Later ones come in their turn.
+        numbers.retain(|seq| *seq < last.seq);
+        let whole = Wishes { answer: usize::MAX, ..*self.wishes };
+        send(self.conn, self.identity, self.team, &numbers, &whole, self.frames)?;
+        self.mark(last.seq);
+        Ok(())
+    }
+
+    /// Behind a frame: everything up to here has been sent, or is held.
+    fn mark(&mut self, cursor: u64) {
+        if self.wishes.marks {
+            let (team, epoch) = (self.team.id, self.team.epoch);
+            self.frames.push(Frame::Mark(Mark { team, epoch, cursor }));
+        }
+    }
+
     /// What a row adds to the answer.
     fn cost(&mut self, row: &Row) -> Result<usize> {
         let body = row.raw.len() + BODY_COST;
@@ -240,11 +397,7 @@ impl Filler<'_> {
             };
         if self.size > 0 && full {
             self.end_frame();
-            if self.wishes.marks {
-                // Everything before this row has been sent or is held.
-                let (team, epoch, cursor) = (self.team.id, self.team.epoch, row.seq - 1);
-                self.frames.push(Frame::Mark(Mark { team, epoch, cursor }));
-            }
+            self.mark(row.seq - 1);
             cost = self.cost(&row)?;
         }
         self.size += cost;
@@ -257,11 +410,12 @@ impl Filler<'_> {
         Ok(())
     }
 
-    fn end_frame(&mut self) {
+    /// Whether there was one.
+    fn end_frame(&mut self) -> bool {
         let runs = std::mem::take(&mut self.changes);
         self.size = 0;
         if runs.is_empty() {
-            return;
+            return false;
         }
         let mut authors: Vec<(PublicKey, SignatureBytes)> = Vec::new();
         let lists = runs.into_iter().map(|run| {
@@ -279,6 +433,7 @@ impl Filler<'_> {
         });
         let lists = lists.collect();
         self.frames.push(Frame::Changes(Changes { team: self.team.id, authors, lists }));
+        true
     }
 }
 

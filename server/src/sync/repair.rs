@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
-use wayside_protocol::sync::frame::{Frame, Hello, Place, Reconcile, TeamState, Want};
+use wayside_protocol::sync::frame::{Frame, Hello, Place, Reconcile, TeamState, Want, What};
 use wayside_protocol::sync::reconcile::{Brief, Pairs, brief, pair_id};
 use wayside_protocol::sync::{Position, Receipt, Token, capability};
 
@@ -225,7 +225,7 @@ pub fn positions(
     positions.collect::<Result<_>>().map(Some)
 }
 
-/// Everything in a team's log up to a head, ready to be compared.
+/// Everything active in a team's log up to a head, ready to be compared.
 struct Set {
     team: RecordId,
     epoch: [u8; 8],
@@ -238,11 +238,15 @@ struct Set {
 impl Set {
     fn read(conn: &Connection, team: &Team, head: u64) -> Result<Set> {
         let (mut pairs, mut numbers) = (Vec::new(), Vec::new());
+        let off = log::latest(&log::entries(conn, team.n, 0, head)?);
         let mut statement =
             conn.prepare_cached("SELECT seq, record, hash FROM log WHERE team = ? AND seq <= ?")?;
         let mut rows = statement.query((team.n, head))?;
         while let Some(row) = rows.next()? {
             let pair = (RecordId::from_bytes(row.get(1)?), row.get(2)?);
+            if off.get(&pair.0).is_some_and(|entry| entry.what != What::Activate) {
+                continue;
+            }
             numbers.push((brief(&pair_id(pair.0, &pair.1)), row.get(0)?));
             pairs.push(pair);
         }
@@ -273,7 +277,10 @@ impl Sets {
         };
         let of_team = |set: &Arc<Set>| set.team == team.id && set.epoch == team.epoch && fits(set);
         let held = self.held().iter().rev().find(|set| of_team(set)).cloned();
-        if let Some(set) = held {
+        // One that is only about as long must not offer what is gone since.
+        if let Some(set) = held
+            && (head != 0 || !log::has_entries(conn, team.n, set.head)?)
+        {
             return Ok(set);
         }
         let set = Arc::new(Set::read(conn, team, if head == 0 { team.head } else { head })?);

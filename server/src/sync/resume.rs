@@ -46,6 +46,9 @@ fn own_list(
 }
 
 fn verdict(conn: &Connection, team: i64, record: RecordId, hash: &Hash) -> Result<Option<Verdict>> {
+    if log::is_erased(conn, record)? {
+        return Ok(Some(Verdict::Erased));
+    }
     if let Some(seq) = log::known(conn, team, record, hash)? {
         return Ok(Some(Verdict::Known { seq }));
     }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use wayside_protocol::error::Code;
 use wayside_protocol::sync::frame::{Frame, Head, Incoming, MAX_BODY, STREAMED_VERSION};
 
-use super::{Exchange, MOST_CREDIT, whole_changes};
+use super::{Answer, Exchange, MOST_CREDIT, whole_changes};
 use crate::base::Base;
 use crate::error::{Error, Result};
 
@@ -104,6 +104,7 @@ fn busy() -> Error {
 pub struct Reading {
     body: Body,
     until: Instant,
+    still: Duration,
 }
 
 impl Reading {
@@ -114,13 +115,19 @@ impl Reading {
         if declared.is_some_and(|length| length > MAX_BODY as u64) {
             return Err(Code::TooLarge.into());
         }
-        Ok(Reading { body, until: Instant::now() + WHOLE })
+        Ok(Reading { body, until: Instant::now() + WHOLE, still: STILL })
+    }
+
+    /// For a body that must not be given up because a machine is busy.
+    #[cfg(test)]
+    pub fn patient(self) -> Reading {
+        Reading { still: WHOLE, ..self }
     }
 
     /// What came next, until the end.
     async fn next(&mut self) -> Result<Option<axum::body::Bytes>> {
         loop {
-            let next = timeout_at(self.until, timeout(STILL, self.body.frame())).await;
+            let next = timeout_at(self.until, timeout(self.still, self.body.frame())).await;
             let Some(frame) = next.map_err(|_| Code::LinkCut)?.map_err(|_| Code::LinkCut)? else {
                 return Ok(None);
             };
@@ -199,16 +206,17 @@ fn push(incoming: &mut Incoming, data: &[u8]) -> Result<()> {
     incoming.push(data).map_err(|_| Code::TooLarge.into())
 }
 
-/// Takes in a whole exchange as it comes, and returns the answer's body.
-pub async fn receive(base: Arc<Base>, gate: &Gate, reading: &mut Reading) -> Result<Vec<u8>> {
+/// Takes in a whole exchange as it comes, and answers it.
+pub async fn receive(base: Arc<Base>, gate: &Gate, reading: &mut Reading) -> Result<Answer> {
     let mut incoming = Incoming::default();
     let head = match reading.head(&mut incoming).await? {
         Begun::Head(head) => head,
-        Begun::Whole(body) => return gate.work(move || super::exchange(&base, &body)).await,
+        Begun::Whole(body) => return gate.work(move || super::exchanged(&base, &body)).await,
     };
     let opening = base.clone();
     let (mut exchange, _) = gate.work(move || Exchange::open(&opening, head)).await?;
-    let mut turn = base.turns.take(exchange.tablet.n).await;
+    let (tablet, nonce, given_up) = exchange.turn();
+    let mut turn = base.turns.take(tablet, nonce, given_up).await?;
     let recalling = base.clone();
     exchange = gate.work(move || exchange.recall(&recalling).map(|()| exchange)).await?;
     loop {

@@ -57,7 +57,7 @@ fn arriving(pieces: Vec<Vec<u8>>, cut: bool) -> Body {
 
 async fn received(site: &Site, body: Body) -> Result<Vec<u8>> {
     let mut reading = Reading::begin(&Default::default(), body)?;
-    receive(site.base.clone(), &Gate::default(), &mut reading).await
+    receive(site.base.clone(), &Gate::default(), &mut reading).await.map(Answer::whole)
 }
 
 #[tokio::test]
@@ -318,8 +318,8 @@ async fn slow_bodies_hold_nobody_up_and_too_many_are_asked_to_come_again() {
         let open = gate.enter().unwrap();
         let task = tokio::spawn(async move {
             let _open = open;
-            let mut reading = Reading::begin(&Default::default(), Body::from_stream(pieces))?;
-            let done = receive(base, &gate, &mut reading).await;
+            let mut reading = Reading::begin(&Default::default(), Body::from_stream(pieces))?.patient();
+            let done = receive(base, &gate, &mut reading).await.map(Answer::whole);
             sender.send(()).ok();
             done
         });
@@ -334,7 +334,7 @@ async fn slow_bodies_hold_nobody_up_and_too_many_are_asked_to_come_again() {
     let quick = gate.enter().unwrap();
     assert!(matches!(gate.enter(), Err(Error::Busy(2..12))));
     let mut reading = Reading::begin(&Default::default(), arriving(vec![body], false)).unwrap();
-    let (verdicts, _) = answer(&receive(site.base.clone(), &gate, &mut reading).await.unwrap());
+    let (verdicts, _) = answer(&receive(site.base.clone(), &gate, &mut reading).await.unwrap().whole());
     drop(quick);
     assert_eq!((verdicts[0].1.len(), site.head()), (5, 6));
     assert!(arrived.try_recv().is_err(), "the slow ones are still at it");
@@ -344,6 +344,31 @@ async fn slow_bodies_hold_nobody_up_and_too_many_are_asked_to_come_again() {
         assert_eq!(answer(&task.await.unwrap().unwrap()).0[0].1.len(), 2);
     }
     assert_eq!(site.head(), 10);
+}
+
+/// A busy server may begin to read a request only after the tablet's next one, which was told that nothing had arrived.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_read_after_the_tablets_next_one_stores_nothing() {
+    let site = Site::new();
+    let server = *site.base.identity.public();
+    let tablet = site.tablet();
+    let changes: Vec<_> = (0..3).map(|_| tablet.frame(site.team, &people(&tablet, 2))).collect();
+    let asked: Vec<Sent> = changes.iter().map(sent).collect();
+    let hello = tablet.streamed_hello(START, vec![]);
+    let given_up = Some(hello.nonce);
+    let (late, _) = tablet.streamed(&server, hello, Ask::default(), changes.clone());
+    // The tablet's clock was put right meanwhile: nothing goes by it.
+    let hello = tablet.streamed_hello(START - CLOCK_WINDOW_MS, vec![]);
+    let (again, _) = tablet.streamed(&server, hello, Ask { sent: asked, given_up, ..Ask::default() }, vec![]);
+    let (verdicts, _) = answer(&received(&site, arriving(vec![again], false)).await.unwrap());
+    assert!(verdicts.is_empty(), "nothing has arrived");
+    let refused = received(&site, arriving(vec![late], false)).await.unwrap_err();
+    assert_eq!((refused.code(), site.head()), (Code::LinkCut, 1));
+    let hello = tablet.streamed_hello(START, vec![]);
+    let (body, _) = tablet.streamed(&server, hello, Ask::default(), changes);
+    let (verdicts, _) = answer(&received(&site, arriving(vec![body], false)).await.unwrap());
+    assert!(verdicts.iter().flat_map(|(_, all)| all).all(|one| matches!(one, Verdict::Accepted { .. })));
+    assert_eq!((site.head(), site.base.frames_sent_again()), (7, 0));
 }
 
 /// A tablet that comes again ends its earlier exchange, of which what arrived still counts.
@@ -362,7 +387,7 @@ async fn a_tablet_that_comes_again_hears_of_all_that_had_arrived() {
     let (base, first) = (site.base.clone(), gate.clone());
     let earlier = tokio::spawn(async move {
         let mut reading = Reading::begin(&Default::default(), Body::from_stream(pieces))?;
-        receive(base, &first, &mut reading).await
+        receive(base, &first, &mut reading).await.map(Answer::whole)
     });
     // Three whole frames, then silence: nobody here knows that the link is dead.
     bytes.send(Ok(body[..ends[3] + 5].to_vec().into())).await.unwrap();
@@ -371,7 +396,7 @@ async fn a_tablet_that_comes_again_hears_of_all_that_had_arrived() {
     }
     let (body, _) = tablet.streamed(&server, hello(), Ask { sent: asked, ..Ask::default() }, vec![]);
     let mut reading = Reading::begin(&Default::default(), arriving(vec![body], false)).unwrap();
-    let (verdicts, _) = answer(&receive(site.base.clone(), &gate, &mut reading).await.unwrap());
+    let (verdicts, _) = answer(&receive(site.base.clone(), &gate, &mut reading).await.unwrap().whole());
     assert_eq!(verdicts.iter().map(|(frame, _)| *frame).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!(earlier.await.unwrap().unwrap_err().code(), Code::LinkCut);
     drop(bytes);

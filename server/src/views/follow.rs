@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio::sync::oneshot;
 use wayside_protocol::clinical::follow_up::{is_handled, tasks};
 use wayside_protocol::clinical::{derive, needs_attention};
 use wayside_protocol::record::{Kind, RecordId, View};
+use wayside_protocol::sync::frame::What;
 
 use super::{Views, people};
 use crate::base::Base;
@@ -20,6 +22,10 @@ use crate::log::{self, Heads, Log};
 
 /// Log rows in one transaction of the views.
 const BATCH: usize = 1000;
+/// What is kept of the file, in kilobytes: a batch touches many of the pages that the one before touched.
+const CACHE: i64 = 16 << 10;
+/// Pages of the write-ahead log between two checkpoints: each batch writes a thousand or two.
+const CHECKPOINT: i64 = 8000;
 /// How often to look for what another process appended.
 const POLL: Duration = Duration::from_secs(1);
 
@@ -34,7 +40,7 @@ pub async fn follow(base: Arc<Base>, mut stop: oneshot::Receiver<()>) {
         let kept = views.take();
         // Kept across rounds; opened again after a failure.
         let round = tokio::task::spawn_blocking(move || {
-            let mut views = kept.map_or_else(|| Views::open(following.data()), Ok)?;
+            let mut views = kept.map_or_else(|| Views::to_follow(following.data()), Ok)?;
             views.catch_up(&following.log)?;
             // Only now: a page that is told must find what it is told of.
             following.followed.now_at(Some(views.heads()?));
@@ -54,11 +60,24 @@ pub async fn follow(base: Arc<Base>, mut stop: oneshot::Receiver<()>) {
 }
 
 impl Views {
+    /// The connection of the one who writes for long.
+    fn to_follow(data: &Path) -> Result<Views> {
+        let views = Views::open(data)?;
+        views.conn.pragma_update(None, "cache_size", -CACHE)?;
+        views.conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
+        Ok(views)
+    }
+
     /// How far they have come in each team.
     fn heads(&self) -> Result<Heads> {
         let mut statement = self.conn.prepare_cached("SELECT team, seq FROM cursor")?;
         let rows = statement.query_map([], |row| Ok((RecordId::from_bytes(row.get(0)?), row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// How far they have come in one team, if they have begun with it.
+    pub fn head(&self, team: RecordId) -> Result<Option<u64>> {
+        Ok(self.heads()?.get(&team).copied())
     }
 
     /// Follows the log to where it ends now. Blocks.
@@ -118,16 +137,27 @@ fn write(
     team: &log::Team,
     records: &BTreeSet<RecordId>,
 ) -> Result<()> {
-    let mut persons = Vec::new();
+    let mut persons: BTreeMap<RecordId, Value> = BTreeMap::new();
     // Those that are at hand, and those that are written again because of their persons.
     let mut contacts: BTreeMap<RecordId, Option<View>> = BTreeMap::new();
-    for id in records {
+    let any = log::has_entries(log, team.n, 0)?;
+    let mut off_tablets = BTreeMap::new();
+    for id in records.iter().filter(|_| any) {
+        off_tablets.extend(log::off_tablets(log, team.n, *id)?.map(|entry| (*id, entry.what)));
+    }
+    let gone = |id: &RecordId| off_tablets.get(id) == Some(&What::Erase);
+    for id in records.iter().filter(|id| gone(id)) {
+        let theirs = contacts_of(views, team, *id)?;
+        contacts.extend(theirs.into_iter().filter(|contact| !gone(contact)).map(|contact| (contact, None)));
+        forget(views, team, *id)?;
+    }
+    for id in records.iter().filter(|id| !gone(id)) {
         let raws = log::record_changes(log, team.n, *id)?;
         let Some(view) = read(*id, &raws) else {
             tracing::error!(record = %id, "an accepted record cannot be read back");
             continue;
         };
-        write_record(views, team, *id, &view)?;
+        write_record(views, team, *id, &view, off_tablets.contains_key(id))?;
         match view.kind {
             Some(Kind::Contact) => {
                 contacts.insert(*id, Some(view));
@@ -136,14 +166,12 @@ fn write(
                 for contact in contacts_of(views, team, *id)? {
                     contacts.entry(contact).or_default();
                 }
-                persons.push((*id, view));
+                persons.insert(*id, view.whole());
             }
             _ => {}
         }
     }
     people::write(views, team.id.as_bytes(), &persons)?;
-    let persons: BTreeMap<RecordId, Value> =
-        persons.into_iter().map(|(id, view)| (id, view.whole())).collect();
     // Contacts last of all: what is derived of them needs their persons.
     for (id, view) in contacts {
         let View { fields, conflicts, .. } = match view {
@@ -167,7 +195,26 @@ fn read(id: RecordId, raws: &[Vec<u8>]) -> Option<View> {
     view.ok()?.ok().map(|(view, _)| view)
 }
 
-fn write_record(views: &Transaction, team: &log::Team, id: RecordId, view: &View) -> Result<()> {
+/// Forgets a record that was erased.
+fn forget(views: &Transaction, team: &log::Team, id: RecordId) -> Result<()> {
+    people::forget_one(views, team.id.as_bytes(), id)?;
+    for sql in [
+        "DELETE FROM task WHERE contact = ?",
+        "DELETE FROM contact WHERE id = ?",
+        "DELETE FROM record WHERE id = ?",
+    ] {
+        views.prepare_cached(sql)?.execute([id.as_bytes()])?;
+    }
+    Ok(())
+}
+
+fn write_record(
+    views: &Transaction,
+    team: &log::Team,
+    id: RecordId,
+    view: &View,
+    archived: bool,
+) -> Result<()> {
     let unwritable = |_| Error::Internal("a view as JSON");
     let fields = serde_json::to_string(&view.fields).map_err(unwritable)?;
     let conflicts = serde_json::to_string(&view.conflicts).map_err(unwritable)?;
@@ -188,8 +235,8 @@ fn write_record(views: &Transaction, team: &log::Team, id: RecordId, view: &View
     views
         .prepare_cached(
             "INSERT OR REPLACE INTO record
-                 (id, team, kind, fields, conflicts, conflict_count, search, created)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                 (id, team, kind, fields, conflicts, conflict_count, search, created, archived)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute((
             id.as_bytes(),
@@ -200,6 +247,7 @@ fn write_record(views: &Transaction, team: &log::Team, id: RecordId, view: &View
             view.conflicts.len(),
             search,
             created,
+            archived,
         ))?;
     Ok(())
 }

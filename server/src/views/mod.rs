@@ -3,6 +3,7 @@
 //! `follow` writes, `query` reads. `serve` and any command line may follow at the same time: the cursor
 //! is read and moved inside the transaction that writes the rows.
 
+mod archive;
 mod follow;
 mod followed;
 mod lists;
@@ -18,6 +19,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 use wayside_protocol::{clinical::RULES_VERSION, record::schema::SCHEMA_VERSION};
 
+pub use archive::{Active, Belongings};
 pub use follow::follow;
 pub use followed::Followed;
 
@@ -29,10 +31,11 @@ use crate::log::{connect, migrate};
 const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/views/1.sql")),
     M::up(include_str!("../../migrations/views/2_coordinator.sql")),
+    M::up(include_str!("../../migrations/views/3_archive.sql")),
 ];
 
 /// Rows are derived again when this, the schema or the clinical rules change.
-const DERIVATION: u32 = 2;
+const DERIVATION: u32 = 3;
 
 /// The views of one data directory.
 pub struct Views {

@@ -8,7 +8,7 @@ use super::Views;
 use super::follow::{parse, person_of};
 use crate::error::Result;
 
-const COLUMNS: &str = "team, kind, fields, conflicts";
+const COLUMNS: &str = "team, kind, fields, conflicts, archived";
 
 /// A row of `record`, not parsed yet.
 struct Stored {
@@ -16,10 +16,17 @@ struct Stored {
     kind: String,
     fields: String,
     conflicts: String,
+    archived: bool,
 }
 
 fn stored(row: &Row) -> rusqlite::Result<Stored> {
-    Ok(Stored { team: row.get(0)?, kind: row.get(1)?, fields: row.get(2)?, conflicts: row.get(3)? })
+    Ok(Stored {
+        team: row.get(0)?,
+        kind: row.get(1)?,
+        fields: row.get(2)?,
+        conflicts: row.get(3)?,
+        archived: row.get(4)?,
+    })
 }
 
 impl Views {
@@ -62,7 +69,11 @@ impl Views {
             _ => None,
         };
         let team = RecordId::from_bytes(stored.team).to_string();
-        Ok(view.to_json(Some(&team), person.as_ref()))
+        let mut shown = view.to_json(Some(&team), person.as_ref());
+        if let (true, Some(members)) = (stored.archived, shown.as_object_mut()) {
+            members.insert("archived".into(), Value::Bool(true));
+        }
+        Ok(shown)
     }
 
     /// Contacts that somebody must look at, of any date: the most urgent first, then the oldest.

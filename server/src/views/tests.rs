@@ -2,6 +2,7 @@ use rusqlite::types::Value as Sql;
 use serde_json::{Value, json};
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Kind, RecordId};
+use wayside_protocol::sync::frame::What;
 
 use super::Views;
 use crate::Error;
@@ -247,4 +248,44 @@ fn a_key_that_very_many_share_says_nothing() {
         dump(&views(&site))
     });
     assert_eq!(grown, fresh);
+}
+
+/// What is archived stays, marked; what is erased goes, and whoever was with it is seen without it.
+#[test]
+fn views_that_were_deleted_come_back_the_same_after_archiving_and_erasing() {
+    let site = Site::new();
+    let tablet = site.tablet();
+    let mut grown = views(&site);
+    let mut people: Vec<_> = (0..4).map(|_| tablet.begin(Kind::Person, amina("Khan"))).collect();
+    people.sort_by_key(|(_, begin)| begin.0);
+    let ids: Vec<RecordId> = people.iter().map(|(_, begin)| begin.0).collect();
+    let mut offers: Vec<_> = people.iter().map(|(_, begin)| begin.clone()).collect();
+    // One leads on to the next: who stands for them is erased.
+    offers.push(tablet.set(&mut people[1].0, "merged_into", json!(ids[0].to_string())));
+    offers.push(tablet.set(&mut people[2].0, "merged_into", json!(ids[0].to_string())));
+    let contacts: Vec<_> = ids
+        .iter()
+        .map(|id| tablet.begin(Kind::Contact, contact(Some(*id), "2026-11-20T13:05:00Z", &[(152, 94)])).1)
+        .collect();
+    offers.extend(contacts.iter().cloned());
+    tablet.push(&site, &offers);
+    grown.catch_up(&site.base.log).unwrap();
+    let mut enter = |what, records: Vec<RecordId>| {
+        let (team, made) = (site.team, crate::log::Made { at: START, by: "test" });
+        site.base.log.write(move |txn| crate::log::enter(txn, team, what, &records, made)).unwrap();
+        grown.catch_up(&site.base.log).unwrap();
+        let before = dump(&grown);
+        let fresh = tempfile::tempdir().unwrap();
+        let mut fresh = Views::open(fresh.path()).unwrap();
+        fresh.catch_up(&site.base.log).unwrap();
+        assert_eq!(dump(&fresh), before);
+    };
+    enter(What::Archive, vec![ids[3], contacts[3].0]);
+    enter(What::Erase, vec![ids[0]]);
+    enter(What::Activate, vec![ids[3]]);
+    enter(What::Erase, vec![ids[3], contacts[3].0, contacts[0].0]);
+    assert_eq!(grown.show(ids[0]).unwrap(), None);
+    assert_eq!(grown.list(Some(Kind::Person)).unwrap().len(), 2);
+    assert_eq!(grown.list(Some(Kind::Contact)).unwrap().len(), 2);
+    assert_eq!(grown.standing(ids[2]).unwrap(), ids[1], "still one, by the next");
 }

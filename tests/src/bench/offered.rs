@@ -92,8 +92,13 @@ impl Pen {
         at: &str,
         rng: &mut StdRng,
     ) -> Result<RecordId> {
-        let message =
-            Message { at: at.to_owned(), by: self.by.clone(), offset: 0, tablet: self.tablet.clone() };
+        let message = Message {
+            at: at.to_owned(),
+            by: self.by.clone(),
+            offset: 0,
+            tablet: self.tablet.clone(),
+            supersedes: Vec::new(),
+        };
         let json = json.as_object().cloned().unwrap_or_default();
         let mut new_id = || entry_id(rng.random());
         let writes = Flattener { kind, rules: Rules::Entry, new_id: &mut new_id }.object(json)?;

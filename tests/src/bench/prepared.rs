@@ -7,8 +7,8 @@ use serde_json::json;
 use wayside_protocol::{
     record::{Author, Flattener, Kind, Message, Record, RecordId, Rules, entry_id, tablet_id},
     sync::{
-        Frame, UNKNOWN_SERVER,
-        frame::{Changes, Enrol, Hello, Item, List, Place, decode},
+        Frame, UNKNOWN_SERVER, capability,
+        frame::{Changes, Enrol, Hello, Item, List, Place, STREAMED_VERSION, decode},
         sign_list, sign_request,
     },
 };
@@ -52,7 +52,13 @@ impl PaperTablet {
     /// server within its clock window from `now_ms`.
     pub fn requests(&mut self, contacts: usize, seed: u64, now_ms: u64) -> Result<(Bodies, Bodies)> {
         let tablet = tablet_id(&self.key.verifying_key().to_bytes());
-        let message = Message { at: "2026-11-20T13:05:00Z".into(), by: "nurse-01".into(), offset: 0, tablet };
+        let message = Message {
+            at: "2026-11-20T13:05:00Z".into(),
+            by: "nurse-01".into(),
+            offset: 0,
+            tablet,
+            supersedes: Vec::new(),
+        };
         let actor = self.rng.random();
         let plan = TabletPlan::new(&format!("paper {seed}"), "Masjid Al-Noor", contacts);
         let date = "2026-11-20".parse()?;
@@ -87,8 +93,8 @@ impl PaperTablet {
             let list = List { author: 0, signature, items: bodies.collect() };
             let mut body = Vec::new();
             Frame::Hello(Hello {
-                version: 1,
-                capabilities: 0,
+                version: STREAMED_VERSION,
+                capabilities: capability::OURS,
                 tablet: self.key.verifying_key().to_bytes(),
                 nonce: self.rng.random(),
                 time_ms: now_ms,
@@ -96,9 +102,10 @@ impl PaperTablet {
                 teams: Vec::<Place>::new(),
             })
             .encode(&mut body);
-            Frame::Changes(Changes { team: self.team, authors: vec![], lists: vec![list] }).encode(&mut body);
             let seal = sign_request(&self.key, &self.server, &body);
             Frame::Seal(seal).encode(&mut body);
+            Frame::Changes(Changes { team: self.team, authors: vec![], lists: vec![list] })
+                .encode_for(capability::OURS, &mut body);
             requests.push(body);
         }
         Ok((requests, raws))

@@ -24,13 +24,17 @@ use wayside_protocol::{
     },
     sync::{
         Frame, PublicKey, SetSum, SignatureBytes,
-        frame::{Item, Verdict, decode, unseal},
+        frame::{Incoming, Item, Verdict, decode},
         verify_list, verify_request,
     },
 };
 use wayside_server::{Base, Clock, sync, views};
 
-use super::{Figure, TEAM, prepared::PaperTablet};
+use super::{
+    Figure, TEAM,
+    party::{Usage, thread_cpu},
+    prepared::PaperTablet,
+};
 
 /// Requests that the server works on at once: as many as its router lets in.
 const AT_ONCE: usize = 64;
@@ -44,6 +48,8 @@ struct Ingest {
     taken: f64,
     /// From the last verdict until the views showed it all.
     views_behind: f64,
+    /// Seconds of all cores until then, those of the views included.
+    cpu: f64,
     /// The most that the process grew by, in megabytes.
     grown: f64,
 }
@@ -64,8 +70,10 @@ pub fn ingest(dir: &Path, changes: usize) -> Result<Vec<Figure>> {
     let server = *many.base.identity.public();
     let few = few.run()?;
     let many = many.run()?;
+    let before = thread_cpu();
     let bare = bare_loop(&dir.join("loop"), &server, &bodies)?;
-    let stored = bare_inserts(&dir.join("stored.db"), &bodies)?;
+    let bare_cpu = thread_cpu() - before;
+    let stored = bare_inserts(&dir.join("stored.db"), &server, &bodies)?;
     let per_second = |seconds: f64| many.changes as f64 / seconds;
     let what = |what: &str| format!("server, 500 tablets at once, {} changes: {what}", many.changes);
     let rate = |floor: f64, note| Figure {
@@ -78,6 +86,13 @@ pub fn ingest(dir: &Path, changes: usize) -> Result<Vec<Figure>> {
     Ok(vec![
         rate(bare, "the same checks and inserts, one bare loop, a commit for each group"),
         rate(stored, "one SQLite that only stores the same bytes as durably"),
+        Figure {
+            what: what("CPU a change, with what the views have come to"),
+            value: many.cpu / many.changes as f64 * 1e6,
+            unit: "µs",
+            floor: bare_cpu / many.changes as f64 * 1e6,
+            note: "that loop, which makes no views",
+        },
         Figure {
             what: what("views behind"),
             value: many.views_behind * 1000.0,
@@ -125,8 +140,8 @@ impl Prepared {
         let following = tokio::runtime::Handle::current().spawn(views::follow(base.clone(), stopped));
         let (next, done) = (AtomicUsize::new(0), AtomicBool::new(false));
         let before = resident()?;
-        let start = Instant::now();
-        let (accepted, taken, grown) = thread::scope(|scope| -> Result<_> {
+        let (start, cpu) = (Instant::now(), Usage::own()?.cpu);
+        let (accepted, taken, cpu, grown) = thread::scope(|scope| -> Result<_> {
             let watching = scope.spawn(|| -> Result<f64> {
                 let mut most = before;
                 while !done.load(Ordering::Acquire) {
@@ -148,9 +163,9 @@ impl Prepared {
                 .collect();
             let accepted: Result<usize> =
                 pushing.into_iter().map(|pushing| pushing.join().map_err(panicked)?).sum();
-            let taken = start.elapsed().as_secs_f64();
+            let (taken, cpu) = (start.elapsed().as_secs_f64(), Usage::own()?.cpu - cpu);
             done.store(true, Ordering::Release);
-            Ok((accepted?, taken, watching.join().map_err(panicked)??))
+            Ok((accepted?, taken, cpu, watching.join().map_err(panicked)??))
         })?;
         ensure!(accepted == changes, "{accepted} of {changes} changes were accepted");
         let viewed = Instant::now();
@@ -158,7 +173,7 @@ impl Prepared {
         let views_behind = viewed.elapsed().as_secs_f64();
         let _ = stop.send(());
         tokio::runtime::Handle::current().block_on(following)?;
-        Ok(Ingest { changes, taken, views_behind, grown })
+        Ok(Ingest { changes, taken, views_behind, cpu, grown })
     }
 }
 
@@ -167,7 +182,7 @@ fn panicked<T>(_: T) -> anyhow::Error {
 }
 
 /// Until the views have come to the end of the log: all changes, after the one that began the team.
-fn wait_for_views(data: &Path, changes: usize) -> Result<()> {
+pub fn wait_for_views(data: &Path, changes: usize) -> Result<()> {
     let views = Connection::open(data.join("views.db"))?;
     let end = Instant::now() + Duration::from_secs(120);
     loop {
@@ -205,12 +220,13 @@ struct Batch {
 }
 
 fn open(server: &PublicKey, body: &[u8]) -> Result<Vec<Batch>> {
-    let (signed, seal) = unseal(body)?;
-    let mut frames = decode(signed)?.into_iter();
-    let Some(Frame::Hello(hello)) = frames.next() else { anyhow::bail!("no hello") };
-    ensure!(verify_request(&hello.tablet, server, signed, &seal), "a seal");
+    let mut incoming = Incoming::default();
+    incoming.push(body)?;
+    let head = incoming.next_head()?.context("no head")?;
+    let Some(Frame::Hello(hello)) = head.frames.first() else { anyhow::bail!("no hello") };
+    ensure!(verify_request(&hello.tablet, server, &head.signed, &head.seal), "a seal");
     let mut batches = Vec::new();
-    for frame in frames {
+    while let Some(frame) = incoming.next_frame()? {
         let Frame::Changes(changes) = frame else { anyhow::bail!("not a change") };
         for list in changes.lists {
             let items = list.signed_items(change_hash);
@@ -307,17 +323,10 @@ fn refused(code: Code) -> anyhow::Error {
 }
 
 /// Seconds for the same bytes in transactions of [`BARE`] changes.
-fn bare_inserts(path: &Path, bodies: &[Vec<u8>]) -> Result<f64> {
+fn bare_inserts(path: &Path, server: &PublicKey, bodies: &[Vec<u8>]) -> Result<f64> {
     let mut raws = Vec::new();
     for body in bodies {
-        for frame in decode(unseal(body)?.0)? {
-            let Frame::Changes(changes) = frame else { continue };
-            for item in changes.lists.into_iter().flat_map(|list| list.items) {
-                if let Item::Body { raw, .. } = item {
-                    raws.push(raw);
-                }
-            }
-        }
+        raws.extend(open(server, body)?.into_iter().flat_map(|batch| batch.changes).map(|(_, _, raw)| raw));
     }
     let db = durable(path)?;
     db.execute_batch("CREATE TABLE log (team INTEGER, seq INTEGER, raw BLOB, UNIQUE (team, seq))")?;

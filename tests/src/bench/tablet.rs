@@ -14,7 +14,12 @@ use serde_json::{Value, json};
 use wayside_client_core::{By, Key, Tablet};
 use wayside_server::{Base, Clock, sync};
 
-use super::{Bench, Figure, SEED, TEAM, prepared::PaperTablet};
+use super::{
+    Bench, Figure, SEED, TEAM,
+    party::{Usage, thread_cpu},
+    prepared::PaperTablet,
+    server::wait_for_views,
+};
 use crate::day::{self, TabletPlan};
 
 const KEY: [u8; 32] = [7; 32];
@@ -30,7 +35,9 @@ pub async fn figures(bench: &Bench, contacts: usize, program: &Path) -> Result<V
     let (data, dir) = (bench.dir.path().join("base"), bench.dir.path().join("measured"));
     let (filled, program) = (data.clone(), program.to_owned());
     let measured = tokio::task::spawn_blocking(move || -> Result<Value> {
-        fill(&filled, contacts)?;
+        let changes = fill(&filled, contacts)?;
+        // What is timed is the pull, not what the server still does with the push.
+        wait_for_views(&filled, changes)?;
         let code = wayside_server::enrol_code(&filled, TEAM, None)?;
         let mut child = Command::new(program)
             .arg("--tablet")
@@ -58,6 +65,13 @@ pub async fn figures(bench: &Bench, contacts: usize, program: &Path) -> Result<V
             "one encrypted SQLite that only stores the same bytes",
         ),
         figure(
+            "CPU of the tablet a change of the pull",
+            said("pull_cpu_s")? / changes * 1e6,
+            "µs",
+            said("stored_cpu_s")? / changes * 1e6,
+            "the same",
+        ),
+        figure(
             "recording a contact",
             said("record_ms")?,
             "ms",
@@ -69,15 +83,16 @@ pub async fn figures(bench: &Bench, contacts: usize, program: &Path) -> Result<V
     ])
 }
 
-/// Pushes contacts with their people to the server in a data directory.
-fn fill(data: &Path, contacts: usize) -> Result<()> {
+/// Pushes contacts with their people to the server in a data directory; how many changes that are.
+fn fill(data: &Path, contacts: usize) -> Result<usize> {
     let base = Base::open(data, Clock::default())?;
     let now_ms = u64::try_from(jiff::Timestamp::now().as_millisecond())?;
     let mut paper = PaperTablet::enrolled(&base, TEAM, SEED)?;
-    for body in paper.requests(contacts, SEED, now_ms)?.0 {
+    let (bodies, raws) = paper.requests(contacts, SEED, now_ms)?;
+    for body in bodies {
         sync::exchange(&base, &body)?;
     }
-    Ok(())
+    Ok(raws.len())
 }
 
 /// The tablet's process: prints what it measured as JSON.
@@ -85,9 +100,9 @@ pub async fn measure(dir: &Path, code: &str, out: &mut impl Write) -> Result<()>
     let key = Key::from_bytes(KEY);
     let tablet = Tablet::open(&dir.join("tablet"), &key)?;
     tablet.enrol(code, "measured").await?;
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), Usage::own()?.cpu);
     let report = tablet.sync(|_| {}).await;
-    let pull = start.elapsed().as_secs_f64();
+    let (pull, pull_cpu) = (start.elapsed().as_secs_f64(), Usage::own()?.cpu - before);
     ensure!(report.error.is_none() && report.in_sync, "the pull failed: {:?}", report.error);
 
     let bare = encrypted(&dir.join("bare.db"))?;
@@ -107,10 +122,13 @@ pub async fn measure(dir: &Path, code: &str, out: &mut impl Write) -> Result<()>
         ensure!(status.records.contact > 0, "nothing is there");
         open.push(taken);
     }
-    let memory = most_resident()?;
+    let memory = Usage::own()?.most_memory;
+    let before = thread_cpu();
     let stored = bare_inserts(dir)?;
+    let stored_cpu = thread_cpu() - before;
     let measured = json!({
-        "changes": report.pulled, "pull_s": pull, "stored_s": stored, "open_ms": median(open),
+        "changes": report.pulled, "pull_s": pull, "stored_s": stored, "pull_cpu_s": pull_cpu, "stored_cpu_s": stored_cpu,
+        "open_ms": median(open),
         "record_ms": median(record), "insert_ms": median(insert), "memory_mb": memory,
     });
     writeln!(out, "{measured}")?;
@@ -127,14 +145,6 @@ fn timed<T>(call: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
-}
-
-/// The most that this process ever held in memory, in megabytes.
-fn most_resident() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no memory figure")?;
-    let kilobytes = most.trim().strip_suffix(" kB").context("a memory figure")?;
-    Ok(kilobytes.parse::<f64>()? * 1024.0 / 1e6)
 }
 
 /// A database as encrypted and as durable as the tablet's, with one table.

@@ -14,7 +14,7 @@ use wayside_client_core::{
 
 use wayside_protocol::matching::Likeness;
 
-use super::{Command, Common, Done, Failure, UNKNOWN_STAFF, care, staff, text};
+use super::{Command, Common, Done, Failure, UNKNOWN_STAFF, care, look_up, staff, text};
 use crate::{
     key_file,
     ui::{self, UiOptions},
@@ -84,6 +84,7 @@ pub fn command(common: &Common, command: Command, out: &mut impl Write, err: &mu
         }
         Command::Care(care) => care::command(&tablet, common, &by()?, care, out)?,
         Command::InFront(command) => staff::command(&tablet, common, command, out)?,
+        Command::AtBase(command) => look_up::command(&tablet, common, &by()?, command, out)?,
         Command::Search { text } => records(common, &tablet.search(&text.join(" "), Page::default())?, out)?,
         Command::Sync => sync(&tablet, common.json, out, err)?,
         Command::Status => {
@@ -288,7 +289,7 @@ fn sync(tablet: &Tablet, json: bool, out: &mut impl Write, err: &mut impl Write)
     }
 }
 
-fn runtime() -> Done<tokio::runtime::Runtime> {
+pub fn runtime() -> Done<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     Ok(runtime.map_err(|_| Error::Failed(Code::Internal))?)
 }

@@ -3,6 +3,7 @@
 
 mod care;
 mod commands;
+mod look_up;
 mod staff;
 #[cfg(test)]
 mod tests;
@@ -118,6 +119,8 @@ enum Command {
     Care(care::Care),
     #[command(flatten)]
     InFront(staff::InFront),
+    #[command(flatten)]
+    AtBase(look_up::AtBase),
     /// Finds persons and sites by all these words: parts of names, dates of birth, numbers.
     Search {
         #[arg(required = true)]

@@ -35,6 +35,13 @@ pub fn status(status: &Status, out: &mut impl Write) -> io::Result<()> {
         let way = if skew > 0 { "ahead of" } else { "behind" };
         writeln!(out, "This tablet's clock is {} {way} base.", counted(minutes, "minute", "minutes"))?;
     }
+    if status.archived > 0 {
+        let records = counted(status.archived, "record is", "records are");
+        writeln!(out, "{records} archived at base, and kept here until its backups have them.")?;
+    }
+    for notice in &status.notices {
+        writeln!(out, "{} ({})", notice.message, notice.at.as_deref().unwrap_or_default())?;
+    }
     Ok(())
 }
 

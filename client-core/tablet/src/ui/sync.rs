@@ -347,7 +347,8 @@ mod tests {
             name: None,
             clock_skew_ms: None,
             syncing: false,
-            notice: None,
+            archived: 0,
+            notices: Vec::new(),
         };
         let problem = problem.map(|code| Problem {
             code: code.as_str().into(),

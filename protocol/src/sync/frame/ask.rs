@@ -20,6 +20,9 @@ pub struct Ask {
     pub frame_bytes: u64,
     /// Frames of an earlier request whose verdicts never arrived.
     pub sent: Vec<Sent>,
+    /// The nonce of that request. The tablet goes by what it is told of `sent` now: should the request still turn up, it is
+    /// not worked on. Nothing is said where `sent` is empty, nor by an older tablet.
+    pub given_up: Option<[u8; 16]>,
     /// The tablet's teams that the hello does not name, because nothing is new of them on the tablet.
     pub rest: Option<Rest>,
 }
@@ -75,6 +78,9 @@ impl Ask {
                 w.raw(&rest.fingerprint);
             }
         }
+        if let Some(nonce) = self.given_up.filter(|_| !self.sent.is_empty()) {
+            w.raw(&nonce);
+        }
         ASK
     }
 
@@ -85,12 +91,13 @@ impl Ask {
             return Err(Malformed);
         }
         let sent = (0..count).map(|_| Ok(Sent { team: record(r)?, list: r.array()? }));
-        let sent = sent.collect::<Result<_, Malformed>>()?;
+        let sent = sent.collect::<Result<Vec<_>, Malformed>>()?;
         let rest = match r.varint()? {
             0 => None,
             teams => Some(Rest { teams, fingerprint: r.array()? }),
         };
-        Ok(Ask { frame_bytes, sent, rest })
+        let given_up = if sent.is_empty() || r.is_empty() { None } else { Some(r.array()?) };
+        Ok(Ask { frame_bytes, sent, given_up, rest })
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! Here are the frames' common form and the caps; each file beside holds one family of payloads.
 
+mod archive;
 mod ask;
 mod changes;
 mod compress;
@@ -19,6 +20,9 @@ mod stream;
 mod unlock;
 mod verdicts;
 
+pub use archive::{
+    Entries, Entry, Found, LookUp, MAX_ENTRIES, MAX_FETCH, MAX_FOUND, MAX_QUERY, MAX_REASON, What, Wish,
+};
 pub use ask::{Ask, MAX_SENT, Mark, Rest, Sent, Terms};
 pub use changes::{Changes, Item, List};
 pub use enrol::{Enrol, Enrolled};
@@ -79,6 +83,9 @@ pub enum Frame {
     /// Of the last receipt that the tablet was given.
     Token(Token),
     Unlock(Unlock),
+    Entries(Entries),
+    LookUp(LookUp),
+    Found(Found),
 }
 
 const HELLO: u8 = 1;
@@ -99,6 +106,9 @@ const WANT: u8 = 21;
 const RECEIPT: u8 = 22;
 const TOKEN: u8 = 23;
 const UNLOCK: u8 = 24;
+const ENTRIES: u8 = 25;
+const LOOK_UP: u8 = 26;
+const FOUND: u8 = 27;
 
 impl Frame {
     /// Appends this frame to a body.
@@ -127,6 +137,9 @@ impl Frame {
                 TOKEN
             }
             Frame::Unlock(frame) => frame.write(&mut payload),
+            Frame::Entries(frame) => frame.write(&mut payload),
+            Frame::LookUp(frame) => frame.write(&mut payload),
+            Frame::Found(frame) => frame.write(&mut payload),
         };
         let (encoding, sent) = compress(&payload.0);
         put(body, ty, encoding, payload.0.len(), &sent);
@@ -208,6 +221,9 @@ fn read(ty: u8, r: &mut Reader) -> Result<Option<Frame>, Malformed> {
         RECEIPT => Frame::Receipt(Receipt::read(r)?),
         TOKEN => Frame::Token(r.array()?),
         UNLOCK => Frame::Unlock(Unlock::read(r)?),
+        ENTRIES => Frame::Entries(Entries::read(r)?),
+        LOOK_UP => Frame::LookUp(LookUp::read(r)?),
+        FOUND => Frame::Found(Found::read(r)?),
         _ => return Ok(None),
     }))
 }

@@ -64,6 +64,7 @@ pub struct Common {
     pub conflicts: Vec<Conflict>,
     pub history: Table,
     pub entered_in_error: Option<String>,
+    pub archived: bool,
 }
 
 impl Common {
@@ -80,6 +81,7 @@ impl Common {
                 .get("entered_in_error")
                 .filter(|error| !error.is_null())
                 .map(|error| text(error, "/reason").unwrap_or("No reason given").to_owned()),
+            archived: record.get("archived").is_some(),
         }
     }
 }
@@ -318,8 +320,18 @@ impl Decided {
 
 /// Fields that no part of a page shows: those of a newer version and what an integrator added.
 pub fn unknown(record: &Value, known: &[&str]) -> Vec<Fact> {
-    let always =
-        ["id", "kind", "schema", "team", "created", "conflicts", "derived", "declined", "entered_in_error"];
+    let always = [
+        "id",
+        "kind",
+        "schema",
+        "team",
+        "created",
+        "conflicts",
+        "derived",
+        "declined",
+        "entered_in_error",
+        "archived",
+    ];
     let fields = record.as_object().into_iter().flatten();
     let rest = fields.filter(|(name, value)| {
         !always.contains(&name.as_str()) && !known.contains(&name.as_str()) && !value.is_null()

@@ -1,0 +1,49 @@
+//! The audit trail: who looked at what had left the tablets, who archived and erased. Append-only. No personal data but
+//! ids and the reason as it was typed.
+
+use rusqlite::Connection;
+use wayside_protocol::record::RecordId;
+
+use crate::error::Result;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audited {
+    /// Milliseconds since 1970.
+    pub at: u64,
+    /// A tablet's id and the name of a member of staff, or a command.
+    pub who: String,
+    /// `look_up`, `fetch`, `archive` or `erase`.
+    pub act: String,
+    pub record: Option<RecordId>,
+    pub reason: String,
+}
+
+/// Appends an act, inside the transaction that does it.
+pub fn audit(conn: &Connection, act: &Audited) -> Result<()> {
+    let record = act.record.map(|record| *record.as_bytes());
+    conn.prepare_cached("INSERT INTO audit (at, who, act, record, reason) VALUES (?, ?, ?, ?, ?)")?
+        .execute((act.at, &act.who, &act.act, record, &act.reason))?;
+    Ok(())
+}
+
+/// The whole trail, oldest first.
+pub fn audited(conn: &Connection) -> Result<Vec<Audited>> {
+    let mut statement = conn.prepare_cached("SELECT at, who, act, record, reason FROM audit ORDER BY n")?;
+    let rows = statement.query_map([], |row| {
+        let record: Option<[u8; 16]> = row.get(3)?;
+        Ok(Audited {
+            at: row.get(0)?,
+            who: row.get(1)?,
+            act: row.get(2)?,
+            record: record.map(RecordId::from_bytes),
+            reason: row.get(4)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// When something was done last.
+pub fn last_done(conn: &Connection, act: &str) -> Result<Option<u64>> {
+    let mut statement = conn.prepare_cached("SELECT max(at) FROM audit WHERE act = ?")?;
+    Ok(statement.query_row([act], |row| row.get(0))?)
+}
