@@ -2,6 +2,7 @@
 //! one JSON object `{code, message, retry}` on standard error and exit 1.
 
 mod account;
+mod reference;
 mod team;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use wayside_protocol::staff::shown_value;
 use wayside_protocol::sync::frame::{PROTOCOL_VERSION, STREAMED_VERSION};
 
 use self::account::AccountCommand;
+use self::reference::ReferenceCommand;
 use self::team::{ServiceCommand, StaffCommand, TeamCommand};
 use crate::accounts;
 use crate::backup;
@@ -109,6 +111,11 @@ enum Command {
     Worklist(Print),
     /// Changes that could not be accepted, and why.
     Quarantine(Print),
+    /// Reference data: postcodes, deprivation, practices, populations.
+    Reference {
+        #[command(subcommand)]
+        command: ReferenceCommand,
+    },
     /// Copies the log below a directory, proves the copy whole, and prints where it lies. Keys and ledger are not in it.
     Backup {
         #[arg(long, value_name = "DIR")]
@@ -231,6 +238,7 @@ fn command(command: Command, out: &mut impl Write) -> Result<()> {
         }
         Command::Worklist(print) => worklist(&print, out),
         Command::Quarantine(print) => quarantine(&print, out),
+        Command::Reference { command } => reference::reference(command, out),
         Command::Backup { to, data } => {
             let made = backup::backup(&existing(&data.data)?, &to)?;
             writeln!(out, "{}", made.display()).map_err(printing)

@@ -13,7 +13,7 @@ use wayside_protocol::clinical::follow_up::{is_handled, tasks};
 use wayside_protocol::clinical::{derive, needs_attention};
 use wayside_protocol::record::{Kind, RecordId, View};
 
-use super::{Views, people};
+use super::{Views, people, reach};
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::log::{self, Heads, Log};
@@ -85,6 +85,7 @@ impl Views {
                         "DELETE FROM task WHERE contact IN (SELECT id FROM contact WHERE team = ?)",
                         "DELETE FROM record WHERE team = ?",
                         "DELETE FROM contact WHERE team = ?",
+                        "DELETE FROM reach WHERE team = ?",
                     ] {
                         transaction.execute(sql, [team.id.as_bytes()])?;
                     }
@@ -303,6 +304,7 @@ fn write_contact(
             &derived.why,
             attention,
         ))?;
+    reach::write(views, team.id.as_bytes(), id, &contact, person, &derived)?;
     write_tasks(views, id, &contact)
 }
 
