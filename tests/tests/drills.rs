@@ -8,7 +8,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -22,6 +22,7 @@ use wayside_client_core::{By, Edit, Env, Key, ManualClock, Page, RecordId, SyncR
 use wayside_server::{Clock, Running, Server, ServerConfig, backup, log, views::Views};
 use wayside_tests::{
     day::{self, TabletPlan},
+    field::copy_dir,
     seeds,
 };
 
@@ -248,13 +249,6 @@ impl World {
 /// A few in the normal run; up to 200, some forty minutes of them, when more are asked for.
 fn few_seeds() -> impl Iterator<Item = u64> {
     seeds::seeds(2).into_iter().take(200)
-}
-
-fn copy_dir(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(|entry| entry.unwrap()) {
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-    }
 }
 
 /// The one alarm that a drill ends with.

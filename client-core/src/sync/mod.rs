@@ -165,6 +165,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.tablet.syncing.store(false, Ordering::Release);
+        self.tablet.store.touch();
     }
 }
 
