@@ -59,9 +59,15 @@ pub struct Card {
 impl Tablet {
     /// What to do next with a contact, by the settings that its team has today.
     pub fn next_step(&self, contact: RecordId) -> Result<Step> {
+        Ok(self.guide(contact)?.0)
+    }
+
+    /// As [`Tablet::next_step`], with the heads that its screen shows: the base for saving the answer.
+    pub fn guide(&self, contact: RecordId) -> Result<(Step, Vec<Hash>)> {
         self.0.store.read(|conn| {
             let (row, contact, person) = with_person(conn, contact)?;
-            Ok(next_step(&contact, person.as_ref(), &index::guide_settings(conn, row.team)?))
+            let settings = index::guide_settings(conn, row.team)?;
+            Ok((next_step(&contact, person.as_ref(), &settings), row.heads))
         })
     }
 
@@ -112,6 +118,13 @@ impl Tablet {
     pub fn resume(&self, contact: RecordId, by: &By) -> Result<Vec<Hash>> {
         self.must_be(contact, Kind::Contact)?;
         self.edit(contact, Edit::set("ended", Value::Null), by)
+    }
+
+    /// Ends a contact: `completed`, or `left_early` where the person went before it was done.
+    pub fn finish(&self, contact: RecordId, left_early: bool, by: &By) -> Result<Vec<Hash>> {
+        self.must_be(contact, Kind::Contact)?;
+        let how = if left_early { "left_early" } else { "completed" };
+        self.edit(contact, Edit::set("ended", json!({"at": self.0.env.now_text(), "how": how})), by)
     }
 
     /// What a contact comes to as a health check, and how complete it is.

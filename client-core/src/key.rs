@@ -1,11 +1,15 @@
 //! The key of a tablet's database.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use wayside_protocol::error::Code;
 
-use crate::error::{Error, Result};
+use crate::{
+    env::Env,
+    error::{Error, Result},
+    store::Store,
+};
 
 /// 256 random bits. Where they are kept is the platform's business: its key store, or a file.
 #[derive(Clone, PartialEq, Eq)]
@@ -23,8 +27,38 @@ impl Key {
         bytes.map(Key).ok_or(Error::Failed(Code::KeyFileInvalid))
     }
 
+    /// For the platform's key store, and nothing else.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     pub fn to_hex(&self) -> String {
         HEXLOWER_PERMISSIVE.encode(&self.0)
+    }
+}
+
+/// Where a platform keeps the key.
+pub trait KeyStore {
+    /// The key; `None` where none was ever saved. A store that cannot be read now is an error, never `None`.
+    fn load(&self) -> Result<Option<Key>>;
+
+    fn save(&self, key: &Key) -> Result<()>;
+}
+
+impl Key {
+    /// The key of the tablet in a directory: the one that is kept or, for a directory without records, a new one,
+    /// which is kept before anything is encrypted with it. [`Code::KeyMissing`] for records whose key is gone;
+    /// [`Code::KeyStoreFailed`] for a store that does not give back what it was given.
+    pub fn kept(dir: &Path, keys: &impl KeyStore, env: &Env) -> Result<Key> {
+        if let Some(key) = keys.load()? {
+            return Ok(key);
+        }
+        if Store::is_there(dir) {
+            return Err(Error::Failed(Code::KeyMissing));
+        }
+        let key = Key(env.bytes());
+        keys.save(&key)?;
+        if keys.load()?.as_ref() == Some(&key) { Ok(key) } else { Err(Error::Failed(Code::KeyStoreFailed)) }
     }
 }
 

@@ -12,8 +12,10 @@ mod follow_up;
 mod guide;
 mod key;
 mod marks;
+mod observe;
 mod people;
 mod read;
+mod settle;
 mod staff;
 mod store;
 mod sync;
@@ -28,15 +30,25 @@ pub use env::{Clock, Env, ManualClock, Random, SeededRandom, SystemClock, System
 pub use error::{Error, Problem, Result, SignInRefused};
 pub use follow_up::{Due, Service};
 pub use guide::{Card, HalfDone};
-pub use key::Key;
+pub use key::{Key, KeyStore};
 pub use people::{Likely, PersonSummary};
 pub use read::{Page, Shown};
+pub use settle::can_settle;
 pub use staff::{Challenge, SignedIn, StaffMember};
 pub use sync::{Archived, Enrolment, LookedUp, News, Notice, Phase, Progress, SyncReport};
 pub use tablet::{Counts, Status, Tablet, Team};
 pub use wayside_protocol::{
+    clinical::{
+        Action, Arm, Category, Urgency,
+        follow_up::{Suggestion, Task, TaskEvent, TaskKind, TaskState},
+        guide::{Step, StepCode},
+        identity::PersonFinding,
+        text::Text,
+    },
     error::{Code, Invalid},
+    matching::Likeness,
     record::{Hash, Kind, RecordId, Rules},
+    timeline::{Event, EventKind, Standing},
 };
 pub use words::Language;
 pub use write::{By, Edit, Recorded};

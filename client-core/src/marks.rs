@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Params};
 use wayside_protocol::record::RecordId;
 
-use crate::{error::Result, tablet::Tablet};
+use crate::{error::Result, people, tablet::Tablet};
 
 impl Tablet {
     /// The contacts of a session, the last one to arrive here first.
@@ -11,6 +11,11 @@ impl Tablet {
         let sql = "SELECT r.id FROM contact c JOIN record r ON r.no = c.record
             WHERE c.session = ? ORDER BY r.no DESC";
         self.0.store.read(|conn| ids(conn, sql, [session.as_bytes()]))
+    }
+
+    /// The contacts of a person, and of everybody who was found to be one with them.
+    pub fn contacts_of_person(&self, person: RecordId) -> Result<Vec<RecordId>> {
+        self.0.store.read(|conn| people::contacts_of_person(conn, person))
     }
 
     /// Records of which the server has not accepted everything yet: nobody at base can see that.

@@ -77,12 +77,17 @@ impl Tablet {
         self.0.store.read(|conn| {
             let mut found = persons(conn, &query)?;
             found.extend(places(conn, &query)?);
-            found.truncate(MOST_FOUND);
-            let skip = usize::try_from(page.offset).unwrap_or(usize::MAX);
-            let take = page.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
-            let ids = found.into_iter().skip(skip).take(take);
-            ids.map(|id| to_json(conn, &records::get(conn, id)?)).collect()
+            page.of(found).map(|id| to_json(conn, &records::get(conn, id)?)).collect()
         })
+    }
+
+    /// The persons that [`Tablet::search`] finds, each in one line.
+    pub fn find_people(&self, text: &str, page: Page) -> Result<Vec<PersonSummary>> {
+        let query = Query::of(text);
+        if query.is_too_short() {
+            return Ok(Vec::new());
+        }
+        self.0.store.read(|conn| page.of(persons(conn, &query)?).map(|id| summary_of(conn, id)).collect())
     }
 
     /// Who may be the same as a person that is about to be saved (or, if it has an `id`, is here already), the
@@ -102,6 +107,16 @@ impl Tablet {
     /// saved, and what can once somebody has confirmed it.
     pub fn check_person(&self, person: &Value) -> Vec<PersonFinding> {
         check_person(person, self.today())
+    }
+}
+
+impl Page {
+    /// This part of what was found.
+    fn of(self, mut found: Vec<RecordId>) -> impl Iterator<Item = RecordId> {
+        found.truncate(MOST_FOUND);
+        let skip = usize::try_from(self.offset).unwrap_or(usize::MAX);
+        let take = self.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+        found.into_iter().skip(skip).take(take)
     }
 }
 

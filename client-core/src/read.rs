@@ -55,6 +55,11 @@ impl Tablet {
 
     /// Records, of one kind or all, the last one to arrive here first.
     pub fn list(&self, kind: Option<Kind>, page: Page) -> Result<Vec<Value>> {
+        Ok(self.list_shown(kind, page)?.into_iter().map(|shown| shown.json).collect())
+    }
+
+    /// As [`Tablet::list`], each as [`Tablet::show`] gives it.
+    pub fn list_shown(&self, kind: Option<Kind>, page: Page) -> Result<Vec<Shown>> {
         let sql = format!(
             "SELECT {} FROM record r WHERE r.hidden = 0 AND (?1 IS NULL OR r.kind = ?1)
             ORDER BY r.no DESC LIMIT ?2 OFFSET ?3",
@@ -65,7 +70,9 @@ impl Tablet {
             let mut statement = conn.prepare_cached(&sql)?;
             let rows = statement.query_map((kind.map(Kind::as_str), limit, offset), Row::read)?;
             let rows = rows.collect::<Result<Vec<_>, _>>()?;
-            rows.iter().map(|row| to_json(conn, row)).collect()
+            let shown =
+                rows.into_iter().map(|row| Ok(Shown { json: to_json(conn, &row)?, heads: row.heads }));
+            shown.collect()
         })
     }
 }

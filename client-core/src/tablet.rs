@@ -118,6 +118,12 @@ impl Tablet {
         &self.0.id
     }
 
+    /// The directory of its database: a front end may keep what is only this tablet's own beside it, as settings of
+    /// its screen. Nothing that is in records belongs there, for only the database is encrypted.
+    pub fn dir(&self) -> &Path {
+        &self.0.dir
+    }
+
     /// The teams that this tablet is enrolled in.
     pub fn teams(&self) -> Result<Vec<Team>> {
         self.0.store.read(teams)

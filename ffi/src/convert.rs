@@ -1,40 +1,41 @@
 //! Text and bytes from another language, as the client core takes them.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, str::FromStr};
 
+use data_encoding::HEXLOWER;
 use serde_json::Value;
-use wayside_client_core::{Code, Error, Hash, Invalid, Key, RecordId};
+use wayside_client_core::{Code, Error, Hash, Invalid, Key, Page, RecordId};
 
-use crate::error::Result;
+use crate::{error::Result, json};
 
 /// A record's id.
 pub fn id(text: &str) -> Result<RecordId> {
     Ok(text.parse::<RecordId>().map_err(Error::from)?)
 }
 
-/// JSON text; `path` says which field it was given for. The text itself is not repeated: it holds personal data.
-pub fn json(text: &str, path: &str) -> Result<Value> {
-    let value = serde_json::from_str(text);
-    let invalid = |_| Error::from(Invalid::new(Code::BadJson, path, Code::BadJson.message()));
-    Ok(value.map_err(invalid)?)
+/// A date, given as `name`.
+pub fn date<T: FromStr>(text: &str, name: &str) -> Result<T> {
+    let invalid = |_| Error::from(Invalid::new(Code::WrongType, name, "A date is written as 2026-11-20."));
+    Ok(text.parse().map_err(invalid)?)
 }
 
 /// Paths with their new values, in an order that does not hang on how a language keeps its maps.
 pub fn assignments(set: HashMap<String, String>) -> Result<Vec<(String, Value)>> {
     let mut set: Vec<(String, String)> = set.into_iter().collect();
     set.sort_unstable();
-    set.into_iter().map(|(path, text)| json(&text, &path).map(|value| (path, value))).collect()
+    set.into_iter().map(|(path, text)| json::parse(&text, &path).map(|value| (path, value))).collect()
 }
 
 /// The heads that a screen showed.
-pub fn heads(heads: Option<Vec<Vec<u8>>>) -> Result<Option<Vec<Hash>>> {
-    let head = |bytes: Vec<u8>| Hash::try_from(bytes).map_err(|_| Code::HeadsUnknown.into());
-    heads.map(|heads| heads.into_iter().map(head).collect()).transpose()
+pub fn heads(heads: Option<String>) -> Result<Option<Vec<Hash>>> {
+    let head = |hex: &str| HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok();
+    let decode = |text: String| text.split_terminator('.').map(head).collect::<Option<Vec<Hash>>>();
+    heads.map(|text| decode(text).ok_or_else(|| Code::HeadsUnknown.into())).transpose()
 }
 
-/// Heads as bytes.
-pub fn heads_out(heads: Vec<Hash>) -> Vec<Vec<u8>> {
-    heads.into_iter().map(|head| head.to_vec()).collect()
+/// Heads as one text, equal where they are.
+pub fn heads_out(heads: &[Hash]) -> String {
+    heads.iter().map(|head| HEXLOWER.encode(head)).collect::<Vec<_>>().join(".")
 }
 
 /// The key of the records.
@@ -43,19 +44,16 @@ pub fn key(bytes: Vec<u8>) -> Result<Key> {
     Ok(Key::from_bytes(bytes))
 }
 
+/// A part of a list.
+pub fn page(offset: u64, limit: Option<u64>) -> Page {
+    Page { offset, limit }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn bad_json_names_the_field_and_not_the_text() {
-        let error = json("Amina", "name/given").unwrap_err();
-        assert_eq!(error.details().code, "bad_json");
-        assert_eq!(error.details().path, "name/given");
-        assert!(!format!("{error} {error:?}").contains("Amina"));
-    }
 
     #[test]
     fn assignments_are_parsed_and_in_order_of_path() {
@@ -67,11 +65,14 @@ mod tests {
     }
 
     #[test]
-    fn heads_are_32_bytes_and_come_back_the_same() {
+    fn heads_come_back_the_same() {
         assert_eq!(heads(None).unwrap(), None);
-        let bytes = vec![vec![1; 32], vec![2; 32]];
-        assert_eq!(heads_out(heads(Some(bytes.clone())).unwrap().unwrap()), bytes);
-        assert_eq!(heads(Some(vec![vec![1; 31]])).unwrap_err().details().code, "heads_unknown");
+        for hashes in [vec![], vec![[1; 32]], vec![[1; 32], [2; 32]]] {
+            assert_eq!(heads(Some(heads_out(&hashes))).unwrap(), Some(hashes));
+        }
+        for wrong in ["nonsense", "00", "."] {
+            assert_eq!(heads(Some(wrong.into())).unwrap_err().details().code, "heads_unknown", "{wrong}");
+        }
     }
 
     #[test]
@@ -83,7 +84,9 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_none_is_an_entry_error() {
+    fn an_id_or_a_date_that_is_none_is_an_entry_error() {
         assert_eq!(id("nonsense").unwrap_err().details().code, "bad_id");
+        let details = date::<u8>("20/11", "on").unwrap_err().details();
+        assert_eq!((details.code.as_str(), details.path.as_str()), ("wrong_type", "on"));
     }
 }

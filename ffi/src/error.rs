@@ -1,6 +1,6 @@
 //! The one error of this crate.
 
-use wayside_client_core::{Code, Error};
+use wayside_client_core::{Code, Error, SignInRefused};
 
 /// Why something did not happen. Branch on `code`, which never changes its meaning; show `message`, which is meant
 /// for staff and holds no personal data; offer to try again where `retry` says that it can help.
@@ -17,6 +17,22 @@ pub enum WaysideError {
         retry: bool,
         /// The field that is meant, as in `contact/bp/readings/systolic`; empty when it is about no single one.
         path: String,
+    },
+    /// Somebody of the staff was not let in.
+    #[error("{message}")]
+    SignIn {
+        /// `pin_wrong`, `staff_locked`, `unlock_wrong`, `unlock_locked`.
+        code: String,
+        /// A sentence for staff that says how many tries are left or how long the lock lasts.
+        message: String,
+        /// Whether the same call, unchanged, can succeed later.
+        retry: bool,
+        /// Before the lock; 0 while it is on.
+        tries_left: u32,
+        /// When the lock ends, by this device's clock; `None` where there is none.
+        locked_until: Option<String>,
+        /// How long it still lasts, whatever the clock says.
+        locked_seconds: u64,
     },
     /// Everything else: the tablet's storage, the network, the server.
     #[error("{message}")]
@@ -49,6 +65,7 @@ impl WaysideError {
     pub fn details(&self) -> Details {
         let (code, message, retry, path) = match self {
             WaysideError::Entry { code, message, retry, path } => (code, message, retry, path.as_str()),
+            WaysideError::SignIn { code, message, retry, .. } => (code, message, retry, ""),
             WaysideError::Failed { code, message, retry } => (code, message, retry, ""),
         };
         Details { code: code.clone(), message: message.clone(), retry: *retry, path: path.to_owned() }
@@ -63,6 +80,9 @@ impl From<Error> for WaysideError {
         let (code, message, retry) = (error.code_text().to_owned(), error.to_string(), error.retry());
         match error {
             Error::Invalid(invalid) => WaysideError::Entry { code, message, retry, path: invalid.path },
+            Error::SignIn(SignInRefused { tries_left, locked_until, locked_seconds, .. }) => {
+                WaysideError::SignIn { code, message, retry, tries_left, locked_until, locked_seconds }
+            }
             _ => WaysideError::Failed { code, message, retry },
         }
     }

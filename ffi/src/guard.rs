@@ -42,8 +42,13 @@ const ENDING: Duration = Duration::from_secs(10);
 /// Runs on the runtime's own thread: UniFFI polls a future wherever the other language happens to wait for it,
 /// which may be the thread that draws the screen. Dropped, it ends what it runs.
 pub async fn apart<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Result<T> {
-    let mut task = Apart(runtime()?.spawn(future));
+    let mut task = begin(future)?;
     (&mut task.0).await.map_err(|_| Code::Internal.into())
+}
+
+/// As [`apart`], without waiting for it.
+pub fn begin<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Result<Apart<T>> {
+    Ok(Apart(runtime()?.spawn(future)))
 }
 
 fn runtime() -> Result<Handle> {
@@ -64,7 +69,8 @@ pub fn end() {
     }
 }
 
-struct Apart<T>(JoinHandle<T>);
+/// Something that runs until it is dropped.
+pub struct Apart<T>(JoinHandle<T>);
 
 impl<T> Drop for Apart<T> {
     fn drop(&mut self) {

@@ -4,33 +4,6 @@ use wayside_client_core as facade;
 
 use crate::{convert, error::Result};
 
-/// The five kinds of record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
-pub enum Kind {
-    /// Staff, services to refer to, settings. Tablets read it.
-    Team,
-    /// A venue.
-    Site,
-    /// One pop-up at a site on a day.
-    Session,
-    /// Who was seen.
-    Person,
-    /// One check or conversation.
-    Contact,
-}
-
-impl From<Kind> for facade::Kind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Team => facade::Kind::Team,
-            Kind::Site => facade::Kind::Site,
-            Kind::Session => facade::Kind::Session,
-            Kind::Person => facade::Kind::Person,
-            Kind::Contact => facade::Kind::Contact,
-        }
-    }
-}
-
 /// Who records.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct By {
@@ -71,21 +44,6 @@ impl From<facade::Recorded> for Recorded {
             site: recorded.site.to_string(),
             person: recorded.person.map(|person| person.to_string()),
         }
-    }
-}
-
-/// A record as a screen shows it.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct Shown {
-    /// JSON text: the record with `conflicts` and `derived`, and where the server refused something `quarantined`.
-    pub json: String,
-    /// Give these back with the edit that this screen leads to.
-    pub heads: Vec<Vec<u8>>,
-}
-
-impl From<facade::Shown> for Shown {
-    fn from(shown: facade::Shown) -> Self {
-        Shown { json: shown.json.to_string(), heads: convert::heads_out(shown.heads) }
     }
 }
 
@@ -168,6 +126,10 @@ pub struct Status {
     pub clock_skew_ms: Option<i64>,
     /// A sync is running now.
     pub syncing: bool,
+    /// Records that base has archived: hidden, and kept here until its backups have them.
+    pub archived: u64,
+    /// What staff should know, the newest first: restores, copies, erasures, a program that is too old.
+    pub notices: Vec<Notice>,
 }
 
 impl From<facade::Status> for Status {
@@ -185,6 +147,8 @@ impl From<facade::Status> for Status {
             name: status.name,
             clock_skew_ms: status.clock_skew_ms,
             syncing: status.syncing,
+            archived: status.archived,
+            notices: status.notices.into_iter().map(Notice::from).collect(),
         }
     }
 }
@@ -264,6 +228,24 @@ impl From<facade::Problem> for Problem {
     }
 }
 
+/// Something that staff should know: nothing is lost and nothing has to be typed again.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Notice {
+    /// Stable, as in `server_restored`.
+    pub code: String,
+    /// A sentence for staff.
+    pub message: String,
+    /// When, by this device's clock; `None` in a report, which is of just now.
+    pub at: Option<String>,
+}
+
+impl From<facade::Notice> for Notice {
+    fn from(notice: facade::Notice) -> Self {
+        let facade::Notice { code, message, at } = notice;
+        Notice { code: code.to_owned(), message: message.to_owned(), at }
+    }
+}
+
 /// What a sync came to, also one that was stopped half way: what was done until then stays done.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct SyncReport {
@@ -271,7 +253,7 @@ pub struct SyncReport {
     pub pushed: u64,
     /// Of these, now in the server's log.
     pub accepted: u64,
-    /// Of these, refused: see `quarantined` in what `show` gives.
+    /// Of these, refused: see `drafts` of a record.
     pub quarantined: u64,
     /// Changes that were not here before.
     pub pulled: u64,
@@ -285,6 +267,10 @@ pub struct SyncReport {
     pub bytes_down: u64,
     /// What stopped it; `None` when it came to its end.
     pub error: Option<Problem>,
+    /// What staff should know.
+    pub notices: Vec<Notice>,
+    /// The server has too much to do and wants to be asked again after so many seconds.
+    pub retry_after: Option<u64>,
 }
 
 impl From<facade::SyncReport> for SyncReport {
@@ -299,6 +285,8 @@ impl From<facade::SyncReport> for SyncReport {
             bytes_up: report.bytes_up,
             bytes_down: report.bytes_down,
             error: report.error.map(Problem::from),
+            notices: report.notices.into_iter().map(Notice::from).collect(),
+            retry_after: report.retry_after,
         }
     }
 }
@@ -306,16 +294,6 @@ impl From<facade::SyncReport> for SyncReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_kind_has_its_counterpart() {
-        let here = [Kind::Team, Kind::Site, Kind::Session, Kind::Person, Kind::Contact];
-        let mut there: Vec<&str> = here.into_iter().map(|kind| facade::Kind::from(kind).as_str()).collect();
-        assert_eq!(there.len(), facade::Kind::ALL.len());
-        there.sort_unstable();
-        there.dedup();
-        assert_eq!(there, ["contact", "person", "session", "site", "team"]);
-    }
 
     #[test]
     fn who_records_is_never_unchecked() {

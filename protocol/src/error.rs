@@ -52,12 +52,18 @@ codes! {
     NhsNumberInvalid = "nhs_number_invalid", retry false, "This is not a valid NHS number.";
     TeamAmbiguous = "team_ambiguous", retry false, "This tablet belongs to several teams: say which one.";
     TooLarge = "too_large", retry false, "This is larger than can be accepted.";
+    ReferenceUnknown = "reference_unknown", retry false, "This is none of the files that can be imported: a postcode directory, an index of deprivation, practices, or a population.";
+    ReferenceMalformed = "reference_malformed", retry false, "The file holds a line that cannot be. Nothing was changed.";
 
     // --- the tablet and its storage ---
     StorageFailed = "storage_failed", retry true, "The database could not be read or written.";
     StorageNewer = "storage_newer", retry false, "This database was made by a newer version: update this program.";
     WrongKey = "wrong_key", retry false, "The database cannot be opened with this key.";
     KeyFileInvalid = "key_file_invalid", retry false, "The key file cannot be used.";
+    TabletLocked = "tablet_locked", retry false, "This tablet is locked: unlock it first.";
+    KeyMissing = "key_missing", retry false, "There are records here and their key is not: without it they cannot be read. Do not make a new one.";
+    KeyStoreFailed = "key_store_failed", retry true, "The device's key store could not be read or written.";
+    RecordsUnsent = "records_unsent", retry false, "Not everything on this tablet has reached base: sync first.";
     NotEnrolled = "not_enrolled", retry false, "This tablet is not enrolled with a server yet.";
     Internal = "internal", retry false, "Something went wrong inside the program.";
 
@@ -67,6 +73,7 @@ codes! {
     LinkCut = "link_cut", retry true, "The link was cut: what had not arrived will be sent again.";
     ServerNotTrusted = "server_not_trusted", retry false, "The server's key is not the one this tablet was enrolled with.";
     ServerFailed = "server_failed", retry true, "The server could not do this now.";
+    SyncCancelled = "sync_cancelled", retry true, "The sync was stopped: what had arrived stays, the rest goes with the next one.";
     SyncRunning = "sync_running", retry true, "A sync is already running.";
     NotSettled = "not_settled", retry true, "Tablet and server do not hold the same yet: sync again.";
 

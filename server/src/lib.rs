@@ -19,6 +19,8 @@ mod error;
 mod keys;
 pub mod ledger;
 pub mod log;
+pub mod reach;
+pub mod reference;
 mod router;
 mod serve;
 pub mod sync;

@@ -4,13 +4,15 @@
 //! shorter than what any WebDriver crate drags in. It blocks: so does a person who waits for a page.
 
 use std::{
-    cell::Cell,
     env,
     io::{BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -109,7 +111,7 @@ pub struct Screen {
     driver: Arc<Driver>,
     session: String,
     /// Clicks, keys and text fields since it was last asked.
-    taps: Cell<u32>,
+    taps: AtomicU32,
     _profile: TempDir,
 }
 
@@ -138,7 +140,7 @@ impl Screen {
         }}});
         let opened = driver.command("POST", "/session", Some(&capabilities));
         let session = opened.expect("Chromium starts")["sessionId"].as_str().expect("a session").to_owned();
-        let screen = Screen { driver: driver.clone(), session, taps: Cell::new(0), _profile: profile };
+        let screen = Screen { driver: driver.clone(), session, taps: AtomicU32::new(0), _profile: profile };
         screen.resize(width, height);
         screen
     }
@@ -221,7 +223,7 @@ impl Screen {
 
     /// Taps on what is called so: a button, a link, a choice. `within` is a selector; empty for the whole page.
     pub fn tap_in(&self, within: &str, words: &str) {
-        self.taps.set(self.taps.get() + 1);
+        self.count(1);
         let deadline = Instant::now() + PATIENCE;
         let mut last = "nothing is called so".to_owned();
         loop {
@@ -261,7 +263,7 @@ impl Screen {
 
     /// Types into the text field with this label instead of what is there. Counts as one tap.
     pub fn type_into(&self, label: &str, text: &str) {
-        self.taps.set(self.taps.get() + 1);
+        self.count(1);
         let found = self.until(&format!("the field \"{label}\""), FIELD, json!([label]));
         let id = found[ELEMENT].as_str().expect("an element");
         // As with a keyboard: all of it selected, then overwritten.
@@ -271,7 +273,7 @@ impl Screen {
 
     /// Chooses in a list: one tap to open it, one on the choice.
     pub fn choose(&self, label: &str, option: &str) {
-        self.taps.set(self.taps.get() + 2);
+        self.count(2);
         let found = self.until(&format!("the list \"{label}\""), FIELD, json!([label]));
         let script = "return [...arguments[0].options].find((option) => option.text.includes(arguments[1]))";
         let option = self.run(script, json!([found, option]));
@@ -279,9 +281,13 @@ impl Screen {
         self.post(&format!("/element/{id}/click"), json!({}));
     }
 
+    fn count(&self, taps: u32) {
+        self.taps.fetch_add(taps, Ordering::Relaxed);
+    }
+
     /// Taps since the last call.
     pub fn taps(&self) -> u32 {
-        self.taps.replace(0)
+        self.taps.swap(0, Ordering::Relaxed)
     }
 
     /// Errors that the browser wrote down: scripts that failed or were not let run.
@@ -295,6 +301,13 @@ impl Screen {
     pub fn picture(&self) -> Vec<u8> {
         let picture = self.get("/screenshot");
         BASE64.decode(picture.as_str().unwrap_or_default().as_bytes()).expect("a picture")
+    }
+
+    /// All of the page, as PNG, also what is below the edge of the screen.
+    pub fn whole_picture(&self) -> Vec<u8> {
+        let params = json!({"cmd": "Page.captureScreenshot", "params": {"captureBeyondViewport": true}});
+        let picture = self.post("/goog/cdp/execute", params);
+        BASE64.decode(picture["data"].as_str().unwrap_or_default().as_bytes()).expect("a picture")
     }
 
     /// What axe-core (the file `axe`) finds wrong: a line for each.

@@ -2,6 +2,7 @@
 //! programs as processes of their own, with real files, real TLS and real signals.
 
 use std::{
+    collections::BTreeSet,
     io::{BufRead, BufReader, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -10,6 +11,8 @@ use std::{
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::day::{self, TabletPlan};
 
 /// The programs, built with this crate: `env!("CARGO_BIN_EXE_...")` is known to tests only.
 #[derive(Clone)]
@@ -41,6 +44,15 @@ impl Field {
     pub fn new(programs: Programs) -> Field {
         let dir = tempfile::tempdir().expect("a temporary folder");
         Field { programs, dir, serving: None, listen: "127.0.0.1:0".into() }
+    }
+
+    /// A server that has been bound once, the team Leeds East, and tablets enrolled in it.
+    pub fn with<const N: usize>(programs: Programs, tablets: [&str; N]) -> (Field, [TabletCli; N]) {
+        let mut field = Field::new(programs);
+        field.serve();
+        field.wayside_text(&["team", "add", "Leeds East"]);
+        let tablets = tablets.map(|name| field.enrolled(name, "Leeds East"));
+        (field, tablets)
     }
 
     fn data(&self) -> PathBuf {
@@ -172,6 +184,13 @@ impl TabletCli {
         serde_json::from_str(&self.ok(&args)).expect("JSON")
     }
 
+    /// Syncs without an error; the report.
+    pub fn sync(&self) -> Value {
+        let report = self.json(&["sync"]);
+        assert_eq!(report["error"], Value::Null, "{}: {report}", self.name);
+        report
+    }
+
     /// Must fail; the one JSON object on standard error.
     pub fn refused(&self, args: &[&str]) -> Value {
         let output = self.run(args);
@@ -194,6 +213,32 @@ impl TabletCli {
         let output = self.run(&all);
         let ids = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
         (ids, output)
+    }
+}
+
+/// The first so many lines of a tablet's day in the mosque.
+pub fn lines(seed: u64, tablet: &str, count: usize) -> Vec<Value> {
+    let plan = TabletPlan::new(tablet, "Masjid Al-Noor", count);
+    let date = "2026-11-20".parse().expect("a date");
+    (0..count).map(|i| day::contact(seed, date, &plan, i)).collect()
+}
+
+/// The ids of records in a list.
+pub fn ids(list: &Value) -> BTreeSet<String> {
+    let ids = list.as_array().into_iter().flatten().filter_map(|record| record["id"].as_str());
+    ids.map(str::to_owned).collect()
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy_dir(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder").map(|entry| entry.expect("a file")) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a file").is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a copy");
+        }
     }
 }
 

@@ -6,15 +6,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use wayside_tests::{
-    day::{self, TabletPlan},
-    field::Field,
+    field::{Field, ids, lines},
     programs,
 };
-
-fn lines(seed: u64, name: &str, count: usize) -> Vec<Value> {
-    let plan = TabletPlan::new(name, "Masjid Al-Noor", count);
-    (0..count).map(|i| day::contact(seed, "2026-11-20".parse().unwrap(), &plan, i)).collect()
-}
 
 /// One line with a first reading of these values.
 fn reading(systolic: i64, diastolic: i64) -> Value {
@@ -26,21 +20,6 @@ fn reading(systolic: i64, diastolic: i64) -> Value {
             "bp": {"readings": [{"taken_at": "2026-11-20T13:06:00Z", "systolic": systolic, "diastolic": diastolic,
                                  "pulse": 71, "arm": "left", "position": "sitting", "setting": "clinic"}]}}
     })
-}
-
-/// A field with a server that has been bound once, one team, and tablets enrolled in it.
-fn field_with(tablets: &[&str]) -> (Field, Vec<wayside_tests::field::TabletCli>) {
-    let mut field = Field::new(programs!());
-    field.serve();
-    field.wayside_text(&["team", "add", "Leeds East"]);
-    let tablets = tablets.iter().map(|name| field.enrolled(name, "Leeds East")).collect();
-    (field, tablets)
-}
-
-fn sync(tablet: &wayside_tests::field::TabletCli) -> Value {
-    let report = tablet.json(&["sync"]);
-    assert_eq!(report["error"], Value::Null);
-    report
 }
 
 fn values(conflict: &Value) -> BTreeSet<String> {
@@ -57,13 +36,13 @@ fn conflict<'a>(record: &'a Value, path: &str) -> &'a Value {
 
 #[test]
 fn two_hundred_contacts_recorded_offline_arrive_and_conflicts_show_everywhere() {
-    let (mut field, tablets) = field_with(&["left", "right"]);
-    let [left, right] = &tablets[..] else { unreachable!() };
+    let (mut field, tablets) = Field::with(programs!(), ["left", "right"]);
+    let [left, right] = &tablets;
 
     // A contact that both tablets know.
     let shared = left.record(&[reading(152, 94)]).remove(0);
-    sync(left);
-    sync(right);
+    left.sync();
+    right.sync();
     let person = right.json(&["show", &shared])["person"].as_str().unwrap().to_owned();
 
     field.stop_server();
@@ -84,12 +63,12 @@ fn two_hundred_contacts_recorded_offline_arrive_and_conflicts_show_everywhere() 
     }
 
     field.serve();
-    let pushed = sync(left);
+    let pushed = left.sync();
     assert_eq!(pushed["accepted"], pushed["pushed"]);
     assert_eq!(pushed["quarantined"], 0);
-    sync(right);
-    assert_eq!(sync(left)["in_sync"], true);
-    assert_eq!(sync(right)["in_sync"], true);
+    right.sync();
+    assert_eq!(left.sync()["in_sync"], true);
+    assert_eq!(right.sync()["in_sync"], true);
 
     for id in [&shared, &person] {
         let on_left = left.json(&["show", id]);
@@ -108,9 +87,7 @@ fn two_hundred_contacts_recorded_offline_arrive_and_conflicts_show_everywhere() 
         BTreeSet::from([r#""Kahn""#.into(), r#""Cann""#.into()])
     );
 
-    let listed = field.wayside_json(&["list", "--kind", "contact"]);
-    let listed: BTreeSet<&str> =
-        listed.as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap()).collect();
+    let listed = ids(&field.wayside_json(&["list", "--kind", "contact"]));
     for id in recorded.iter().chain([&shared]) {
         assert!(listed.contains(id.as_str()), "{id} is in the views");
     }
@@ -118,25 +95,25 @@ fn two_hundred_contacts_recorded_offline_arrive_and_conflicts_show_everywhere() 
 
     // Settled where it is shown, it is settled for everybody.
     right.ok(&["edit", &person, "--set", "name/family=Khan"]);
-    sync(right);
-    sync(left);
+    right.sync();
+    left.sync();
     assert_eq!(left.json(&["show", &person])["conflicts"], json!([]));
     assert_eq!(left.json(&["show", &person])["name"]["family"], "Khan");
 }
 
 #[test]
 fn two_corrections_of_one_reading_stand_side_by_side() {
-    let (field, tablets) = field_with(&["left", "right"]);
-    let [left, right] = &tablets[..] else { unreachable!() };
+    let (field, tablets) = Field::with(programs!(), ["left", "right"]);
+    let [left, right] = &tablets;
     let contact = left.record(&[reading(125, 94)]).remove(0);
-    sync(left);
-    sync(right);
+    left.sync();
+    right.sync();
     let shown = left.json(&["show", &contact]);
     let reading = shown["bp"]["readings"].as_object().unwrap().keys().next().unwrap().clone();
     left.ok(&["correct", &contact, &reading, "--set", "systolic=152", "--reason", "misread"]);
     right.ok(&["correct", &contact, &reading, "--set", "systolic=182", "--reason", "misheard"]);
     for tablet in [left, right, left] {
-        sync(tablet);
+        tablet.sync();
     }
     let shown = field.wayside_json(&["show", &contact]);
     assert_eq!(shown, left.json(&["show", &contact]));
@@ -144,15 +121,15 @@ fn two_corrections_of_one_reading_stand_side_by_side() {
     assert_eq!(conflict(&shown, &path)["values"].as_array().unwrap().len(), 2);
     assert_eq!(shown["bp"]["readings"].as_object().unwrap().len(), 3, "the original stays");
     left.ok(&["correct", &contact, &reading, "--set", "systolic=152", "--reason", "asked both"]);
-    sync(left);
+    left.sync();
     assert_eq!(field.wayside_json(&["show", &contact])["conflicts"], json!([]));
 }
 
 #[test]
 fn a_very_high_reading_stands_in_the_worklist_as_same_day() {
-    let (field, tablets) = field_with(&["van"]);
+    let (field, tablets) = Field::with(programs!(), ["van"]);
     let contact = tablets[0].record(&[reading(128, 79), reading(185, 100), reading(152, 94)]).remove(1);
-    sync(&tablets[0]);
+    tablets[0].sync();
     let worklist = field.wayside_json(&["worklist"]);
     let first = &worklist.as_array().unwrap()[0];
     assert_eq!(first["contact"], json!(contact));
@@ -178,14 +155,14 @@ fn a_reading_beyond_the_limit_is_refused_at_entry_and_the_rest_is_recorded() {
 
 #[test]
 fn past_the_tablets_check_it_is_quarantined_and_the_other_199_arrive() {
-    let (field, tablets) = field_with(&["van"]);
+    let (field, tablets) = Field::with(programs!(), ["van"]);
     let van = &tablets[0];
     let mut day = lines(12, "van", 200);
     day[57]["contact"]["bp"] = reading(301, 100)["contact"]["bp"].clone();
-    let (ids, output) = van.record_with(&["--unchecked"], &day);
+    let (recorded, output) = van.record_with(&["--unchecked"], &day);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(ids.len(), 200);
-    let report = sync(van);
+    assert_eq!(recorded.len(), 200);
+    let report = van.sync();
     assert_eq!(report["quarantined"], 1);
     assert_eq!(report["in_sync"], false);
     assert_eq!(van.json(&["status"])["quarantined"], 1);
@@ -193,19 +170,17 @@ fn past_the_tablets_check_it_is_quarantined_and_the_other_199_arrive() {
     let quarantine = field.wayside_json(&["quarantine"]);
     let [held] = &quarantine.as_array().unwrap()[..] else { panic!("one in quarantine: {quarantine}") };
     assert_eq!(held["code"], "out_of_range");
-    assert_eq!(held["record"], json!(ids[57]));
+    assert_eq!(held["record"], json!(recorded[57]));
     assert!(held["message"].as_str().unwrap().contains("300"), "{held}");
-    let listed = field.wayside_json(&["list", "--kind", "contact"]);
-    let listed: BTreeSet<&str> =
-        listed.as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap()).collect();
+    let listed = ids(&field.wayside_json(&["list", "--kind", "contact"]));
     assert_eq!(listed.len(), 199);
-    assert!(ids.iter().enumerate().all(|(i, id)| listed.contains(id.as_str()) == (i != 57)));
+    assert!(recorded.iter().enumerate().all(|(i, id)| listed.contains(id.as_str()) == (i != 57)));
     // Staff see it too, with what it held.
-    let shown = van.json(&["show", &ids[57]]);
+    let shown = van.json(&["show", &recorded[57]]);
     assert_eq!(shown["quarantined"][0]["code"], "out_of_range");
     // And it keeps nothing else back.
     van.record(&[reading(140, 90)]);
-    assert_eq!(sync(van)["accepted"], 2);
+    assert_eq!(van.sync()["accepted"], 2);
 }
 
 #[test]
@@ -235,9 +210,9 @@ fn every_command_says_what_was_wrong_as_one_json_object() {
 
 #[test]
 fn views_deleted_come_back_the_same() {
-    let (mut field, tablets) = field_with(&["van"]);
+    let (mut field, tablets) = Field::with(programs!(), ["van"]);
     tablets[0].record(&lines(13, "van", 30));
-    sync(&tablets[0]);
+    tablets[0].sync();
     let before = (field.wayside_json(&["list"]), field.wayside_json(&["worklist"]));
     field.stop_server();
     for file in std::fs::read_dir(field.dir.path().join("base")).unwrap().map(|file| file.unwrap().path()) {

@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 use wayside_tests::{
     day::{self, TabletPlan},
-    field::{Field, TabletCli, write_lines},
+    field::{Field, TabletCli, ids, write_lines},
     link::Link,
     programs, seeds,
 };
@@ -131,10 +131,6 @@ impl Afternoon {
             assert!(lost.is_empty(), "seed {seed}: {} lost {lost:?}", tablet.name);
         }
     }
-}
-
-fn ids(list: &Value) -> BTreeSet<String> {
-    list.as_array().unwrap().iter().map(|record| record["id"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]

@@ -26,10 +26,13 @@ async fn van(dir: &std::path::Path, name: &str) -> Van {
     let inside = tablet.clone();
     let task = tokio::spawn(async move {
         inside
-            .live(move |report| {
-                assert!(report.error.is_none(), "{report:?}");
-                sender.send_modify(|syncs| *syncs += 1);
-            })
+            .live(
+                |_| {},
+                move |report| {
+                    assert!(report.error.is_none(), "{report:?}");
+                    sender.send_modify(|syncs| *syncs += 1);
+                },
+            )
             .await;
     });
     Van { tablet, synced, task }

@@ -11,17 +11,8 @@ use wayside_tests::{
     programs,
 };
 
-fn field_with(tablets: [&str; 2]) -> (Field, [TabletCli; 2]) {
-    let mut field = Field::new(programs!());
-    field.serve();
-    field.wayside_text(&["team", "add", "Leeds East"]);
-    let tablets = tablets.map(|name| field.enrolled(name, "Leeds East"));
-    (field, tablets)
-}
-
 fn sync(tablet: &TabletCli) {
-    let report = tablet.json(&["sync"]);
-    assert_eq!((&report["error"], &report["in_sync"]), (&Value::Null, &json!(true)));
+    assert_eq!(tablet.sync()["in_sync"], true);
 }
 
 fn next(tablet: &TabletCli, contact: &str) -> String {
@@ -45,7 +36,7 @@ fn begun(person: Value, site: &str, date: &str, reason: &str) -> Value {
 
 #[test]
 fn from_a_raised_reading_to_a_closed_referral_in_one_story() {
-    let (field, [van, hall]) = field_with(["van", "hall"]);
+    let (field, [van, hall]) = Field::with(programs!(), ["van", "hall"]);
     let person =
         json!({"name": {"given": "Amina", "family": "Khan"}, "date_of_birth": "1950-02-03", "sex": "female"});
     let first = van.record(&[begun(person, "Masjid Al-Noor", "2026-11-20", "walk_up")]).remove(0);
@@ -174,7 +165,7 @@ fn from_a_raised_reading_to_a_closed_referral_in_one_story() {
 
 #[test]
 fn two_corrections_made_offline_both_stay_and_the_more_urgent_counts_until_settled() {
-    let (field, [left, right]) = field_with(["left", "right"]);
+    let (field, [left, right]) = Field::with(programs!(), ["left", "right"]);
     let person = json!({"name": {"given": "Amina", "family": "Khan"}, "date_of_birth": "1950-02-03"});
     let contact = left.record(&[begun(person, "Masjid Al-Noor", "2026-11-20", "walk_up")]).remove(0);
     let slip = add(&left, &contact, "bp/readings", &reading("2026-11-20T13:02:00Z", 128, 84, "clinic"));

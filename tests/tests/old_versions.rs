@@ -17,6 +17,7 @@ use wayside_protocol::sync::{
     frame::{Changes, Item, Verdict, decode},
 };
 use wayside_server::{Base, Clock, Server, ServerConfig, sync};
+use wayside_tests::field::copy_dir;
 
 const SEEN_BY_BOTH: &str = "01a2028a-1855-7783-aa20-05b49507a59c";
 const RECORDED_ON_OLD: &str = "01a2028a-1add-7bee-9ca5-e9f5fdb26369";
@@ -25,21 +26,9 @@ fn old() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("old/version-1")
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(|entry| entry.unwrap()) {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
 fn old_site() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    copy(&old(), dir.path());
+    copy_dir(&old(), dir.path());
     dir
 }
 

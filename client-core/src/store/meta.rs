@@ -56,6 +56,10 @@ pub fn notices(conn: &Connection) -> Result<Vec<(String, String)>> {
     Ok(notices.collect::<Result<_, _>>()?)
 }
 
+pub fn has_notice(conn: &Connection, code: &str) -> Result<bool> {
+    Ok(conn.prepare_cached("SELECT 1 FROM notice WHERE code = ?")?.exists([code])?)
+}
+
 pub fn add_notice(conn: &Connection, code: &str, at: &str) -> Result<()> {
     let sql = "INSERT INTO notice (code, at) VALUES (?, ?) ON CONFLICT (code) DO UPDATE SET at = excluded.at";
     conn.prepare_cached(sql)?.execute((code, at))?;

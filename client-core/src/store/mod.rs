@@ -21,6 +21,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
+use tokio::sync::watch;
 use wayside_protocol::{error::Code, record::Hash};
 
 use crate::{
@@ -43,10 +44,19 @@ const STEPS: &[M<'_>] = &[
 const MIGRATIONS: Migrations<'_> = Migrations::from_slice(STEPS);
 
 pub struct Store {
-    conn: Mutex<Connection>,
+    /// `None` once it is closed.
+    conn: Mutex<Option<Connection>>,
+    /// Counts what was committed in this run.
+    changed: watch::Sender<u64>,
 }
 
 impl Store {
+    /// Whether there is a database in a directory, whatever its key.
+    pub fn is_there(dir: &Path) -> bool {
+        // What cannot be asked may be there: nobody then takes it for a new tablet.
+        dir.join(FILE).try_exists().unwrap_or(true)
+    }
+
     /// Opens the database in a directory, or makes both. A database that this key does not open is left as it is.
     pub fn open(dir: &Path, key: &Key) -> Result<Store> {
         make_private(dir).map_err(Error::Directory)?;
@@ -77,21 +87,24 @@ impl Store {
         })?;
         conn.execute_batch("PRAGMA foreign_keys = ON;")?;
         conn.set_prepared_statement_cache_capacity(64);
-        Ok(Store { conn: Mutex::new(conn) })
+        Ok(Store { conn: Mutex::new(Some(conn)), changed: watch::channel(0).0 })
     }
 
     /// Everything in `f` or nothing of it; on disk when this returns.
     pub fn write<T>(&self, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let mut conn = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
+        let conn = conn.as_mut().ok_or(Code::TabletLocked)?;
         let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = f(&transaction)?;
         transaction.commit()?;
+        self.touch();
         Ok(done)
     }
 
     /// Empties the log of what was written, after something was deleted for good: earlier states of it stand there.
     pub fn forget_written(&self) -> Result<()> {
         let conn = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
+        let conn = conn.as_ref().ok_or(Code::TabletLocked)?;
         // While another process reads it stays, and goes with the next one.
         Ok(conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
     }
@@ -99,8 +112,42 @@ impl Store {
     /// Several reads of one moment.
     pub fn read<T>(&self, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let mut conn = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
+        let conn = conn.as_mut().ok_or(Code::TabletLocked)?;
         let transaction = conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
         f(&transaction)
+    }
+
+    /// Closes the database after the call that is under way. Every later one fails with [`Code::TabletLocked`].
+    pub fn close(&self) {
+        self.conn.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.touch();
+    }
+
+    /// As [`Store::close`] with its files deleted, unless `refuse` finds a reason not to.
+    pub fn delete(&self, dir: &Path, refuse: impl FnOnce(&Connection) -> Result<()>) -> Result<()> {
+        let mut conn = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
+        refuse(conn.as_ref().ok_or(Code::TabletLocked)?)?;
+        drop(conn.take());
+        self.touch();
+        for name in [FILE, "tablet.db-wal", "tablet.db-shm", OPENING] {
+            match std::fs::remove_file(dir.join(name)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::Directory(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes whenever something was committed by this process, or anything else that people see of the tablet.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Something that people see has changed, and it is not in the database.
+    pub fn touch(&self) {
+        self.changed.send_modify(|changed| *changed += 1);
     }
 }
 

@@ -13,7 +13,7 @@ use wayside_protocol::{
     },
 };
 
-use super::{SyncReport, by_status, link::Link, memory::Memory, plan::TeamPlace, set_clock};
+use super::{Progress, SyncReport, by_status, link::Link, memory::Memory, plan::TeamPlace, set_clock};
 use crate::{
     error::{Error, Result},
     store::{
@@ -49,14 +49,18 @@ impl Tablet {
     }
 
     /// Keeps this tablet and base the same as long as there is signal, until it is dropped: a sync now, after whatever
-    /// is recorded here, and when base has news. `told` hears of each. After a failure the next try comes later and
-    /// later, up to a minute or two, unless something is recorded.
-    pub async fn live(&self, told: impl Fn(&SyncReport) + Send + Sync) {
+    /// is recorded here, and when base has news. `told` hears of each, `progress` how far it has come. After a failure the
+    /// next try comes later and later, up to a minute or two, unless something is recorded.
+    pub async fn live(
+        &self,
+        progress: impl Fn(Progress) + Send + Sync,
+        told: impl Fn(&SyncReport) + Send + Sync,
+    ) {
         let (mut news, mut recorded) = (self.news(), self.recorded());
         let mut failures = 0;
         loop {
             recorded.mark_unchanged();
-            let report = self.sync(|_| {}).await;
+            let report = self.sync(&progress).await;
             told(&report);
             let heard = async {
                 if report.error.is_some() {

@@ -179,6 +179,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.tablet.syncing.store(false, Ordering::Release);
+        self.tablet.store.touch();
     }
 }
 
@@ -507,7 +508,11 @@ pub(crate) fn apply(tablet: &Inner, step: Step) -> Result<Applied> {
         }
         Step::Notice(code) => {
             let at = tablet.env.now_text();
-            tablet.store.write(|conn| meta::add_notice(conn, code.as_str(), &at))?;
+            tablet.store.write(|conn| match code {
+                // It stands until it is mended: not another one with every sync.
+                Code::UpgradeNeeded if meta::has_notice(conn, code.as_str())? => Ok(()),
+                code => meta::add_notice(conn, code.as_str(), &at),
+            })?;
         }
         Step::UnlockSecret { secret } => {
             tablet.store.write(|conn| meta::set(conn, meta::UNLOCK_SECRET, secret))?;

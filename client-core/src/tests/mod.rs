@@ -5,6 +5,7 @@ mod base;
 mod find;
 mod guiding;
 mod net;
+mod observing;
 mod recording;
 mod restore;
 mod skew;

@@ -6,7 +6,7 @@ use wayside_protocol::{
     record::{
         Corrections, Hash, Kind, Record, RecordId, Scalar,
         path::join,
-        schema::{self, AMENDMENTS, At, MEASUREMENTS_PATH, READINGS_PATH},
+        schema::{self, AMENDMENTS, At, MEASUREMENTS_PATH, Member, READINGS_PATH},
     },
 };
 
@@ -86,14 +86,7 @@ impl Tablet {
             let object = entry.as_object_mut().ok_or_else(|| {
                 Error::from(Invalid::new(Code::WrongType, map, "An entry is a JSON object."))
             })?;
-            for name in ["at", "made_at", "given_at", "asked_at"] {
-                if members.iter().any(|member| member.name == name) {
-                    object.entry(name).or_insert_with(|| json!(pen.message.at));
-                }
-            }
-            if members.iter().any(|member| member.name == "by") {
-                object.entry("by").or_insert_with(|| json!(pen.message.by));
-            }
+            pen.stamp(members, object);
             for (names, of) in [("referral", "referrals"), ("follow_up", "follow_ups")] {
                 if let Some(named) = object.get(names).and_then(Value::as_str)
                     && kind == Kind::Contact
@@ -125,6 +118,18 @@ impl Tablet {
 }
 
 impl Pen<'_> {
+    /// Fills in who and when, where an entry can hold them and does not say.
+    pub(super) fn stamp(&self, members: &[Member], entry: &mut Map<String, Value>) {
+        for name in ["at", "made_at", "given_at", "asked_at"] {
+            if members.iter().any(|member| member.name == name) {
+                entry.entry(name).or_insert_with(|| json!(self.message.at));
+            }
+        }
+        if members.iter().any(|member| member.name == "by") {
+            entry.entry("by").or_insert_with(|| json!(self.message.by));
+        }
+    }
+
     fn add(&self, open: &mut Open, path: &str, value: Value) -> Result<()> {
         let kind = open.kind()?;
         let writes = self.flattening(kind, |flattener| flattener.set(path, value))?;

@@ -4,6 +4,8 @@
 
 mod entries;
 mod line;
+mod order;
+mod update;
 
 use rusqlite::Connection;
 use serde_json::{Map, Value};
@@ -106,11 +108,7 @@ impl Tablet {
             if open.record.heads().is_empty() {
                 return pen.resubmit(&open, edit.set);
             }
-            let kind = open.kind()?;
-            let mut writes = Vec::new();
-            for (path, value) in edit.set {
-                writes.extend(pen.flattening(kind, |flattener| flattener.set(&path, value))?);
-            }
+            let writes = pen.setting(open.kind()?, edit.set)?;
             pen.edit(&mut open, edit.base.as_deref(), &writes)
         })
     }
@@ -194,6 +192,14 @@ impl Pen<'_> {
         RecordId::fresh(now, &self.tablet.env.bytes())
     }
 
+    fn setting(&self, kind: Kind, set: Vec<(String, Value)>) -> Result<Vec<Write>> {
+        let mut writes = Vec::new();
+        for (path, value) in set {
+            writes.extend(self.flattening(kind, |flattener| flattener.set(&path, value))?);
+        }
+        Ok(writes)
+    }
+
     fn flattening(
         &self,
         kind: Kind,
@@ -265,9 +271,10 @@ impl Pen<'_> {
         {
             return Err(Invalid::new(Code::MissingField, name, format!("{name} is missing.")).into());
         }
+        let writes = self.in_order(None, writes);
         let no = records::make(self.conn, id, team)?.no;
         let message = self.message(no, |_| true)?;
-        let (record, authored) = Record::begin(id, kind, writes, &self.author(no, &message)?)?;
+        let (record, authored) = Record::begin(id, kind, &writes, &self.author(no, &message)?)?;
         self.keep(no, id, None, team, &[], &record, &authored)?;
         Ok(record.heads())
     }
@@ -284,14 +291,23 @@ impl Pen<'_> {
         }
         let base = base.map(|base| self.standing(open, base)).transpose()?.filter(|base| !base.is_empty());
         let deps = base.clone().unwrap_or_else(|| open.record.heads());
+        let writes = self.in_order(Some(&open.record), writes);
         let message =
             self.message(open.row.no, |path| writes.iter().any(|write| is_in_place(kind, write, path)))?;
         let author = self.author(open.row.no, &message)?;
-        if let Some(authored) = open.record.edit(base.as_deref(), writes, &author)? {
+        if let Some(authored) = open.record.edit(base.as_deref(), &writes, &author)? {
             let Row { no, id, team, .. } = open.row;
             self.keep(no, id, Some(kind), team, &deps, &open.record, &authored)?;
         }
         Ok(open.record.heads())
+    }
+
+    fn in_order(&self, record: Option<&Record>, writes: &[Write]) -> Vec<Write> {
+        if self.rules == Rules::Unchecked {
+            writes.to_vec()
+        } else {
+            order::in_order(record, writes.to_vec())
+        }
     }
 
     /// The heads that a screen showed, as far as they still stand: instead of a change that has gone into

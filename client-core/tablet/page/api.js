@@ -1,6 +1,12 @@
 // Talking to this tablet's own program, and to nothing else.
 
 const KEY = "wayside-key";
+let translated = (answer) => answer;
+
+/** How answers come into the language of the page. */
+export function translateWith(how) {
+  translated = how;
+}
 
 /** What the program would not do: a stable code, a sentence to show, the field that is meant. */
 export class Refused extends Error {
@@ -32,13 +38,13 @@ async function call(path, options) {
   try {
     response = await fetch(path, { ...options, cache: "no-store", credentials: "omit" });
   } catch {
-    throw new Refused({
+    throw new Refused(translated({
       code: "program_gone",
       message: "The Wayside program on this tablet does not answer. Start it again; what was saved is safe.",
       retry: true,
-    });
+    }));
   }
-  const body = await response.json().catch(() => ({}));
+  const body = translated(await response.json().catch(() => ({})));
   if (!response.ok && body.code === "locked") document.dispatchEvent(new Event("wayside-locked"));
   if (!response.ok) throw new Refused({ code: "internal", message: "Something went wrong.", ...body });
   return body;
@@ -72,7 +78,7 @@ export async function listen(heard) {
         text = events.pop();
         for (const event of events) {
           const data = event.split("\n").filter((line) => line.startsWith("data: "));
-          if (data.length > 0) heard(JSON.parse(data.map((line) => line.slice(6)).join("\n")));
+          if (data.length > 0) heard(translated(JSON.parse(data.map((line) => line.slice(6)).join("\n"))));
         }
       }
     } catch {

@@ -4,9 +4,10 @@ import { get, post } from "./api.js";
 import { button, fill, h, once, say } from "./dom.js";
 import { errors, field, segments } from "./form.js";
 import { isFull } from "./pad-rules.js";
+import { t } from "./phrases.js";
 import { date, inDays } from "./words.js";
 
-const TIMES = [["Morning", "08:00"], ["Morning, again", "08:01"], ["Evening", "20:00"], ["Evening, again", "20:01"]];
+const TIMES = [[t("Morning"), "08:00"], [t("Morning, again"), "08:01"], [t("Evening"), "20:00"], [t("Evening, again"), "20:01"]];
 const DAYS = 4;
 
 /** The next day of a date. */
@@ -20,7 +21,7 @@ function after(day, n) {
 function reading(name, words, changed) {
   const error = h("p", { class: "error", id: `${name}-error` });
   const sure = h("input", { type: "checkbox" });
-  const doubt = h("label", { class: "doubt" }, sure, "It is right: keep it");
+  const doubt = h("label", { class: "doubt" }, sure, t("It is right: keep it"));
   doubt.hidden = true;
   let level = null;
   const box = (part, label) => h("input", {
@@ -34,8 +35,8 @@ function reading(name, words, changed) {
     },
     onblur: () => check(),
   });
-  const upper = box("systolic", "upper");
-  const lower = box("diastolic", "lower");
+  const upper = box("systolic", t("upper"));
+  const lower = box("diastolic", t("lower"));
   lower.addEventListener("keydown", (event) => {
     if (event.key === "Backspace" && lower.value === "") upper.focus();
   });
@@ -43,7 +44,7 @@ function reading(name, words, changed) {
   async function check() {
     const half = (upper.value === "") !== (lower.value === "");
     if (upper.value === "" && lower.value === "") return show(null, "");
-    if (half) return show("block", "Both numbers, or neither.");
+    if (half) return show("block", t("Both numbers, or neither."));
     const { findings } = await post("/api/check/reading", values());
     const first = findings.find((one) => one.level === "block") ?? findings[0];
     return show(first?.level ?? null, first?.message ?? "");
@@ -72,7 +73,7 @@ export async function diary({ id, session, person, of, follow_up: followUp }, ap
   const place = app.state.session ?? session ?? before?.session;
   const days = [];
   const list = h("div", { class: "diary" });
-  const first = field("first", "First day", { value: inDays(-7) });
+  const first = field("first", t("First day"), { value: inDays(-7) });
   first.control.type = "date";
   const add = () => {
     const n = days.length;
@@ -83,17 +84,17 @@ export async function diary({ id, session, person, of, follow_up: followUp }, ap
     name();
   };
   const name = () => days.forEach(({ title }, n) => {
-    title.textContent = `Day ${n + 1}${first.value() ? `: ${date(after(first.value(), n))}` : ""}`;
+    title.textContent = first.value() ? t("Day {n}: {date}", { n: n + 1, date: date(after(first.value(), n)) }) : t("Day {n}", { n: n + 1 });
   });
   first.control.addEventListener("change", name);
   for (let n = 0; n < DAYS; n += 1) add();
-  const average = reading("average", "Average", () => {});
+  const average = reading("average", t("Average"), () => {});
   const body = h("div", { class: "diary-body" });
-  const kind = segments("kind", "What came back?", [
-    { code: "diary", label: "Diary of days" }, { code: "hbpm", label: "Home average only" }, { code: "abpm", label: "24-hour average" },
+  const kind = segments("kind", t("What came back?"), [
+    { code: "diary", label: t("Diary of days") }, { code: "hbpm", label: t("Home average only") }, { code: "abpm", label: t("24-hour average") },
   ], "diary", (code) => draw(code));
   const draw = (code) => fill(body, code === "diary"
-    ? [first.node, list, button("plain", "Another day", () => {
+    ? [first.node, list, button("plain", t("Another day"), () => {
       add();
       days.at(-1).readings[0].upper.focus();
     })] : h("section", { class: "card" }, average.node));
@@ -116,13 +117,13 @@ export async function diary({ id, session, person, of, follow_up: followUp }, ap
       const open = all.find((one) => one.isOpen());
       if (open) {
         open.upper.focus();
-        say("A reading is not right yet.");
+        say(t("A reading is not right yet."));
         return;
       }
       const readings = entries();
       if (readings.length === 0) {
         all[0].upper.focus();
-        app.failed(new Error("Type the readings first."));
+        app.failed(new Error(t("Type the readings first.")));
         return;
       }
       try {
@@ -137,12 +138,12 @@ export async function diary({ id, session, person, of, follow_up: followUp }, ap
     });
   };
   return {
-    title: "Home diary",
+    title: t("Home diary"),
     back: id ? ["contact", { id, seen: true }] : ["session", { id: place }],
     node: h("form", { class: "narrow form", novalidate: true, onsubmit: save },
-      h("div", { class: "who" }, h("h1", {}, "Home diary"), h("p", { class: "quiet" }, who?.name ?? "No details")),
+      h("div", { class: "who" }, h("h1", {}, t("Home diary")), h("p", { class: "quiet" }, who?.name ?? t("No details"))),
       kind.node, body,
-      h("button", { type: "submit", class: "button main wide tall" }, "Save what is typed")),
+      h("button", { type: "submit", class: "button main wide tall" }, t("Save what is typed"))),
   };
 }
 

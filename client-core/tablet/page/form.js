@@ -1,20 +1,21 @@
 // Fields of forms: a label, a hint, the error beside it, and where it makes sense "asked, declined".
 
 import { h } from "./dom.js";
+import { t } from "./phrases.js";
 
 function framed(id, label, control, { hint, declined = false, can_decline = false, beside } = {}) {
   const error = h("p", { class: "error", id: `${id}-error` });
   const note = h("p", { class: "note", id: `${id}-note`, role: "status" });
   const sure = h("input", { type: "checkbox", id: `${id}-sure` });
-  const doubt = h("div", { class: "doubt" }, h("label", {}, sure, "It is right: keep it"));
+  const doubt = h("div", { class: "doubt" }, h("label", {}, sure, t("It is right: keep it")));
   doubt.hidden = true;
   const box = can_decline
     ? h("input", { type: "checkbox", id: `${id}-declined`, checked: declined,
-      "aria-label": `${label}: asked, declined` })
+      "aria-label": t("{what}: asked, declined", { what: label }) })
     : null;
   const node = h("div", { class: "field" },
     h("div", { class: "field-head" }, h("label", { for: id }, label),
-      box ? h("label", { class: "declined" }, box, "Asked, declined") : null),
+      box ? h("label", { class: "declined" }, box, t("Asked, declined")) : null),
     hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null,
     error, h("div", { class: "beside" }, control, beside), note, doubt);
   control.setAttribute("aria-describedby", `${hint ? `${id}-hint ` : ""}${id}-error ${id}-note`);
@@ -82,7 +83,7 @@ export function select(id, label, options, value = "", rest = {}) {
   }
   const children = [...groups].map(([group, list]) => (group ? h("optgroup", { label: group }, list) : list));
   const control = h("select", { id, name: id },
-    options.some(({ code }) => code === value) ? null : h("option", { value: "" }, "Choose…"), children);
+    options.some(({ code }) => code === value) ? null : h("option", { value: "" }, t("Choose…")), children);
   control.value = value;
   return framed(id, label, control, rest);
 }

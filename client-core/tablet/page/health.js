@@ -3,6 +3,7 @@
 import { get, post } from "./api.js";
 import { button, fill, h, notice, once, say, tag } from "./dom.js";
 import { errors, field, segments, select } from "./form.js";
+import { t } from "./phrases.js";
 
 /** Which field of the form answers which item of the check, and the word that declines it. */
 const ITEMS = {
@@ -98,34 +99,34 @@ export async function health({ id }, app) {
 
   const draw = () => {
     fields = form(known);
-    const type = select("check_type", "Which check?", known.lists.types, known.check_type ?? "bp_only");
+    const type = select("check_type", t("Which check?"), known.lists.types, known.check_type ?? "bp_only");
     type.control.addEventListener("change", (event) => tap({ set: { check_type: type.value() } })(event));
     const section = (title, ...names) => h("section", { class: "card" }, h("h2", {}, title),
       h("div", { class: "form" }, names.map((name) => fields[name].node)));
-    fill(node, h("div", { class: "who" }, h("div", {}, h("h1", {}, "Health check"),
-      h("p", { class: "quiet" }, known.person?.name ?? "No details"))),
+    fill(node, h("div", { class: "who" }, h("div", {}, h("h1", {}, t("Health check")),
+      h("p", { class: "quiet" }, known.person?.name ?? t("No details")))),
     type.node,
     notice(known.eligibility.yes ? "calm" : "warn", known.eligibility.words),
     h("details", { class: "card", open: known.diagnoses.some(({ on }) => on) },
-      h("summary", {}, "Diagnosed already?"),
+      h("summary", {}, t("Diagnosed already?")),
       h("div", { class: "toggles" }, known.diagnoses.map(({ code, label, on }) => h("button", {
         type: "button", class: "toggle", "aria-pressed": String(on), onclick: tap({ set: { [`prior_diagnosis/${code}`]: !on } }),
       }, label)))),
     progress(known, app, tap),
-    known.results.length > 0 ? h("section", { class: "card" }, h("h2", {}, "What it comes to"),
+    known.results.length > 0 ? h("section", { class: "card" }, h("h2", {}, t("What it comes to")),
       h("ul", { class: "results-list" }, known.results.map((words) => h("li", {}, words)))) : null,
     h("form", { class: "form", novalidate: true, onsubmit: submit },
-      section("Body", "height", "weight", "waist"),
-      section("Smoking and alcohol", "smoking", "alcohol"),
-      section("Activity", "activity"),
-      section("Family", "family_history"),
-      section("Blood, and a risk score from elsewhere", "total_cholesterol", "hdl", "hba1c", "risk_score", "risk_source"),
+      section(t("Body"), "height", "weight", "waist"),
+      section(t("Smoking and alcohol"), "smoking", "alcohol"),
+      section(t("Activity"), "activity"),
+      section(t("Family"), "family_history"),
+      section(t("Blood, and a risk score from elsewhere"), "total_cholesterol", "hdl", "hba1c", "risk_score", "risk_source"),
       h("div", { class: "foot buttons" },
-        h("button", { type: "submit", class: "button main tall grow" }, "Save"),
-        button("plain tall", "Back to the check", () => app.go("contact", { id, seen: true })))));
+        h("button", { type: "submit", class: "button main tall grow" }, t("Save")),
+        button("plain tall", t("Back to the check"), () => app.go("contact", { id, seen: true })))));
   };
   draw();
-  return { title: "Health check", back: ["contact", { id, seen: true }], node };
+  return { title: t("Health check"), back: ["contact", { id, seen: true }], node };
 }
 
 function merged(typed, change) {
@@ -138,8 +139,8 @@ const ELSEWHERE = { age: "person", sex: "person", ethnicity: "person", blood_pre
 function progress(known, app, tap) {
   const item = ({ code, label, answer }) => {
     if (answer === "answered") return tag("done", label, "done");
-    if (answer === "declined") return tag("plain", `${label}: declined`);
-    const missing = (onclick) => h("button", { type: "button", class: "tag warn", onclick }, `${label}: missing`);
+    if (answer === "declined") return tag("plain", t("{what}: declined", { what: label }));
+    const missing = (onclick) => h("button", { type: "button", class: "tag warn", onclick }, t("{what}: missing", { what: label }));
     const name = HOLDS[code] ?? code;
     if (name in ITEMS) return missing(jump(name));
     if (ELSEWHERE[code] === "person" && known.person) {
@@ -147,12 +148,12 @@ function progress(known, app, tap) {
     }
     if (ELSEWHERE[code] === "pressure") return missing(() => app.go("pressure", { contact: known.id }));
     if (code === "dementia_information") {
-      return button("plain", "Information on dementia was given", tap({ set: { advice: [{ code: "DEMENTIA_INFORMATION" }] } }));
+      return button("plain", t("Information on dementia was given"), tap({ set: { advice: [{ code: "DEMENTIA_INFORMATION" }] } }));
     }
-    return tag("warn", `${label}: missing`);
+    return tag("warn", t("{what}: missing", { what: label }));
   };
   return h("section", { class: "card progress" },
-    h("h2", {}, `There: ${known.progress}`),
+    h("h2", {}, t("There: {progress}", { progress: known.progress })),
     h("ul", { class: "items" }, known.items.map((one) => h("li", {}, item(one)))));
 }
 
@@ -173,32 +174,32 @@ function form(known) {
   for (const { code, label, unit } of lists.measured) {
     fields[code] = field(code, label, { value: was[code] ?? "", mode: "decimal", width: "w-age", beside: h("span", { class: "unit" }, unit), ...declines(code) });
   }
-  fields.smoking = select("smoking", "Smoking", lists.smoking, was.smoking ?? "", declines("smoking"));
+  fields.smoking = select("smoking", t("Smoking"), lists.smoking, was.smoking ?? "", declines("smoking"));
   for (const [n, q] of ["q1", "q2", "q3"].entries()) {
     fields[q] = select(q, lists.audit[n].label, lists.audit[n].options, was.audit_c?.[q] === undefined ? "" : String(was.audit_c[q]));
   }
-  fields.work = select("work", "Work", lists.work, was.gppaq?.work ?? "");
-  fields.exercise = select("exercise", "Exercise in the last week", lists.hours, was.gppaq?.exercise ?? "");
-  fields.cycling = select("cycling", "Cycling in the last week", lists.hours, was.gppaq?.cycling ?? "");
-  fields.alcohol = group("alcohol", "Alcohol", [fields.q1, fields.q2, fields.q3], known.declined?.includes(ITEMS.alcohol));
-  fields.activity = group("activity", "Physical activity", [fields.work, fields.exercise, fields.cycling], known.declined?.includes(ITEMS.activity));
-  const family = segments("family", "Family history", [{ code: "no", label: "No" }, { code: "yes", label: "Yes" }], was.family_history ?? "");
-  fields.family_history = { ...group("family_history", "Heart disease in a parent, brother or sister under 60",
+  fields.work = select("work", t("Work"), lists.work, was.gppaq?.work ?? "");
+  fields.exercise = select("exercise", t("Exercise in the last week"), lists.hours, was.gppaq?.exercise ?? "");
+  fields.cycling = select("cycling", t("Cycling in the last week"), lists.hours, was.gppaq?.cycling ?? "");
+  fields.alcohol = group("alcohol", t("Alcohol"), [fields.q1, fields.q2, fields.q3], known.declined?.includes(ITEMS.alcohol));
+  fields.activity = group("activity", t("Physical activity"), [fields.work, fields.exercise, fields.cycling], known.declined?.includes(ITEMS.activity));
+  const family = segments("family", t("Family history"), [{ code: "no", label: t("No") }, { code: "yes", label: t("Yes") }], was.family_history ?? "");
+  fields.family_history = { ...group("family_history", t("Heart disease in a parent, brother or sister under 60"),
     [family], known.declined?.includes(ITEMS.family_history)), value: family.value };
-  fields.risk_score = field("risk_score", "Cardiovascular risk score", {
-    value: was.risk_score?.value ?? "", mode: "decimal", width: "w-age", hint: "Typed in from elsewhere, never computed here",
+  fields.risk_score = field("risk_score", t("Cardiovascular risk score"), {
+    value: was.risk_score?.value ?? "", mode: "decimal", width: "w-age", hint: t("Typed in from elsewhere, never computed here"),
     beside: h("span", { class: "unit" }, "%"), ...declines("risk_score"),
   });
-  fields.risk_source = field("risk_source", "Where the score comes from", { value: was.risk_score?.source ?? "" });
+  fields.risk_source = field("risk_source", t("Where the score comes from"), { value: was.risk_score?.source ?? "" });
   return fields;
 }
 
 /** Several questions under one name, which may be declined together. */
 function group(name, words, controls, declined) {
-  const box = h("input", { type: "checkbox", id: `${name}-declined`, checked: declined, "aria-label": `${words}: asked, declined` });
+  const box = h("input", { type: "checkbox", id: `${name}-declined`, checked: declined, "aria-label": t("{what}: asked, declined", { what: words }) });
   const node = h("fieldset", { class: "field group", id: `${name}-group` },
     h("legend", { class: "label" }, words),
-    h("label", { class: "declined" }, box, "Asked, declined"), controls.map((control) => control.node));
+    h("label", { class: "declined" }, box, t("Asked, declined")), controls.map((control) => control.node));
   const grey = () => {
     for (const control of node.querySelectorAll("select, input[type=radio]")) control.disabled = box.checked;
   };

@@ -1,12 +1,14 @@
 // The frame around the screens: opening, going from one to the next, the sync chip.
 
 import { get, listen, post, takeToken } from "./api.js";
-import { button, fill, h, icon, notice, say } from "./dom.js";
+import { button, fill, h, icon, notice, once, say } from "./dom.js";
+import { t } from "./phrases.js";
 import { day } from "./words.js";
 import * as card from "./card.js";
 import * as care from "./care.js";
 import * as contact from "./contact.js";
 import * as diary from "./diary.js";
+import { display } from "./display.js";
 import * as due from "./due.js";
 import * as find from "./find.js";
 import * as flags from "./flags.js";
@@ -80,7 +82,7 @@ async function show({ screen, params }) {
     made = await (SCREENS[screen] ?? SCREENS.start)(params, app);
   } catch (error) {
     if (error.code === "locked") return;
-    made = { title: "This cannot be shown", back: ["start", {}], node: notice("bad", error.message) };
+    made = { title: t("This cannot be shown"), back: ["start", {}], node: notice("bad", error.message) };
   }
   // Somebody has tapped on: the newer screen stands.
   if (mine !== turn || made === null) return;
@@ -123,14 +125,22 @@ function bar() {
   const { state } = app;
   const site = state.site;
   const home = current.back
-    ? button("quiet round", icon("back"), back, { "aria-label": "Back" })
+    ? button("quiet round", icon("back"), back, { "aria-label": t("Back") })
     : h("img", { src: "/page/icon.svg", alt: "", class: "mark" });
   fill(document.getElementById("bar"), home,
     h("div", { class: "where" }, h("strong", {}, site ? site.name : "Wayside"),
       h("span", {}, site ? day(state.date) : state.tablet)),
     state.sign_in.listed && state.sign_in.name ? button("plain lock-button", [icon("lock"), h("span", {}, state.sign_in.name)], () => lock(),
-      { "aria-label": `Lock: ${state.sign_in.name} is signed in` }) : null,
+      { "aria-label": t("Lock: {name} is signed in", { name: state.sign_in.name }) }) : null,
+    button("plain round text-button", h("span", { "aria-hidden": "true" }, "Aa"), () => settings().catch(failed), { "aria-label": t("Text and contrast") }),
     state.signal === null ? null : signalSwitch(state.signal), chip(state.sync));
+}
+
+/** What staff should know of restores, copies, old programs: one sentence each, until somebody puts it away. */
+function notices() {
+  const put = (code) => async (event) => once(event.currentTarget, () => post("/api/notices/put-away", { code }).catch(failed));
+  fill(document.getElementById("notices"), app.state.notices.map(({ code, message }) => notice("calm", message,
+    button("plain", t("Understood"), put(code)))));
 }
 
 /** Resolved as long as somebody may use the page. */
@@ -144,30 +154,50 @@ async function lock() {
   locked();
 }
 
+/** Puts one part of the page over all others, which stay as they are; the function that takes it away again. */
+function cover(over) {
+  const parts = ["bar", "alerts", "notices", "main", "settings", "lock"].map((id) => document.getElementById(id));
+  const behind = parts.filter((part) => part !== over && !part.hidden);
+  const scrolled = window.scrollY;
+  const held = document.activeElement;
+  for (const part of behind) part.hidden = true;
+  over.hidden = false;
+  window.scrollTo(0, 0);
+  return () => {
+    fill(over);
+    over.hidden = true;
+    for (const part of behind) part.hidden = false;
+    window.scrollTo(0, scrolled);
+    if (held?.isConnected) held.focus({ preventScroll: true });
+  };
+}
+
 /** Puts the lock over the screen. What is typed there stays there, for whoever signs in next. */
 function locked() {
   if (isLocked) return;
   isLocked = true;
-  const behind = ["bar", "alerts", "main"].map((id) => document.getElementById(id));
   const over = document.getElementById("lock");
-  const scrolled = window.scrollY;
-  const held = document.activeElement;
   unlocked = new Promise((resolve) => {
+    const uncover = cover(over);
     const open = async () => {
       await refreshState();
       isLocked = false;
-      fill(over);
-      over.hidden = true;
-      for (const element of behind) element.hidden = false;
-      window.scrollTo(0, scrolled);
-      if (held?.isConnected) held.focus({ preventScroll: true });
+      uncover();
       resolve();
       await refreshed();
     };
-    for (const element of behind) element.hidden = true;
-    over.hidden = false;
     unlockScreen(over, open).catch((error) => fill(over, notice("bad", error.message)));
   });
+}
+
+/** Text, contrast and language, over whatever is being typed. */
+async function settings() {
+  const over = document.getElementById("settings");
+  if (!over.hidden) return;
+  const node = await display(app, () => uncover());
+  const uncover = cover(over);
+  fill(over, node);
+  over.querySelector("h1").focus();
 }
 
 const LOOKS = {
@@ -178,7 +208,7 @@ const LOOKS = {
 function chip(sync) {
   const tap = async () => {
     if (sync.state === "not_enrolled") return go("enrol");
-    say("Syncing");
+    say(t("Syncing"));
     try {
       await post("/api/sync");
     } catch (error) {
@@ -186,23 +216,23 @@ function chip(sync) {
     }
   };
   return h("button", { type: "button", id: "chip", class: `chip ${sync.state}`, onclick: tap,
-    title: sync.state === "not_enrolled" ? "Enrol this tablet" : "Sync now" },
+    title: sync.state === "not_enrolled" ? t("Enrol this tablet") : t("Sync now") },
   icon(LOOKS[sync.state]), h("span", {}, h("strong", {}, sync.text), sync.detail ? h("small", {}, sync.detail) : null));
 }
 
 function signalSwitch(on) {
   const tap = () => post("/api/signal", { on: !on }).catch(failed);
   return h("button", { type: "button", class: "switch", role: "switch", "aria-checked": String(!on), onclick: tap },
-    h("span", { class: "track" }, h("span", { class: "knob" })), "No signal");
+    h("span", { class: "track" }, h("span", { class: "knob" })), t("No signal"));
 }
 
 /** The program has something new to say: the chip, and perhaps what the screen shows. */
 async function heard(event) {
   if (event === null) {
     fill(document.getElementById("alerts"), notice("bad",
-      "The Wayside program on this tablet does not answer.", h("p", {}, "Start it again. What was saved is safe.")));
+      t("The Wayside program on this tablet does not answer."), h("p", {}, t("Start it again. What was saved is safe."))));
     // Nobody knows any more what is at base.
-    app.state.sync = { state: "attention", text: "Not known: the program has stopped", detail: "" };
+    app.state.sync = { state: "attention", text: t("Not known: the program has stopped"), detail: "" };
     bar();
     seen = null;
     return;
@@ -210,7 +240,8 @@ async function heard(event) {
   if (event.locked) locked();
   if (seen === null) fill(document.getElementById("alerts"));
   const before = app.state;
-  app.state = { ...before, sync: event.sync, signal: event.signal };
+  app.state = { ...before, sync: event.sync, signal: event.signal, notices: event.notices };
+  if (JSON.stringify(before.notices) !== JSON.stringify(event.notices)) notices();
   if (JSON.stringify([before.sync, before.signal]) !== JSON.stringify([event.sync, event.signal])) {
     const at = document.activeElement;
     const kept = at?.closest("#bar") ? [...document.querySelectorAll("#bar button")].indexOf(at) : -1;
@@ -227,8 +258,8 @@ async function heard(event) {
 
 async function open() {
   if (!takeToken()) {
-    fill(document.getElementById("main"), notice("calm", "Open this page from Wayside on this tablet.",
-      h("p", {}, "The address that Wayside prints when it starts lets you in.")));
+    fill(document.getElementById("main"), notice("calm", t("Open this page from Wayside on this tablet."),
+      h("p", {}, t("The address that Wayside prints when it starts lets you in."))));
     return;
   }
   try {
@@ -249,6 +280,7 @@ async function open() {
   const { session: id } = app.state;
   const entry = history.state ?? (id ? { screen: "session", params: { id } } : { screen: "start", params: {} });
   history.replaceState(entry, "");
+  notices();
   await show(entry);
   listen((event) => heard(event).catch(failed));
 }

@@ -1,5 +1,5 @@
-// The number pad's rules, apart from the page so that they can be tested: what a key does to what has
-// been typed, and when a field is full and the next one's turn has come.
+// What typing does, apart from the page so that it can be tested: what a key of the number pad does to what has been
+// typed, when a field is full and the next one's turn has come, and how numbers and dates fall into groups.
 
 export const FIELDS = ["systolic", "diastolic", "pulse"];
 
@@ -44,4 +44,17 @@ export function select(state, at) {
 /** The values as numbers, without those that are empty. */
 export function values(state) {
   return Object.fromEntries(FIELDS.filter((name) => state[name] !== "").map((name) => [name, Number(state[name])]));
+}
+
+/** Digits in groups of 3 3 4, as far as they are typed. */
+export function grouped(digits) {
+  return [digits.slice(0, 3), digits.slice(3, 6), digits.slice(6)].filter(Boolean).join(" ");
+}
+
+/** A date as it is typed: the slashes come by themselves. Slashes typed elsewhere stay where they are. */
+export function slashed(text) {
+  const elsewhere = [...text].some((c, i) => (c === "/" && i !== 2 && i !== 5) || !"0123456789/".includes(c));
+  if (elsewhere) return text;
+  const digits = text.replaceAll("/", "").slice(0, 8);
+  return [digits.slice(0, 2), digits.slice(2, 4), digits.slice(4)].filter(Boolean).join("/");
 }

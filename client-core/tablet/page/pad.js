@@ -3,9 +3,10 @@
 import { post } from "./api.js";
 import { fill, h, icon, say } from "./dom.js";
 import { FIELDS, blank, press, select, values } from "./pad-rules.js";
+import { t } from "./phrases.js";
 
-const NAMES = { systolic: "Systolic", diastolic: "Diastolic", pulse: "Pulse" };
-const HINTS = { systolic: "upper", diastolic: "lower", pulse: "optional" };
+const NAMES = { systolic: t("Systolic"), diastolic: t("Diastolic"), pulse: t("Pulse") };
+const HINTS = { systolic: t("upper"), diastolic: t("lower"), pulse: t("optional") };
 
 /** A pad that calls `done(values)`. It begins with `from` where a reading is corrected. */
 export function pad(done, from) {
@@ -23,7 +24,7 @@ export function pad(done, from) {
       cell.classList.toggle("now", at === state.at);
       cell.classList.toggle("fresh", at === state.at && state.fresh);
       cell.classList.toggle("wrong", name in problems);
-      cell.setAttribute("aria-label", `${NAMES[name]}: ${state[name] || "empty"}${at === state.at ? ", being typed" : ""}`);
+      cell.setAttribute("aria-label", [`${NAMES[name]}: ${state[name] || t("empty")}`, at === state.at ? t("being typed") : null].filter(Boolean).join(", "));
       if (at === state.at) cell.setAttribute("aria-current", "true");
       else cell.removeAttribute("aria-current");
     });
@@ -79,7 +80,7 @@ export function pad(done, from) {
   const finish = () => {
     problems = {};
     for (const name of ["systolic", "diastolic"]) {
-      if (state[name] === "") return wrong(name, `${NAMES[name]} is missing.`);
+      if (state[name] === "") return wrong(name, t("{what} is missing.", { what: NAMES[name] }));
     }
     draw();
     return done(values(state));
@@ -87,9 +88,9 @@ export function pad(done, from) {
 
   const keyButton = (name, label, face = label) =>
     h("button", { type: "button", class: `key key-${name}`, onclick: () => key(name), "aria-label": label }, face);
-  const doneButton = h("button", { type: "button", class: "key key-done", onclick: () => finish() }, "Done");
+  const doneButton = h("button", { type: "button", class: "key key-done", onclick: () => finish() }, t("Done"));
   const node = h("div", { class: "pad" },
-    h("div", { class: "values", role: "group", "aria-label": "Blood pressure" }, FIELDS.map((name, at) => {
+    h("div", { class: "values", role: "group", "aria-label": t("Blood pressure") }, FIELDS.map((name, at) => {
       const digits = h("span", { class: "digits" });
       const cell = h("button", { type: "button", class: `value ${name}`, onclick: () => { state = select(state, at); draw(); } },
         h("span", { class: "value-name" }, NAMES[name], h("small", {}, HINTS[name])), digits);
@@ -98,7 +99,7 @@ export function pad(done, from) {
     })),
     message,
     h("div", { class: "keys" }, [..."123456789"].map((n) => keyButton(n, n)),
-      keyButton("back", "Delete", icon("erase")), keyButton("0", "0"), keyButton("next", "Next")),
+      keyButton("back", t("Delete"), icon("erase")), keyButton("0", "0"), keyButton("next", t("Next"))),
     doneButton);
 
   const typed = (event) => {
@@ -126,13 +127,13 @@ export function pad(done, from) {
         clearQuestion();
         work();
       };
-      const yes = h("button", { type: "button", class: "button plain", onclick: choose(right) }, "Yes, it is right");
+      const yes = h("button", { type: "button", class: "button plain", onclick: choose(right) }, t("Yes, it is right"));
       const no = h("button", { type: "button", class: "button main", onclick: choose(() => {
         state = blank();
         problems = {};
         draw();
         again();
-      }) }, "Measure again");
+      }) }, t("Measure again"));
       fill(message, texts.map((text) => h("p", {}, text)), h("div", { class: "buttons" }, no, yes));
       no.focus();
     },

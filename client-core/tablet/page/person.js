@@ -3,10 +3,11 @@
 import { get, post } from "./api.js";
 import { button, fill, h, once, say } from "./dom.js";
 import { errors, field, segments, select } from "./form.js";
-import { grouped, slashed } from "./words.js";
+import { grouped, slashed } from "./pad-rules.js";
+import { t } from "./phrases.js";
 
-const YES_NO = [{ code: "yes", label: "Yes" }, { code: "no", label: "No" }];
-const REGISTERED = [...YES_NO, { code: "refused", label: "Was refused" }, { code: "unknown", label: "Not known" }];
+const YES_NO = [{ code: "yes", label: t("Yes") }, { code: "no", label: t("No") }];
+const REGISTERED = [...YES_NO, { code: "refused", label: t("Was refused") }, { code: "unknown", label: t("Not known") }];
 
 /** One form. With `id` it puts right what is known of somebody, on what this screen showed. */
 export async function form({ session, id, contact }, app) {
@@ -17,20 +18,20 @@ export async function form({ session, id, contact }, app) {
   const opened = new Date().toISOString();
 
   const fields = {
-    given: field("given", "Given name", { value: was.given, ...checks, ...declined("given") }),
-    family: field("family", "Family name", { value: was.family, ...checks, ...declined("family") }),
-    date_of_birth: field("date_of_birth", "Date of birth", {
-      value: was.date_of_birth, mode: "numeric", width: "w-date", hint: "Day, month and year, as in 03/02/1968",
+    given: field("given", t("Given name"), { value: was.given, ...checks, ...declined("given") }),
+    family: field("family", t("Family name"), { value: was.family, ...checks, ...declined("family") }),
+    date_of_birth: field("date_of_birth", t("Date of birth"), {
+      value: was.date_of_birth, mode: "numeric", width: "w-date", hint: t("Day, month and year, as in 03/02/1968"),
       oninput: ({ target }) => {
         if (target.selectionStart === target.value.length) target.value = slashed(target.value);
       },
       ...checks, ...declined("date_of_birth"),
     }),
-    age_years: field("age_years", "Age in years", {
-      value: was.age_years, mode: "numeric", width: "w-age", hint: "An estimate will do", ...checks,
+    age_years: field("age_years", t("Age in years"), {
+      value: was.age_years, mode: "numeric", width: "w-age", hint: t("An estimate will do"), ...checks,
     }),
-    nhs_number: field("nhs_number", "NHS number", {
-      value: was.nhs_number, mode: "numeric", width: "w-nhs", hint: "Optional. 10 digits, as in 999 000 0018",
+    nhs_number: field("nhs_number", t("NHS number"), {
+      value: was.nhs_number, mode: "numeric", width: "w-nhs", hint: t("Optional. 10 digits, as in 999 000 0018"),
       oninput: ({ target }) => {
         if (/^[0-9 ]*$/.test(target.value) && target.selectionStart === target.value.length) {
           target.value = grouped(target.value.replaceAll(" ", ""));
@@ -40,19 +41,19 @@ export async function form({ session, id, contact }, app) {
       },
       ...checks, ...declined("nhs_number"),
     }),
-    ethnic_category: select("ethnic_category", "Ethnic category", app.lists.ethnic_categories, was.ethnic_category,
-      { hint: "In the person’s own words: ask, never guess" }),
-    phone: field("phone", "Phone", { value: was.phone, mode: "tel", width: "w-nhs", ...checks, ...declined("phone") }),
-    address: field("address", "Address", { value: was.address, hint: "With commas between the lines" }),
-    postcode: field("postcode", "Postcode", { value: was.postcode, width: "w-date", ...checks, ...declined("postcode") }),
-    registered: select("registered", "Registered with a GP practice?", REGISTERED, was.registered),
-    practice: field("practice", "The practice’s code", { value: was.practice, width: "w-date", hint: "A letter and 5 digits", ...checks }),
-    nhs_number_absent_reason: select("nhs_number_absent_reason", "Why there is no NHS number", app.lists.nhs_number_absent,
+    ethnic_category: select("ethnic_category", t("Ethnic category"), app.lists.ethnic_categories, was.ethnic_category,
+      { hint: t("In the person’s own words: ask, never guess") }),
+    phone: field("phone", t("Phone"), { value: was.phone, mode: "tel", width: "w-nhs", ...checks, ...declined("phone") }),
+    address: field("address", t("Address"), { value: was.address, hint: t("With commas between the lines") }),
+    postcode: field("postcode", t("Postcode"), { value: was.postcode, width: "w-date", ...checks, ...declined("postcode") }),
+    registered: select("registered", t("Registered with a GP practice?"), REGISTERED, was.registered),
+    practice: field("practice", t("The practice’s code"), { value: was.practice, width: "w-date", hint: t("A letter and 5 digits"), ...checks }),
+    nhs_number_absent_reason: select("nhs_number_absent_reason", t("Why there is no NHS number"), app.lists.nhs_number_absent,
       was.nhs_number_absent_reason),
-    language: field("language", "Language", { value: was.language, width: "w-date", hint: "Its code, as in bn, pa or ur" }),
-    interpreter: select("interpreter", "Is an interpreter needed?", YES_NO, was.interpreter),
+    language: field("language", t("Language"), { value: was.language, width: "w-date", hint: t("Its code, as in bn, pa or ur") }),
+    interpreter: select("interpreter", t("Is an interpreter needed?"), YES_NO, was.interpreter),
   };
-  const sex = segments("sex", "Sex", app.lists.sexes.slice(0, 3), was.sex);
+  const sex = segments("sex", t("Sex"), app.lists.sexes.slice(0, 3), was.sex);
   const asRest = ["address", "postcode", "registered", "practice", "nhs_number_absent_reason", "language", "interpreter"];
 
   const typed = () => ({
@@ -75,23 +76,23 @@ export async function form({ session, id, contact }, app) {
   }
 
   const birth = h("div", {});
-  const kind = segments("birth", "How the age is known", [
-    { code: "date", label: "Date of birth" }, { code: "age", label: "Age only" },
+  const kind = segments("birth", t("How the age is known"), [
+    { code: "date", label: t("Date of birth") }, { code: "age", label: t("Age only") },
   ], was.age_years ? "age" : "date", (code) => draw(code));
   const draw = (code) => fill(birth, code === "age" ? fields.age_years.node : fields.date_of_birth.node);
   draw(kind.value());
 
   const rest = h("details", { class: "card", open: asRest.some((name) => was[name]) },
-    h("summary", {}, "Address, GP practice, language"),
+    h("summary", {}, t("Address, GP practice, language")),
     h("div", { class: "form" }, asRest.map((name) => fields[name].node)));
   const page = h("form", { class: "narrow form", novalidate: true, onsubmit: (event) => save(event) },
-    h("h1", {}, id ? "Details" : "New person"),
+    h("h1", {}, id ? t("Details") : t("New person")),
     h("div", { class: "pair" }, fields.given.node, fields.family.node),
     h("div", { class: "birth" }, kind.node, birth),
-    h("fieldset", { class: "field" }, h("legend", { class: "label" }, "Sex"), sex.node),
+    h("fieldset", { class: "field" }, h("legend", { class: "label" }, t("Sex")), sex.node),
     fields.nhs_number.node, fields.ethnic_category.node, fields.phone.node, rest,
     h("div", { class: "foot" },
-      h("button", { type: "submit", class: "button main wide tall" }, contact || id ? "Save" : "Next: blood pressure")));
+      h("button", { type: "submit", class: "button main wide tall" }, contact || id ? t("Save") : t("Next: blood pressure"))));
   const node = h("div", {}, page);
 
   /** Shows everything that is found; whether it can be saved. */
@@ -134,26 +135,26 @@ export async function form({ session, id, contact }, app) {
 
   /** Before somebody is saved twice. The form stays as it was typed. */
   const likely = (alike) => h("div", { class: "narrow" },
-    h("h1", { tabindex: "-1" }, alike.length === 1 ? "Is this the same person?" : "Is one of these the same person?"),
-    h("p", {}, `You typed: ${[fields.given.value(), fields.family.value()].join(" ")}, ${
-      fields.date_of_birth.value() || fields.age_years.value() || "no date of birth"}.`),
+    h("h1", { tabindex: "-1" }, alike.length === 1 ? t("Is this the same person?") : t("Is one of these the same person?")),
+    h("p", {}, t("You typed: {name}, {born}.", { name: [fields.given.value(), fields.family.value()].join(" "),
+      born: fields.date_of_birth.value() || fields.age_years.value() || t("no date of birth") })),
     h("ul", { class: "people" }, alike.map((one) => h("li", { class: "card alike" },
       h("div", {}, h("h2", {}, one.name), h("p", { class: "quiet" }, one.about)),
       h("p", {}, h("strong", {}, one.likely)),
       h("ul", { class: "reasons" }, one.reasons.map((reason) => h("li", {}, reason))),
-      button("main", "Use this person", () => app.go("pressure", { session, person: one.id, started_at: opened }, { replace: true }),
-        { "aria-label": `Use this person: ${one.name}` })))),
+      button("main", t("Use this person"), () => app.go("pressure", { session, person: one.id, started_at: opened }, { replace: true }),
+        { "aria-label": t("Use this person: {name}", { name: one.name }) })))),
     h("div", { class: "buttons" },
-      button("plain tall", alike.length === 1 ? "Not the same person" : "None of these",
+      button("plain tall", alike.length === 1 ? t("Not the same person") : t("None of these"),
         (event) => once(event.currentTarget, () => keep(alike.map((one) => one.id)))),
-      button("plain tall", "Not sure: save, and a coordinator looks", (event) => once(event.currentTarget, () => keep())),
-      button("quiet", "Back to what I typed", () => {
+      button("plain tall", t("Not sure: save, and a coordinator looks"), (event) => once(event.currentTarget, () => keep())),
+      button("quiet", t("Back to what I typed"), () => {
         fill(node, page);
         fields.given.control.focus();
       })));
 
   return {
-    title: id ? "Details" : "New person",
+    title: id ? t("Details") : t("New person"),
     back: contact ? ["contact", { id: contact }] : ["session", { id: session }],
     focus: id ? undefined : fields.given.control,
     node,

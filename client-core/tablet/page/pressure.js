@@ -4,8 +4,9 @@ import { get, post } from "./api.js";
 import { interrupted } from "./contact.js";
 import { button, h, notice, once } from "./dom.js";
 import { errors, field, segments } from "./form.js";
-import { countdown, isReading } from "./guide.js";
+import { POSITIONS, countdown, isReading } from "./guide.js";
 import { pad } from "./pad.js";
+import { t } from "./phrases.js";
 
 // As long as the page is open: most people sit the same way round all day.
 let usual = "left";
@@ -13,7 +14,7 @@ let usual = "left";
 /** Which arm; the one that the guide wants where it says so, else the usual one. */
 function arms(wanted) {
   let arm = wanted ?? usual;
-  const node = segments("arm", "Arm", [{ code: "left", label: "Left arm" }, { code: "right", label: "Right arm" }], arm,
+  const node = segments("arm", t("Arm"), [{ code: "left", label: t("Left arm") }, { code: "right", label: t("Right arm") }], arm,
     (code) => {
       arm = code;
       if (!wanted) usual = code;
@@ -25,8 +26,8 @@ function arms(wanted) {
 function questions(asks) {
   const set = {};
   const rows = asks.map((ask) => {
-    const options = ask.code === "ask_pregnant" ? [{ code: true, label: "Yes" }, { code: false, label: "No" }] : ask.choices;
-    const words = { ask_pregnant: "Pregnant?", ask_pulse_rhythm: "Pulse, felt first", ask_age: "Age" }[ask.code];
+    const options = ask.code === "ask_pregnant" ? [{ code: true, label: t("Yes") }, { code: false, label: t("No") }] : ask.choices;
+    const words = { ask_pregnant: t("Pregnant?"), ask_pulse_rhythm: t("Pulse, felt first"), ask_age: t("Age") }[ask.code];
     return h("div", { class: "ask" }, h("span", { id: `ask-${ask.code}` }, words),
       h("div", { class: "toggles", role: "group", "aria-labelledby": `ask-${ask.code}` }, options.map(({ code, label }) => h("button", {
         type: "button", class: "toggle", "aria-pressed": "false",
@@ -113,21 +114,21 @@ export async function pressure(params, app) {
   const live = known?.readings.filter((reading) => reading.state === "live").length ?? 0;
   const parked = { ended: "parked" };
   return {
-    title: "Blood pressure",
+    title: t("Blood pressure"),
     back: known ? ["contact", { id }] : ["session", { id: session }],
     node: h("div", { class: "pressure" },
-      h("div", { class: "who" }, h("div", {}, h("h1", {}, who?.name ?? "No details"),
-        h("p", { class: "quiet" }, who?.about ?? "Somebody who gave no details",
-          live > 0 ? ` · reading ${live + 1}` : "",
-          next && next.position !== "sitting" ? ` · ${next.position}` : "")),
-      person ? button("quiet", "History", () => app.go("timeline", { id: person, session })) : null),
+      h("div", { class: "who" }, h("div", {}, h("h1", {}, who?.name ?? t("No details")),
+        h("p", { class: "quiet" }, who?.about ?? t("Somebody who gave no details"),
+          live > 0 ? ` · ${t("reading {n}", { n: live + 1 })}` : "",
+          next && next.position !== "sitting" ? ` · ${POSITIONS[next.position]}` : "")),
+      person ? button("quiet", t("History"), () => app.go("timeline", { id: person, session })) : null),
       h("div", { class: "before" }, waiting(before.open, params, app), asks.node, wait.node, arm.node),
       numbers.node,
       h("div", { class: "ways-out" },
-        button("plain", "Park", end(parked, true)),
-        known ? button("plain", "Back to the result", () => app.back())
-          : button("plain", "No reading, just talked", end({ ended: "completed" }, true)),
-        known ? null : button("plain", "Left early", end({ ended: "left_early" }, true)))),
+        button("plain", t("Park"), end(parked, true)),
+        known ? button("plain", t("Back to the result"), () => app.back())
+          : button("plain", t("No reading, just talked"), end({ ended: "completed" }, true)),
+        known ? null : button("plain", t("Left early"), end({ ended: "left_early" }, true)))),
     leave: () => {
       wait.stop();
       numbers.stop();
@@ -136,20 +137,20 @@ export async function pressure(params, app) {
 }
 
 const REASONS = [
-  { code: "Typed wrong", label: "Typed wrong" }, { code: "Misread", label: "Misread" }, { code: "", label: "Other" },
+  { code: "Typed wrong", label: t("Typed wrong") }, { code: "Misread", label: t("Misread") }, { code: "", label: t("Other") },
 ];
 
 /** Corrects one reading, or strikes it out. Both stay to be seen, with the reason. */
 export async function correct({ id, reading }, app) {
   const known = await get(`/api/contacts/${id}`);
   const was = known.readings.find((other) => other.id === reading);
-  const other = field("reason", "Why?", {});
+  const other = field("reason", t("Why?"), {});
   other.node.hidden = true;
-  const why = segments("why", "Why it is corrected", REASONS, "Typed wrong", (code) => { other.node.hidden = code !== ""; });
+  const why = segments("why", t("Why it is corrected"), REASONS, "Typed wrong", (code) => { other.node.hidden = code !== ""; });
   const reason = () => why.value() || other.value();
   const saved = (contact) => app.go(interrupted(contact) ?? "contact", { id }, { replace: true });
   const numbers = sender(app, (values) => {
-    if (reason() === "") return Promise.reject(Object.assign(new Error("Say why, in a word or two."), { path: "reason" }));
+    if (reason() === "") return Promise.reject(Object.assign(new Error(t("Say why, in a word or two.")), { path: "reason" }));
     // An emptied field is taken out of the reading.
     return post(`/api/contacts/${id}/correct`, { base: known.heads, reading, set: { pulse: null, ...values }, reason: reason() });
   }, saved)(was);
@@ -162,13 +163,13 @@ export async function correct({ id, reading }, app) {
     }
   });
   return {
-    title: "Correct a reading",
+    title: t("Correct a reading"),
     back: ["contact", { id }],
     node: h("div", { class: "pressure" },
-      h("div", { class: "who" }, h("h1", {}, "Correct a reading"),
-        h("p", { class: "quiet" }, `${known.person?.name ?? "No details"} · was ${was.systolic}/${was.diastolic}`)),
+      h("div", { class: "who" }, h("h1", {}, t("Correct a reading")),
+        h("p", { class: "quiet" }, `${known.person?.name ?? t("No details")} · ${t("was {reading}", { reading: `${was.systolic}/${was.diastolic}` })}`)),
       h("div", {}, why.node, other.node), numbers.node,
-      h("div", { class: "ways-out" }, button("plain", "Strike this reading out", strike))),
+      h("div", { class: "ways-out" }, button("plain", t("Strike this reading out"), strike))),
     leave: numbers.stop,
   };
 }

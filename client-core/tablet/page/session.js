@@ -3,6 +3,7 @@
 import { get, post } from "./api.js";
 import { button, fill, h, icon, notice, once, say, tag } from "./dom.js";
 import { halfDone } from "./due.js";
+import { t } from "./phrases.js";
 import { clock, count } from "./words.js";
 
 export async function session({ id }, app) {
@@ -17,7 +18,7 @@ export async function session({ id }, app) {
 
   const draw = () => {
     counters.show(data.tallies);
-    fill(title, "Today ", h("span", { class: "quiet" }, count(data.contacts.length, "check")));
+    fill(title, t("Today"), " ", h("span", { class: "quiet" }, count(data.contacts.length, "{n} check", "{n} checks")));
     fill(notices, ...notes(data, app));
     fill(others, halfDone(data.half_done, app));
     fill(tasks, followUp(data.due, app));
@@ -28,21 +29,21 @@ export async function session({ id }, app) {
       const again = [...list.querySelectorAll("[data-id]")].find((other) => other.dataset.id === held.dataset.id);
       (resuming ? again?.querySelector(".resume") : again?.querySelector("button"))?.focus();
     }
-    if (data.contacts.length === 0) fill(list, h("li", { class: "empty" }, "Nobody yet. Begin with a new check."));
+    if (data.contacts.length === 0) fill(list, h("li", { class: "empty" }, t("Nobody yet. Begin with a new check.")));
   };
   draw();
 
   const next = (screen, params) => () => app.go(screen, { session: id, ...params });
   const opened = () => new Date().toISOString();
   return {
-    title: "Today",
+    title: t("Today"),
     node: h("div", { class: "wide-screen" },
       h("section", { class: "begin" },
-        h("div", { class: "head" }, h("h1", {}, "New check"), button("quiet", "Change site", () => app.go("start"))),
+        h("div", { class: "head" }, h("h1", {}, t("New check")), button("quiet", t("Change site"), () => app.go("start"))),
         h("div", { class: "choices three" },
-          start("plus", "New person", "Name, date of birth and more", next("person", {})),
-          start("search", "Known person", "Seen by us before", next("find", {})),
-          start("none", "No details", "Straight to the reading", () => app.go("pressure",
+          start("plus", t("New person"), t("Name, date of birth and more"), next("person", {})),
+          start("search", t("Known person"), t("Seen by us before"), next("find", {})),
+          start("none", t("No details"), t("Straight to the reading"), () => app.go("pressure",
             { session: id, person: null, started_at: opened() }))),
         tasks, counters.node),
       h("section", { class: "seen" }, notices, others, title, list)),
@@ -62,9 +63,9 @@ function start(drawing, label, hint, onclick) {
 /** Nothing to follow up takes no room. */
 function followUp({ overdue, today, open }, app) {
   if (open === 0) return null;
-  const late = [overdue > 0 ? `${overdue} overdue` : null, today > 0 ? `${today} for today` : null].filter(Boolean);
+  const late = [overdue > 0 ? t("{n} overdue", { n: overdue }) : null, today > 0 ? t("{n} for today", { n: today }) : null].filter(Boolean);
   return h("button", { type: "button", class: "row due-row", onclick: () => app.go("due") },
-    h("span", { class: "name" }, h("strong", {}, "To follow up"), h("span", { class: "quiet" }, late.join(", ") || `${open} to come`)),
+    h("span", { class: "name" }, h("strong", {}, t("To follow up")), h("span", { class: "quiet" }, late.join(", ") || t("{n} to come", { n: open }))),
     overdue > 0 ? tag("high", String(overdue), "clock") : tag("plain", String(open), "clock"));
 }
 
@@ -72,17 +73,18 @@ function notes(data, app) {
   const see = (label) => button("plain", label, () => app.go("unsettled", {}));
   return [
     data.phone_now > 0 ? notice("bad",
-      `${count(data.phone_now, "urgent result")}: nobody at base can see ${data.phone_now === 1 ? "it" : "them"} yet. Phone now.`)
+      count(data.phone_now, "{n} urgent result: nobody at base can see it yet. Phone now.",
+        "{n} urgent results: nobody at base can see them yet. Phone now."))
       : null,
-    data.conflicts > 0 ? notice("warn", `${data.conflicts} ${data.conflicts === 1 ? "record disagrees" : "records disagree"}`,
-      h("p", {}, "Two people wrote different things. Both are kept."), see("Look and settle")) : null,
-    data.refused > 0 ? notice("warn", `${data.refused} refused by base`,
-      h("p", {}, "Kept here and at base, with the reason."), see("See why")) : null,
+    data.conflicts > 0 ? notice("warn", count(data.conflicts, "{n} record disagrees", "{n} records disagree"),
+      h("p", {}, t("Two people wrote different things. Both are kept.")), see(t("Look and settle"))) : null,
+    data.refused > 0 ? notice("warn", t("{n} refused by base", { n: data.refused }),
+      h("p", {}, t("Kept here and at base, with the reason.")), see(t("See why"))) : null,
   ];
 }
 
 function row(contact, app) {
-  const name = contact.name ?? "No details";
+  const name = contact.name ?? t("No details");
   const { ended } = contact;
   const resume = async (event) => once(event.currentTarget, async () => {
     try {
@@ -97,14 +99,14 @@ function row(contact, app) {
       h("span", { class: "name" }, h("strong", { class: contact.name ? "" : "quiet" }, name),
         h("span", { class: "quiet" }, clock(contact.started_at), contact.reading ? ` · ${contact.reading}` : "")),
       h("span", { class: "tags" },
-        contact.category ? tag(contact.category.tone, contact.category.words) : tag("none", "No reading"),
-        ended === "parked" ? tag("plain", "Parked", "pause") : null,
-        ended === null ? tag("plain", "Open") : null,
-        ended === "left_early" ? tag("plain", "Left early") : null,
-        contact.conflicts > 0 ? tag("warn", "Disagrees", "warn") : null,
-        contact.refused > 0 ? tag("warn", "Refused", "warn") : null,
-        contact.waiting ? tag("wait", "Not at base yet", "up") : null)),
-    ended === "parked" ? button("main resume", "Resume", resume, { "aria-label": `Resume ${name}` }) : null);
+        contact.category ? tag(contact.category.tone, contact.category.words) : tag("none", t("No reading")),
+        ended === "parked" ? tag("plain", t("Parked"), "pause") : null,
+        ended === null ? tag("plain", t("Open")) : null,
+        ended === "left_early" ? tag("plain", t("Left early")) : null,
+        contact.conflicts > 0 ? tag("warn", t("Disagrees"), "warn") : null,
+        contact.refused > 0 ? tag("warn", t("Refused"), "warn") : null,
+        contact.waiting ? tag("wait", t("Not at base yet"), "up") : null)),
+    ended === "parked" ? button("main resume", t("Resume"), resume, { "aria-label": t("Resume {name}", { name }) }) : null);
 }
 
 /** Counts. Taps that come quickly one after the other become one entry: three seconds after the last. */
@@ -144,16 +146,16 @@ function tallies(id, app) {
     draw();
     say(`${label}: ${cells.get(code).textContent}`);
   };
-  const undo = button("quiet", "Undo", () => {
+  const undo = button("quiet", t("Undo"), () => {
     clearTimeout(timer);
     waiting.clear();
     draw();
   }, { hidden: true });
-  const node = h("section", { class: "tallies" }, h("div", { class: "head" }, h("h2", {}, "Counts"), undo),
+  const node = h("section", { class: "tallies" }, h("div", { class: "head" }, h("h2", {}, t("Counts")), undo),
     h("div", { class: "tally-grid" }, app.lists.tallies.map(({ code, label }) => {
       const n = h("strong", { class: "n" }, "0");
       cells.set(code, n);
-      return h("button", { type: "button", class: "tally", onclick: add(code, label), "aria-label": `Add one: ${label}` },
+      return h("button", { type: "button", class: "tally", onclick: add(code, label), "aria-label": t("Add one: {what}", { what: label }) },
         n, h("span", {}, label), icon("plus"));
     })));
   return {

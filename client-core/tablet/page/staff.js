@@ -3,6 +3,7 @@
 import { get, post } from "./api.js";
 import { button, fill, h, icon, once, say } from "./dom.js";
 import { errors, field } from "./form.js";
+import { t } from "./phrases.js";
 
 const PIN = 6;
 
@@ -15,14 +16,14 @@ export async function unlockScreen(at, done) {
   };
 
   const choose = () => show(h("div", { class: "narrow lock" },
-    h("h1", { tabindex: "-1" }, "Who are you?"),
-    h("p", { class: "quiet" }, "What was typed and recorded is safe behind this."),
+    h("h1", { tabindex: "-1" }, t("Who are you?")),
+    h("p", { class: "quiet" }, t("What was typed and recorded is safe behind this.")),
     h("ul", { class: "people" }, members.map((member) => h("li", {}, h("button", {
       type: "button", class: "row", "aria-current": member.id === last ? "true" : null,
       onclick: () => chosen(member.id),
     }, h("span", { class: "name" }, h("strong", {}, member.name), h("span", { class: "quiet" }, member.role)),
-    member.locked_seconds > 0 ? h("span", { class: "tag warn" }, icon("warn"), `Locked for ${Math.ceil(member.locked_seconds / 60)} min`)
-      : member.has_pin ? null : h("span", { class: "tag plain" }, "No PIN yet")))))));
+    member.locked_seconds > 0 ? h("span", { class: "tag warn" }, icon("warn"), t("Locked for {n} min", { n: Math.ceil(member.locked_seconds / 60) }))
+      : member.has_pin ? null : h("span", { class: "tag plain" }, t("No PIN yet"))))))));
 
   // A PIN may have come from base since the list was drawn.
   async function chosen(id) {
@@ -39,7 +40,7 @@ export async function unlockScreen(at, done) {
     const message = h("p", { class: "error", role: "alert" });
     const draw = () => {
       fill(dots, [...Array(PIN).keys()].map((n) => h("span", { class: n < typed.length ? "dot on" : "dot" })));
-      dots.setAttribute("aria-label", `${typed.length} of ${PIN} digits`);
+      dots.setAttribute("aria-label", t("{n} of {all} digits", { n: typed.length, all: PIN }));
     };
     let busy = false;
     const key = async (name) => {
@@ -76,11 +77,11 @@ export async function unlockScreen(at, done) {
     draw();
     const digit = (n) => h("button", { type: "button", class: "key", onclick: () => key(n) }, n);
     show(h("div", { class: "narrow lock" },
-      h("h1", { tabindex: "-1" }, member.name), h("p", {}, "Type your PIN: six digits."), dots, message,
+      h("h1", { tabindex: "-1" }, member.name), h("p", {}, t("Type your PIN: six digits.")), dots, message,
       h("div", { class: "keys" }, [..."123456789"].map(digit), h("span", {}), digit("0"),
-        h("button", { type: "button", class: "key key-back", onclick: () => key("back"), "aria-label": "Delete" }, icon("erase"))),
-      h("div", { class: "buttons" }, button("plain", "Not me", away(choose)),
-        button("quiet", "I forgot it, or I am locked", away(forgotten)))));
+        h("button", { type: "button", class: "key key-back", onclick: () => key("back"), "aria-label": t("Delete") }, icon("erase"))),
+      h("div", { class: "buttons" }, button("plain", t("Not me"), away(choose)),
+        button("quiet", t("I forgot it, or I am locked"), away(forgotten)))));
   }
 
   async function forgotten(member) {
@@ -89,12 +90,12 @@ export async function unlockScreen(at, done) {
       ({ digits } = await post("/api/staff/challenge", { staff: member.id }));
     } catch (error) {
       show(h("div", { class: "narrow lock" }, h("h1", { tabindex: "-1" }, member.name), h("p", {}, error.message),
-        button("main", "Back", choose)));
+        button("main", t("Back"), choose)));
       return;
     }
     const fields = {
-      code: field("code", "The code that they read to you", { mode: "numeric", width: "w-nhs", hint: "Eight digits" }),
-      pin: field("pin", "A new PIN of your own", { mode: "numeric", width: "w-date", hint: "Six digits that only you know" }),
+      code: field("code", t("The code that they read to you"), { mode: "numeric", width: "w-nhs", hint: t("Eight digits") }),
+      pin: field("pin", t("A new PIN of your own"), { mode: "numeric", width: "w-date", hint: t("Six digits that only you know") }),
     };
     const save = async (event) => {
       event.preventDefault();
@@ -112,14 +113,14 @@ export async function unlockScreen(at, done) {
     };
     show(h("form", { class: "narrow lock form", novalidate: true, onsubmit: save },
       h("h1", { tabindex: "-1" }, member.name),
-      h("p", {}, "Phone your coordinator and read these digits out. It works without a signal on this tablet."),
+      h("p", {}, t("Phone your coordinator and read these digits out. It works without a signal on this tablet.")),
       h("p", { class: "challenge" }, digits), fields.code.node, fields.pin.node,
-      h("button", { type: "submit", class: "button main wide tall" }, "Sign in"),
-      button("plain", "Back", choose)), fields.code.control);
+      h("button", { type: "submit", class: "button main wide tall" }, t("Sign in")),
+      button("plain", t("Back"), choose)), fields.code.control);
   }
 
   choose();
-  say("This tablet is locked");
+  say(t("This tablet is locked"));
 }
 
 /** Locks after so many minutes without a touch. A tablet that slept counts what it slept. */

@@ -3,6 +3,7 @@
 import { get, post } from "./api.js";
 import { button, h, icon, notice, once, tag } from "./dom.js";
 import { errors, field, select } from "./form.js";
+import { t } from "./phrases.js";
 import { count } from "./words.js";
 
 /** Choose the site, then start: two taps. */
@@ -30,12 +31,12 @@ export async function start(_, app) {
     place.replaceChildren();
     if (!chosen) return;
     if (chosen.today) {
-      place.append(h("h2", {}, "Today here"),
-        h("p", { class: "quiet" }, `${count(chosen.today.checks, "check")} today so far.`),
-        button("main wide tall", "Go on with today’s session", begin(null)));
+      place.append(h("h2", {}, t("Today here")),
+        h("p", { class: "quiet" }, count(chosen.today.checks, "{n} check today so far.", "{n} checks today so far.")),
+        button("main wide tall", t("Go on with today’s session"), begin(null)));
       return;
     }
-    place.append(h("h2", {}, "Start today’s session in a"),
+    place.append(h("h2", {}, t("Start today’s session in a")),
       h("div", { class: "choices four" },
         app.lists.settings.map(({ code, label }) => button("plain tall", label, begin(code)))));
   };
@@ -49,25 +50,25 @@ export async function start(_, app) {
   draw();
 
   return {
-    title: "Where are you today?",
+    title: t("Where are you today?"),
     node: h("div", { class: "narrow" },
-      app.state.enrolled ? null : notice("calm", "This tablet is not enrolled yet.",
-        h("p", {}, "You can record all the same. It is sent once the tablet is enrolled."),
-        button("plain", "Enrol", () => app.go("enrol"))),
-      h("h1", {}, "Where are you today?"), staff?.node,
-      sites.length === 0 ? h("p", { class: "quiet" }, "No sites are known here yet: add the first one.") : null,
+      app.state.enrolled ? null : notice("calm", t("This tablet is not enrolled yet."),
+        h("p", {}, t("You can record all the same. It is sent once the tablet is enrolled.")),
+        button("plain", t("Enrol"), () => app.go("enrol"))),
+      h("h1", {}, t("Where are you today?")), staff?.node,
+      sites.length === 0 ? h("p", { class: "quiet" }, t("No sites are known here yet: add the first one.")) : null,
       h("div", { class: "sites" },
         sites.map((site) => h("button", { type: "button", class: "site", "aria-pressed": String(site === chosen), onclick: choose(site) },
           h("strong", {}, site.name), h("span", { class: "quiet" }, site.type_label),
-          site.today ? tag("normal", "Today") : null)),
+          site.today ? tag("normal", t("Today")) : null)),
         h("button", { type: "button", class: "site add", onclick: () => app.go("site") },
-          icon("plus"), h("strong", {}, "Another site"))),
+          icon("plus"), h("strong", {}, t("Another site")))),
       place),
   };
 }
 
 function whoIsRecording(app) {
-  const control = field("staff", "Who is recording?", { hint: "Your staff name or number, as on your badge.", value: app.state.staff });
+  const control = field("staff", t("Who is recording?"), { hint: t("Your staff name or number, as on your badge."), value: app.state.staff });
   return {
     node: control.node,
     async save() {
@@ -86,11 +87,11 @@ function whoIsRecording(app) {
 /** Add a site by name and type. */
 export async function site(_, app) {
   const fields = {
-    name: field("name", "Name of the site", { hint: "As people here call it." }),
-    type: select("type", "What kind of place is it?", app.lists.site_types, "community_centre"),
+    name: field("name", t("Name of the site"), { hint: t("As people here call it.") }),
+    type: select("type", t("What kind of place is it?"), app.lists.site_types, "community_centre"),
   };
   if (app.state.teams.length > 1) {
-    fields.team = select("team", "Which team?", app.state.teams.map(({ id, name }) => ({ code: id, label: name })));
+    fields.team = select("team", t("Which team?"), app.state.teams.map(({ id, name }) => ({ code: id, label: name })));
   }
   const save = async (event) => {
     event.preventDefault();
@@ -105,19 +106,19 @@ export async function site(_, app) {
     });
   };
   return {
-    title: "Add a site",
+    title: t("Add a site"),
     back: ["start", {}],
     node: h("form", { class: "narrow form", novalidate: true, onsubmit: save },
-      h("h1", {}, "Add a site"), Object.values(fields).map((control) => control.node),
-      h("button", { type: "submit", class: "button main wide tall" }, "Save this site")),
+      h("h1", {}, t("Add a site")), Object.values(fields).map((control) => control.node),
+      h("button", { type: "submit", class: "button main wide tall" }, t("Save this site"))),
   };
 }
 
 /** The one thing that needs a signal before the first sync. */
 export async function enrol(_, app) {
   const fields = {
-    name: field("name", "Name of this tablet", { hint: "As in Van 2, tablet 1" }),
-    code: field("code", "Enrolment code", { hint: "From your coordinator. It works once.", lines: 4 }),
+    name: field("name", t("Name of this tablet"), { hint: t("As in Van 2, tablet 1") }),
+    code: field("code", t("Enrolment code"), { hint: t("From your coordinator. It works once."), lines: 4 }),
   };
   const save = async (event) => {
     event.preventDefault();
@@ -132,10 +133,10 @@ export async function enrol(_, app) {
     });
   };
   return {
-    title: "Enrol this tablet",
+    title: t("Enrol this tablet"),
     back: ["start", {}],
     node: h("form", { class: "narrow form", novalidate: true, onsubmit: save },
-      h("h1", {}, "Enrol this tablet"), fields.name.node, fields.code.node,
-      h("button", { type: "submit", class: "button main wide tall" }, "Enrol")),
+      h("h1", {}, t("Enrol this tablet")), fields.name.node, fields.code.node,
+      h("button", { type: "submit", class: "button main wide tall" }, t("Enrol"))),
   };
 }

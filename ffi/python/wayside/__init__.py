@@ -2,8 +2,11 @@
 
 import atexit
 
-from .bindings import *
-from .bindings import end_background
+from .bindings.wayside import *
+from .bindings.wayside import _UniffiLib, _uniffi_check_api_checksums, end_background
+
+# The generator leaves this check out. Without it stale bindings call the library with the wrong arguments.
+_uniffi_check_api_checksums(_UniffiLib)
 
 # Python kills, as it ends, any thread that comes back to it from a library, and a library of Rust aborts the program
 # when that happens. So what runs in the background ends first.

@@ -8,11 +8,23 @@ import kotlin.random.Random
 import kotlinx.coroutines.runBlocking
 import org.json.JSONArray
 import org.json.JSONObject
+import uniffi.wayside.BloodPressure
 import uniffi.wayside.By
+import uniffi.wayside.Check
+import uniffi.wayside.Contact
+import uniffi.wayside.Kind
+import uniffi.wayside.Name
+import uniffi.wayside.NhsNumber
+import uniffi.wayside.Person
+import uniffi.wayside.Reading
 import uniffi.wayside.Recorded
+import uniffi.wayside.Session
 import uniffi.wayside.SyncProgress
 import uniffi.wayside.SyncReport
 import uniffi.wayside.Tablet
+import uniffi.wayside.TabletKeys
+import uniffi.wayside.WhichPerson
+import uniffi.wayside.WhichSession
 
 val BY = By(staff = "nurse-1", team = null)
 
@@ -78,27 +90,32 @@ fun nhsNumber(dice: Random): String {
     }
 }
 
-fun person(dice: Random) = JSONObject()
-    .put("name", JSONObject().put("given", listOf("Amina", "Łukasz", "Grace").random(dice))
-        .put("family", listOf("Khan", "O'Brien", "Żak").random(dice)))
-    .put("date_of_birth", "19%02d-%02d-%02d".format(dice.nextInt(40, 99), dice.nextInt(1, 13), dice.nextInt(1, 29)))
-    .put("nhs_number", nhsNumber(dice))
+fun person(dice: Random) = Person(
+    name = Name(listOf("Amina", "Łukasz", "Grace").random(dice), listOf("Khan", "O'Brien", "Żak").random(dice)),
+    dateOfBirth = "19%02d-%02d-%02d".format(dice.nextInt(40, 99), dice.nextInt(1, 13), dice.nextInt(1, 29)),
+    nhsNumber = NhsNumber(nhsNumber(dice)), sex = "male",
+)
 
-fun line(dice: Random, number: Int = 0, systolic: Int = dice.nextInt(105, 178), withPerson: Boolean = true): String {
+val SESSION = WhichSession.At(Session(site = "Masjid Al-Noor", date = "2026-11-20"))
+
+fun check(dice: Random, number: Int = 0, systolic: Int = dice.nextInt(105, 178), withPerson: Boolean = true): Check {
     val at = "2026-11-20T%02d:%02d".format(10 + number / 12 % 12, number % 12 * 5)
-    val reading = JSONObject().put("taken_at", "$at:30Z").put("systolic", systolic)
-        .put("diastolic", dice.nextInt(62, 100)).put("arm", "left").put("position", "sitting").put("setting", "clinic")
-    return JSONObject()
-        .put("session", JSONObject().put("site", "Masjid Al-Noor").put("date", "2026-11-20"))
-        .put("person", if (withPerson) person(dice) else JSONObject.NULL)
-        .put("contact", JSONObject().put("started_at", "$at:00Z").put("check_type", "bp_only")
-            .put("bp", JSONObject().put("readings", JSONArray().put(reading))))
-        .toString()
+    val reading = Reading(
+        takenAt = "$at:30Z", systolic = systolic, diastolic = dice.nextInt(62, 100), arm = "left", position = "sitting",
+        setting = "clinic",
+    )
+    return Check(
+        session = SESSION, person = if (withPerson) WhichPerson.New(person(dice)) else WhichPerson.NoDetails,
+        contact = Contact(
+            startedAt = "$at:00Z", checkType = "bp_only", bp = BloodPressure(readings = listOf(reading)),
+            ext = """{"queue":{"number":$number}}""",
+        ),
+    )
 }
 
 fun Tablet.recordDay(seed: Int, count: Int): List<Recorded> {
     val dice = Random(seed)
-    return (0 until count).map { record(line(dice, it, withPerson = it % 7 != 6), BY) }
+    return (0 until count).map { record(check(dice, it, withPerson = it % 7 != 6), BY) }
 }
 
 fun Tablet.synced(progress: SyncProgress? = null): SyncReport {
@@ -107,7 +124,9 @@ fun Tablet.synced(progress: SyncProgress? = null): SyncReport {
     return report
 }
 
-fun Tablet.shown(record: String) = JSONObject(show(record).json)
+fun Tablet.shown(record: String) = JSONObject(showJson(record))
+
+fun Tablet.contacts() = JSONArray(listJson(Kind.CONTACT)).let { list -> (0 until list.length()).map { list.getJSONObject(it).getString("id") }.toSet() }
 
 /** Equal, in whatever order the members of objects stand. */
 fun same(a: Any?, b: Any?): Boolean = when {
@@ -116,4 +135,17 @@ fun same(a: Any?, b: Any?): Boolean = when {
     a is JSONArray && b is JSONArray -> a.length() == b.length() && (0 until a.length()).all { same(a.get(it), b.get(it)) }
     a is Number && b is Number -> a.toDouble() == b.toDouble()
     else -> a == b
+}
+
+/** A key store in memory. */
+open class Keys(var key: ByteArray? = null) : TabletKeys {
+    override fun load() = key
+
+    override fun save(key: ByteArray) {
+        this.key = key
+    }
+
+    override fun forget() {
+        key = null
+    }
 }

@@ -1,4 +1,4 @@
-"""A real server for the tests, and tablets enrolled with it."""
+"""A real server for the tests, tablets enrolled with it, and what test cases share."""
 
 import asyncio
 import itertools
@@ -7,12 +7,15 @@ import os
 import secrets
 import subprocess
 import tempfile
+import unittest
 from pathlib import Path
 
 import wayside
 
+ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = os.environ["WAYSIDE"]
 BY = wayside.By(staff="nurse-1")
+KINDS = [wayside.Kind.SITE, wayside.Kind.SESSION, wayside.Kind.PERSON, wayside.Kind.CONTACT]
 
 
 class Base:
@@ -51,9 +54,9 @@ class Base:
         self.log.close()
         self.room.cleanup()
 
-    def run(self, *arguments):
+    def run(self, *arguments, typed=None):
         command = [PROGRAM, *arguments, "--data", self.data]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, input=typed)
         if done.returncode:
             raise RuntimeError(done.stderr)
         return done.stdout.strip()
@@ -81,13 +84,65 @@ class Base:
         return tablet
 
 
-def record(tablet, line, by=BY):
-    return tablet.record(json.dumps(line), by)
+base = Base()
 
 
 def shown(tablet, record):
-    return json.loads(tablet.show(record).json)
+    return json.loads(tablet.show_json(record))
 
 
 def sync(tablet, progress=None):
     return asyncio.run(tablet.sync(progress))
+
+
+class Keys(wayside.TabletKeys):
+    """A key store in memory."""
+
+    def __init__(self, key=None):
+        self.key = key
+
+    def load(self):
+        return self.key
+
+    def save(self, key):
+        self.key = key
+
+    def forget(self):
+        self.key = None
+
+
+class Case(unittest.TestCase):
+    def refused(self, code, call, *arguments, retry=False, **named):
+        """What a call that must fail said."""
+        with self.assertRaises(wayside.WaysideError) as caught:
+            call(*arguments, **named)
+        error = caught.exception
+        self.assertEqual(error.code, code)
+        self.assertEqual(error.retry, retry)
+        self.assertTrue(error.message.strip())
+        details = error.details()
+        self.assertEqual((details.code, details.message, details.retry), (code, error.message, retry))
+        return error
+
+    def synced(self, tablet, progress=None):
+        report = sync(tablet, progress)
+        self.assertIsNone(report.error)
+        self.assertTrue(report.in_sync, report)
+        return report
+
+    def synced_after_cancel(self, tablet):
+        """As an app would: the step that was under way when a sync was cancelled ends by itself."""
+        while (report := sync(tablet)).error and report.error.code == "sync_running":
+            pass
+        self.assertIsNone(report.error)
+        self.assertTrue(report.in_sync)
+
+    def assert_same_at_base(self, tablet):
+        """Base holds the records of this tablet's team, and shows them like the tablet. Their contacts."""
+        [team] = tablet.status().teams
+        for kind in KINDS:
+            here = {item["id"]: item for item in json.loads(tablet.list_json(kind))}
+            there = base.json("list", "--kind", kind.name.lower())
+            there = {item["id"]: item for item in there if item["team"] == team.id}
+            self.assertEqual(here, there)
+        return {item["id"] for item in json.loads(tablet.list_json(wayside.Kind.CONTACT))}

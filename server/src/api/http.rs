@@ -14,7 +14,7 @@ use wayside_protocol::clinical::Urgency;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 
-use super::{Acted, Filter, Readers, Settle, When};
+use super::{Acted, Filter, Period, Readers, Settle, When};
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::router::Route;
@@ -34,6 +34,7 @@ pub fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
         ("GET", "/api/v1/quarantine") => get(quarantine),
         ("GET", "/api/v1/follow-ups") => get(follow_ups),
         ("GET", "/api/v1/duplicates") => get(duplicates),
+        ("GET", "/api/v1/reach") => get(reach),
         ("GET", "/api/v1/people/{id}/beside/{other}") => get(side_by_side),
         _ => return None,
     })
@@ -104,6 +105,16 @@ impl From<Asked> for Filter {
 async fn worklist(State(door): State<Arc<Door>>, asked: Result<Query<Asked>, QueryRejection>) -> Response {
     let filter = asked.map(|Query(asked)| asked).unwrap_or_default().into();
     answer(&door, move |base, readers| super::worklist(base, readers, &filter)).await
+}
+
+async fn reach(State(door): State<Arc<Door>>, period: Result<Query<Period>, QueryRejection>) -> Response {
+    let period = period.map(|Query(period)| period).unwrap_or_default();
+    let web = door.web.clone();
+    answer(&door, move |base, readers| {
+        let found = web.reaches.read(base, readers, &super::asked(base, &period))?;
+        serde_json::to_value(&*found).map_err(|_| Error::Internal("JSON of an answer"))
+    })
+    .await
 }
 
 async fn sessions(State(door): State<Arc<Door>>) -> Response {

@@ -4,6 +4,7 @@
 mod account;
 mod archive;
 mod quarantine;
+mod reference;
 mod team;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use wayside_protocol::sync::frame::{PROTOCOL_VERSION, STREAMED_VERSION};
 
 use self::account::AccountCommand;
 use self::quarantine::Quarantine;
+use self::reference::ReferenceCommand;
 use self::team::{ServiceCommand, StaffCommand, TeamCommand};
 use crate::accounts;
 use crate::archive::{DAYS, daily};
@@ -119,6 +121,11 @@ enum Command {
     Erase(archive::Erase),
     /// Who looked up, fetched, archived and erased, and why.
     Audit(Print),
+    /// Reference data: postcodes, deprivation, practices, populations.
+    Reference {
+        #[command(subcommand)]
+        command: ReferenceCommand,
+    },
     /// Copies the log below a directory, proves the copy whole, and prints where it lies. Keys and ledger are not in it.
     Backup {
         #[arg(long, value_name = "DIR")]
@@ -247,6 +254,7 @@ fn command(command: Command, out: &mut impl Write) -> Result<()> {
         Command::Archive(args) => archive::archive(&args, out),
         Command::Erase(args) => archive::erase(&args, out),
         Command::Audit(print) => archive::audit(&print, out),
+        Command::Reference { command } => reference::reference(command, out),
         Command::Backup { to, data } => {
             let made = backup::backup(&existing(&data.data)?, &to)?;
             writeln!(out, "{}", made.display()).map_err(printing)

@@ -208,3 +208,19 @@ fn archive_erase_and_audit() {
     );
     assert!(ok(&["audit", "--data", data]).contains("Asked for it"));
 }
+
+#[test]
+fn reference_data_comes_in_from_a_file_and_is_listed() {
+    let site = Site::new();
+    let data = site.dir.path().to_str().unwrap();
+    let file = site.dir.path().join("NSPL_TEST.csv");
+    std::fs::write(&file, "pcds,doterm,lsoa21\nLS9 7TF,,E01999001\nLS9 7TG,,E01999002\n").unwrap();
+    let file = file.to_str().unwrap();
+    let said = ok(&["reference", "import", file, "--data", data]);
+    assert!(said.starts_with("2 rows of postcodes are in, as \u{201c}NSPL_TEST\u{201d}"), "{said}");
+    let listed: Value = serde_json::from_str(&ok(&["reference", "list", "--json", "--data", data])).unwrap();
+    assert_eq!((&listed[0]["kind"], &listed[0]["rows"]), (&json!("postcodes"), &json!(2)));
+    std::fs::write(file, "this is something else\n").unwrap();
+    assert_eq!(refused(&["reference", "import", file, "--data", data]), "reference_unknown");
+    assert_eq!(refused(&["reference", "import", "/nowhere", "--data", data]), "storage_failed");
+}

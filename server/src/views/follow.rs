@@ -15,7 +15,7 @@ use wayside_protocol::clinical::{derive, needs_attention};
 use wayside_protocol::record::{Kind, RecordId, View};
 use wayside_protocol::sync::frame::What;
 
-use super::{Views, people};
+use super::{Views, people, reach};
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::log::{self, Heads, Log};
@@ -104,6 +104,7 @@ impl Views {
                         "DELETE FROM task WHERE contact IN (SELECT id FROM contact WHERE team = ?)",
                         "DELETE FROM record WHERE team = ?",
                         "DELETE FROM contact WHERE team = ?",
+                        "DELETE FROM reach WHERE team = ?",
                     ] {
                         transaction.execute(sql, [team.id.as_bytes()])?;
                     }
@@ -200,6 +201,7 @@ fn forget(views: &Transaction, team: &log::Team, id: RecordId) -> Result<()> {
     people::forget_one(views, team.id.as_bytes(), id)?;
     for sql in [
         "DELETE FROM task WHERE contact = ?",
+        "DELETE FROM reach WHERE contact = ?",
         "DELETE FROM contact WHERE id = ?",
         "DELETE FROM record WHERE id = ?",
     ] {
@@ -351,6 +353,7 @@ fn write_contact(
             &derived.why,
             attention,
         ))?;
+    reach::write(views, team.id.as_bytes(), id, &contact, person, &derived)?;
     write_tasks(views, id, &contact)
 }
 

@@ -10,6 +10,7 @@ mod lists;
 mod pages;
 mod people;
 mod query;
+mod reach;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ pub use follow::follow;
 pub use followed::Followed;
 
 pub use lists::{Pair, TaskRow};
+pub use reach::{DECLINED, ReachRow, Step};
 
 use crate::error::Result;
 use crate::log::{connect, migrate};
@@ -32,6 +34,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/views/1.sql")),
     M::up(include_str!("../../migrations/views/2_coordinator.sql")),
     M::up(include_str!("../../migrations/views/3_archive.sql")),
+    M::up(include_str!("../../migrations/views/4_reach.sql")),
 ];
 
 /// Rows are derived again when this, the schema or the clinical rules change.
@@ -60,7 +63,7 @@ impl Views {
             transaction.execute_batch(
                 "DELETE FROM made_by; DELETE FROM cursor; DELETE FROM record; DELETE FROM contact;
                  DELETE FROM task; DELETE FROM person; DELETE FROM person_key; DELETE FROM pair;
-                 DELETE FROM not_same;",
+                 DELETE FROM not_same; DELETE FROM reach;",
             )?;
             transaction.execute("INSERT INTO made_by (rules) VALUES (?)", [&rules])?;
         }

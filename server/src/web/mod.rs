@@ -28,6 +28,7 @@ use crate::accounts::{Role, Throttle};
 use crate::api::{self, Readers};
 use crate::base::Base;
 use crate::error::{Error, Result};
+use crate::reach::Reaches;
 use crate::router::{Route, Who};
 
 pub(crate) use guard::{Visitor, note, retry_after, status};
@@ -47,6 +48,7 @@ pub const DEFAULT_NAME: &str = "Wayside";
 pub struct Web {
     pub base: Arc<Base>,
     pub readers: Readers,
+    pub reaches: Reaches,
     /// The organisation's own name for its service.
     pub name: String,
     throttle: Throttle,
@@ -60,6 +62,7 @@ impl Web {
         Arc::new(Web {
             base,
             readers: Readers::default(),
+            reaches: Reaches::default(),
             name: name.to_owned(),
             throttle: Throttle::default(),
             hashes: Semaphore::new(HASHES),
@@ -122,6 +125,8 @@ pub const ROUTES: &[Route] = &[
     settles("/records/{id}/act"),
     page("/follow-ups"),
     page("/duplicates"),
+    page("/reach"),
+    page("/reach.csv"),
     page("/people/{id}/beside/{other}"),
     page("/quarantine"),
     page("/teams"),
@@ -150,6 +155,7 @@ pub const ROUTES: &[Route] = &[
     settles("/api/v1/records/{id}/act"),
     page("/api/v1/follow-ups"),
     page("/api/v1/duplicates"),
+    page("/api/v1/reach"),
     page("/api/v1/people/{id}/beside/{other}"),
     page("/api/v1/quarantine"),
 ];
@@ -171,6 +177,8 @@ fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
         ("POST", "/records/{id}/act") => post(pages::act),
         ("GET", "/follow-ups") => get(pages::follow_ups),
         ("GET", "/duplicates") => get(pages::duplicates),
+        ("GET", "/reach") => get(pages::reach),
+        ("GET", "/reach.csv") => get(pages::reach_csv),
         ("GET", "/people/{id}/beside/{other}") => get(pages::beside),
         ("GET", "/quarantine") => get(pages::quarantine),
         ("GET", "/teams") => get(pages::team::teams),

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use wayside_protocol::clinical::codes::{self, CodeList};
+use wayside_protocol::clinical::identity::show_phone;
 use wayside_protocol::clinical::{Action, Category, Urgency, ethnic_category};
 use wayside_protocol::record::path;
 
@@ -35,6 +36,33 @@ pub fn date(text: &str) -> String {
 pub fn birthday(text: &str) -> String {
     let Ok(date) = text.parse::<Date>() else { return text.to_owned() };
     date.strftime("%-d %B %Y").to_string()
+}
+
+/// A message of the rules, its dates as `birthday` writes them.
+pub fn dated(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for (n, word) in text.split(' ').enumerate() {
+        shown.push_str(if n > 0 { " " } else { "" });
+        match word.split_at_checked(10) {
+            Some((day, rest)) if day.parse::<Date>().is_ok() => {
+                shown.push_str(&birthday(day));
+                shown.push_str(rest);
+            }
+            _ => shown.push_str(word),
+        }
+    }
+    shown
+}
+
+/// A stored telephone number in groups; one that was stored as it was typed stays so.
+pub fn phone(text: &str) -> String {
+    if text.bytes().all(|c| c.is_ascii_digit()) { show_phone(text) } else { text.to_owned() }
+}
+
+/// "November 2026", for `2026-11`.
+pub fn month(text: &str) -> String {
+    let Ok(date) = format!("{text}-01").parse::<Date>() else { return text.to_owned() };
+    date.strftime("%B %Y").to_string()
 }
 
 /// "today at 1:06pm", "3 days ago", for something that was.
@@ -229,6 +257,7 @@ pub fn value(field: &str, of: &Value) -> String {
 fn text_value(field: &str, text: &str) -> String {
     match field {
         "date_of_birth" => birthday(text),
+        "phone" => phone(text),
         "nhs_number" | "value" if text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit()) => {
             nhs_number(text)
         }
@@ -307,6 +336,10 @@ mod tests {
         assert_eq!(clock("2026-11-20T09:05:30Z"), "9:05am");
         assert_eq!(date("2026-11-20"), "Friday 20 November 2026");
         assert_eq!(birthday("1968-02-03"), "3 February 1968");
+        assert_eq!(dated("Pop-up of 2026-11-22, in a van"), "Pop-up of 22 November 2026, in a van");
+        assert_eq!(dated("Reading 188/122"), "Reading 188/122");
+        assert_eq!(phone("07700900461"), "07700 900461");
+        assert_eq!(phone("07700 900 461"), "07700 900 461");
     }
 
     #[test]

@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use wayside_client_core::By;
 use wayside_tests::browser::Screen;
 
-use crate::world::{MOSQUE, World, target};
+use crate::{
+    wcag::Looks,
+    world::{MOSQUE, World},
+};
 
 /// Records a very high reading on a tablet of the demo, with what follows from it, and syncs it.
 fn recorded(world: &World, given: &str, family: &str, contact: &Value) {
@@ -33,13 +36,9 @@ fn go(coordinator: &Screen, path: &str) {
 fn look(coordinator: &Screen, name: &str) {
     // All of it, also what is folded away.
     coordinator.run("document.querySelectorAll('details').forEach((one) => (one.open = true))", json!([]));
-    for (width, height) in [(320, 640), (1024, 1024)] {
-        coordinator.resize(width, height);
-        assert!(!coordinator.scrolls_sideways(), "{name}, {width} px: scrolls sideways");
-        let found = coordinator.axe(&target().join("tools/axe/axe.min.js"));
-        assert!(found.is_empty(), "{name}, {width} px: {}", found.join("\n"));
-    }
-    coordinator.resize(1024, 1024);
+    let mut looks = Looks::new(coordinator, (1024, 1024), &[(320, 640), (800, 1280), (1280, 800)]);
+    looks.at(name);
+    looks.clean();
 }
 
 #[test]

@@ -1,55 +1,39 @@
 //! Two tablets edit one person out of each other's sight, through their pages.
 
-use wayside_tablet::ui;
-use wayside_tests::browser::Screen;
-
 use crate::{
-    people::{known_person, new_person, reading},
+    people::{known_person, new_person, reading, rename},
     world::{MOSQUE, World},
 };
-
-/// Opens the person's details from the check that is shown, and writes another family name.
-fn rename(tablet: &Screen, family: &str) {
-    tablet.tap("Details");
-    tablet.type_into("Family name", family);
-    tablet.tap("Save");
-    tablet.see("Readings");
-    tablet.see(family);
-}
 
 #[test]
 fn both_values_reach_the_coordinator_and_what_is_settled_reaches_both_tablets() {
     let Some(mut world) = World::start() else { return };
-    // The demo's tablet in the mosque gets a page of its own; its link has no switch, the test cuts it.
-    let options = ui::UiOptions { staff: Some("volunteer-07".into()), ..ui::UiOptions::default() };
-    let page = world.runtime.block_on(ui::serve(world.demo.tablets[2].tablet.clone(), options)).unwrap();
-    let other = Screen::open(&world.driver, 1024, 768);
-
     world.at_the_mosque();
     new_person(&world.tablet, "Parveen", "Ahmed");
     reading(&world.tablet, "128", "82");
     world.tablet.see("At base");
     // Opened after the session of today has arrived, which both go on with.
     world.runtime.block_on(world.demo.tablets[2].tablet.sync(|_| {}));
-    other.go(&page.url);
+    let another = world.another(2, "volunteer-07");
+    let other = &another.screen;
     other.tap(MOSQUE);
     other.tap("Go on with today’s session");
     other.see("New check");
-    known_person(&other, "parveen", "Parveen Ahmed");
-    reading(&other, "131", "84");
+    known_person(other, "parveen", "Parveen Ahmed");
+    reading(other, "131", "84");
     other.see("At base");
 
     world.tablet.tap("No signal");
     world.tablet.see("No signal. Nothing waiting");
     world.runtime.block_on(world.demo.tablets[2].link.cut());
     rename(&world.tablet, "Ahmad");
-    rename(&other, "Ahmed-Shah");
-    for tablet in [&world.tablet, &other] {
+    rename(other, "Ahmed-Shah");
+    for tablet in [&world.tablet, other] {
         tablet.see("nobody at base can see");
     }
     world.tablet.tap("No signal");
     world.runtime.block_on(world.demo.tablets[2].link.restore()).unwrap();
-    for tablet in [&world.tablet, &other] {
+    for tablet in [&world.tablet, other] {
         tablet.see("Two people wrote different things here.");
     }
 
@@ -68,13 +52,11 @@ fn both_values_reach_the_coordinator_and_what_is_settled_reaches_both_tablets() 
     coordinator.tap("Settle");
     coordinator.no_longer_see("To settle");
 
-    for tablet in [&world.tablet, &other] {
+    for tablet in [&world.tablet, other] {
         tablet.no_longer_see("Two people wrote different things here.");
         tablet.see("Parveen Ahmad");
         assert!(!tablet.shows("Ahmed-Shah"));
     }
-    assert_eq!(other.complaints(), Vec::<String>::new());
-    drop(other);
-    world.runtime.block_on(page.shutdown());
+    another.end(&world);
     world.end();
 }

@@ -1,11 +1,9 @@
 //! One person from the first raised reading to a closed referral: two pop-ups, two tablets, one story.
 
 use serde_json::json;
-use wayside_tablet::ui;
-use wayside_tests::browser::Screen;
 
 use crate::{
-    people::{new_person, reading},
+    people::{first_raised, raised_again},
     world::World,
 };
 
@@ -27,16 +25,8 @@ fn from_a_raised_reading_to_a_closed_referral_in_one_story() {
     let Some(world) = World::start() else { return };
     let tablet = &world.tablet;
     world.at_the_mosque();
-    new_person(tablet, "Rubina", "Sadiq");
-    tablet.tap("Regular");
-    reading(tablet, "154", "96");
-    tablet.see("Raised reading");
-    tablet.tap("Take another reading");
-    reading(tablet, "142", "90");
-    tablet.see("The last readings differ a lot");
-    tablet.tap("Take another reading");
-    reading(tablet, "144", "91");
-    tablet.see("142/90 mmHg");
+    first_raised(tablet);
+    raised_again(tablet);
     tablet.tap_in(".step", "Lend a monitor");
     tablet.type_into("Which monitor?", "loan-07");
     tablet.tap("Lend it");
@@ -49,10 +39,8 @@ fn from_a_raised_reading_to_a_closed_referral_in_one_story() {
     // Another tablet, at another pop-up.
     let van = &world.demo.tablets[0].tablet;
     world.runtime.block_on(van.sync(|_| {}));
-    let options = ui::UiOptions { staff: Some("nurse-01".into()), ..ui::UiOptions::default() };
-    let page = world.runtime.block_on(ui::serve(van.clone(), options)).unwrap();
-    let other = Screen::open(&world.driver, 800, 1280);
-    other.go(&page.url);
+    let another = world.another(0, "nurse-01");
+    let other = &another.screen;
     other.tap("Harehills Lane car park");
     other.tap("Van");
     other.see("New check");
@@ -82,7 +70,7 @@ fn from_a_raised_reading_to_a_closed_referral_in_one_story() {
     // One story, the same on the tablet where it began.
     tablet.run("document.getElementById('chip').click()", json!([]));
     tablet.tap("Rubina Sadiq");
-    for screen in [tablet, &other] {
+    for screen in [tablet, other] {
         screen.tap("History");
         screen.see("closed");
         let story = screen.text();
@@ -104,8 +92,6 @@ fn from_a_raised_reading_to_a_closed_referral_in_one_story() {
         }
         assert!(!story.contains("What became of it"), "nothing is open any more: {story}");
     }
-    assert_eq!(other.complaints(), Vec::<String>::new());
-    drop(other);
-    world.runtime.block_on(page.shutdown());
+    another.end(&world);
     world.end();
 }

@@ -3,8 +3,10 @@
 //! of `docs/pages`.
 #![allow(clippy::unwrap_used)]
 
+mod afternoon;
 mod coordinator;
 mod disagree;
+mod display;
 mod guided;
 mod long_case;
 mod markup;

@@ -9,8 +9,8 @@ use wayside_client_core::By;
 use wayside_tests::browser::Screen;
 
 use crate::{
-    people::{new_person, reading},
-    world::{MOSQUE, World, no_red_flags},
+    people::{new_person, no_red_flags, reading},
+    world::{MOSQUE, World},
 };
 
 /// Notes the moment at which the name is the first on the worklist, whatever the test does meanwhile.

@@ -5,22 +5,33 @@ use serde_json::json;
 use wayside_tests::browser::Screen;
 
 use crate::{
-    people::{new_person, reading},
+    people::{BORN, known_person, new_person, reading, type_person},
     world::{MOSQUE, World, begin, target},
 };
 
-const SIZES: [(u32, u32); 4] = [(320, 640), (768, 1024), (1024, 768), (1280, 800)];
+const SIZES: &[(u32, u32)] = &[(320, 640), (768, 1024), (1024, 768), (1280, 800)];
 
 /// Looks at one screen in every size; what is wrong is collected, so that one run tells everything.
-struct Looks<'a> {
+pub struct Looks<'a> {
     screen: &'a Screen,
+    /// As it is used.
     size: (u32, u32),
+    sizes: &'a [(u32, u32)],
     found: Vec<String>,
 }
 
-impl Looks<'_> {
-    fn at(&mut self, name: &str) {
-        for (width, height) in SIZES {
+impl<'a> Looks<'a> {
+    pub fn new(screen: &'a Screen, size: (u32, u32), sizes: &'a [(u32, u32)]) -> Looks<'a> {
+        Looks { screen, size, sizes, found: Vec::new() }
+    }
+
+    pub fn clean(self) {
+        let found = self.found;
+        assert!(found.is_empty(), "{} findings:\n{}", found.len(), found.join("\n"));
+    }
+
+    pub fn at(&mut self, name: &str) {
+        for &(width, height) in self.sizes {
             self.screen.resize(width, height);
             // What moves has come to rest.
             let still = "return document.getAnimations().every((one) => one.playState !== 'running' \
@@ -34,12 +45,23 @@ impl Looks<'_> {
                 self.found.push(format!("{name}, {width} px: scrolls sideways: {widest}"));
             }
             // The narrowest and one tablet: other sizes lay out the same things.
-            if width <= 768 {
+            if width <= 800 && height >= 640 {
                 let axe = self.screen.axe(&target().join("tools/axe/axe.min.js"));
                 self.found.extend(axe.into_iter().map(|finding| format!("{name}, {width} px: {finding}")));
             }
         }
+        self.pictures(name);
         self.screen.resize(self.size.0, self.size.1);
+    }
+
+    /// With `WAYSIDE_LOOKS` every screen goes into that folder, for people to look at.
+    fn pictures(&self, name: &str) {
+        let Some(dir) = std::env::var_os("WAYSIDE_LOOKS") else { return };
+        for (width, height) in [(360, 640), (800, 1280), (1280, 800)] {
+            self.screen.resize(width, height);
+            let file = std::path::Path::new(&dir).join(format!("{} {width}.png", name.replace('/', "-")));
+            std::fs::write(file, self.screen.whole_picture()).unwrap();
+        }
     }
 }
 
@@ -47,7 +69,7 @@ impl Looks<'_> {
 fn every_screen_of_the_tablet_is_accessible() {
     let Some(world) = World::start() else { return };
     let tablet = &world.tablet;
-    let mut looks = Looks { screen: tablet, size: (768, 1024), found: Vec::new() };
+    let mut looks = Looks::new(tablet, (768, 1024), SIZES);
     looks.at("start");
     tablet.tap("Another site");
     tablet.see("Name of the site");
@@ -126,11 +148,7 @@ fn every_screen_of_the_tablet_is_accessible() {
     tablet.see("To come");
     looks.at("to follow up");
     tablet.tap("Back");
-    tablet.tap("New person");
-    tablet.type_into("Given name", "Yusuf");
-    tablet.type_into("Family name", "Rahman");
-    tablet.type_into("Date of birth", "03021968");
-    tablet.tap("Next: blood pressure");
+    type_person(tablet, "Yusuf", "Rahman", BORN);
     tablet.see("Is this the same person?");
     looks.at("alike");
     tablet.tap("Use this person");
@@ -145,9 +163,7 @@ fn every_screen_of_the_tablet_is_accessible() {
     looks.at("find, nobody");
     tablet.tap("Back");
     // The day of the demo ends with a person whom two tablets call by different names.
-    tablet.tap("Known person");
-    tablet.type_into("Name, date of birth", "amina");
-    tablet.tap_in(".results", "Amina");
+    known_person(tablet, "amina", "Amina");
     reading(tablet, "128", "82");
     tablet.see("Two people wrote different things here.");
     looks.at("contact, disagrees");
@@ -160,8 +176,7 @@ fn every_screen_of_the_tablet_is_accessible() {
     tablet.tap("No signal");
     tablet.see("No signal. Nothing waiting");
     looks.at("no signal");
-    let found = looks.found;
-    assert!(found.is_empty(), "{} findings:\n{}", found.len(), found.join("\n"));
+    looks.clean();
     world.end();
 }
 
@@ -169,7 +184,7 @@ fn every_screen_of_the_tablet_is_accessible() {
 fn every_page_of_the_coordinator_is_accessible() {
     let Some(world) = World::start() else { return };
     let page = &world.coordinator;
-    let mut looks = Looks { screen: page, size: (1024, 1024), found: Vec::new() };
+    let mut looks = Looks::new(page, (1024, 1024), SIZES);
     looks.at("worklist");
     page.tap("Today only");
     page.see("Nothing here.");
@@ -206,8 +221,7 @@ fn every_page_of_the_coordinator_is_accessible() {
     page.tap_in("form", "Sign in");
     page.see("There is a problem");
     looks.at("sign in, refused");
-    let found = looks.found;
-    assert!(found.is_empty(), "{} findings:\n{}", found.len(), found.join("\n"));
+    looks.clean();
     // The browser notes the answers 403 and 404 that were asked for here.
     page.complaints();
     world.end();

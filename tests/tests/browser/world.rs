@@ -5,6 +5,7 @@ use std::{fs::File, path::PathBuf, sync::Arc};
 use jiff::{Timestamp, tz::TimeZone};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use wayside_tablet::ui;
 use wayside_tests::{
     browser::{self, Driver, Screen},
     demo::{Demo, DemoPlan, Live},
@@ -75,24 +76,38 @@ impl World {
     }
 }
 
+/// The page of one of the demo's own tablets, with somebody in front of it. Its link has no switch: the test cuts it.
+pub struct Another {
+    pub screen: Screen,
+    page: ui::Running,
+}
+
+impl World {
+    /// `staff` is in whose name it records.
+    pub fn another(&self, tablet: usize, staff: &str) -> Another {
+        let options = ui::UiOptions { staff: Some(staff.into()), ..ui::UiOptions::default() };
+        let tablet = self.demo.tablets[tablet].tablet.clone();
+        let page = self.runtime.block_on(ui::serve(tablet, options)).unwrap();
+        let screen = Screen::open(&self.driver, 800, 1280);
+        screen.go(&page.url);
+        screen.see("Where are you today?");
+        Another { screen, page }
+    }
+}
+
+impl Another {
+    pub fn end(self, world: &World) {
+        assert_eq!(self.screen.complaints(), Vec::<String>::new());
+        drop(self.screen);
+        world.runtime.block_on(self.page.shutdown());
+    }
+}
+
 /// Begins today's session at the mosque, on the page that is shown first.
 pub fn begin(tablet: &Screen) {
     tablet.tap(MOSQUE);
     tablet.tap("Pop-up");
     tablet.see("New check");
-}
-
-/// All red-flag questions, each with no.
-pub fn no_red_flags(tablet: &Screen) {
-    tablet.see("Very high. Ask these now");
-    let flags = tablet.run(
-        "return [...document.querySelectorAll('[data-flag]')].map((question) => question.dataset.flag)",
-        serde_json::json!([]),
-    );
-    for flag in flags.as_array().unwrap() {
-        tablet.tap_in(&format!("[data-flag={}]", flag.as_str().unwrap()), "No");
-    }
-    tablet.tap("None of these: go on");
 }
 
 /// The target folder, where tests/run puts tools.

@@ -7,8 +7,7 @@ import { test } from "node:test";
 // As data: Node would take a bare .js file for CommonJS.
 const load = async (name) =>
   import(`data:text/javascript;base64,${(await readFile(new URL(`../${name}`, import.meta.url))).toString("base64")}`);
-const { blank, isFull, press, select, values } = await load("pad-rules.js");
-const { grouped, slashed } = await load("words.js");
+const { blank, grouped, isFull, press, select, slashed, values } = await load("pad-rules.js");
 
 const typed = (keys, from = blank()) => keys.reduce(press, from);
 

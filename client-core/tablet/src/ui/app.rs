@@ -18,11 +18,13 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::{Notify, watch};
 use wayside_client_core::{By, Code, RecordId, Rules, Status, Tablet};
+use wayside_protocol::clinical::text::Text;
 
 use super::{
     Answer, UiOptions,
+    display::Shown,
     fail::Fail,
-    staff,
+    notices, staff,
     sync::{Event, Progressing},
     today,
 };
@@ -42,6 +44,7 @@ pub struct App {
     revision: AtomicU64,
     seen: Mutex<Option<Status>>,
     desk: Mutex<Desk>,
+    shown: Mutex<Shown>,
 }
 
 /// Who records, and where, as long as this program runs.
@@ -65,6 +68,7 @@ impl App {
         let UiOptions { staff, team, signal, .. } = options;
         let desk = Desk { staff_fixed: staff.is_some(), staff, session: None, team };
         App {
+            shown: Mutex::new(Shown::open(tablet.dir())),
             tablet,
             addr,
             token,
@@ -81,6 +85,26 @@ impl App {
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the page looks, and its phrases.
+    pub fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the rules say, in the page's language.
+    pub fn say(&self, text: &Text) -> String {
+        let language = self.shown().display.language.clone();
+        self.tablet.words(text, &language)
+    }
+
+    pub fn say_id(&self, id: &str) -> String {
+        self.say(&Text::new(id))
+    }
+
+    /// One of the page's own phrases.
+    pub fn phrase(&self, english: &str) -> String {
+        self.shown().phrases.say(english, &[])
     }
 
     /// In whose name something is recorded, for the team of what it belongs to.
@@ -175,8 +199,10 @@ impl App {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(status) = seen else { return };
         let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let phrases = self.shown().phrases.clone();
         let event = Event {
-            sync: progress.chip(&status, self.signal_on(), Timestamp::now()),
+            sync: progress.chip(&status, self.signal_on(), Timestamp::now(), &phrases),
+            notices: notices::open(self, &status),
             signal: self.signal_on(),
             revision: self.revision.load(Ordering::Acquire),
             locked: staff::is_locked(self).unwrap_or(true),
@@ -231,6 +257,7 @@ pub async fn state(State(app): State<Arc<App>>) -> Answer {
             "date": place.map_or_else(today_here, |place| place.date),
             "signal": app.signal_on(),
             "sync": app.event.borrow().sync,
+            "notices": app.event.borrow().notices,
         })))
     })
     .await

@@ -24,6 +24,8 @@ files!(
     "care.js",
     "contact.js",
     "diary.js",
+    "display.css",
+    "display.js",
     "dom.js",
     "due.js",
     "find.js",
@@ -36,6 +38,7 @@ files!(
     "pad-rules.js",
     "pad.js",
     "person.js",
+    "phrases.js",
     "pressure.js",
     "screens.css",
     "session.js",
@@ -62,6 +65,11 @@ pub async fn file(Path(name): Path<String>) -> Response {
         Some((_, text)) => ([(CONTENT_TYPE, kind)], *text).into_response(),
         None => Fail::code(Code::NotFound).into_response(),
     }
+}
+
+#[cfg(test)]
+pub(super) fn scripts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES.iter().copied().filter(|(name, _)| name.ends_with(".js"))
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ use super::{
     contact_view::live,
     fail::Fail,
     lists::label,
-    say::say_id,
     words::{FOLLOW_UPS, STATUS, TOLD},
 };
 
@@ -61,7 +60,7 @@ pub fn arranged(app: &App, contact: &Value) -> Result<Value, Fail> {
         .map(|(id, one)| {
             let urgency = text(one, "urgency");
             Ok(json!({"id": id, "to": to(one), "urgency": urgency, "reason": one["reason"], "at": one["made_at"],
-                "how": one["how"], "urgency_words": say_id(&format!("urgency-{urgency}")),
+                "how": one["how"], "urgency_words": app.say_id(&format!("urgency-{urgency}")),
                 "events": events(app, contact, "/referral_events", "referral", id)?}))
         })
         .collect::<Result<_, Fail>>()?;
@@ -112,7 +111,8 @@ fn directory(app: &App) -> Result<Value, Fail> {
     let always: Vec<Value> = TOLD
         .iter()
         .filter(|(code, _)| *code != "999")
-        .map(|(code, label)| json!({"code": code, "label": label}))
+        // The name is what is kept with the record: a label may be translated.
+        .map(|(code, label)| json!({"code": code, "label": label, "name": label}))
         .collect();
     Ok(json!({"services": services, "devices": devices, "always": always}))
 }

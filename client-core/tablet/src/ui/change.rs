@@ -1,6 +1,5 @@
 //! What one saved form says about a contact, as the paths that it sets.
 
-use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use wayside_client_core::{Code, Kind};
@@ -28,7 +27,7 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    fn entry(&self, by: &str, contact: &Value) -> Result<Value, Fail> {
+    fn entry(&self, by: &str) -> Result<Value, Fail> {
         for (name, value) in [("systolic", self.systolic), ("diastolic", self.diastolic)] {
             if value.is_none() {
                 let message = format!("{}{} is missing.", name[..1].to_uppercase(), &name[1..]);
@@ -36,7 +35,7 @@ impl Reading {
             }
         }
         let mut entry = json!({
-            "taken_at": taken_at(contact), "systolic": self.systolic, "diastolic": self.diastolic, "pulse": self.pulse,
+            "taken_at": now(), "systolic": self.systolic, "diastolic": self.diastolic, "pulse": self.pulse,
             "arm": self.arm, "position": self.position.as_deref().unwrap_or("sitting"), "setting": "clinic",
             "by": by,
         });
@@ -48,20 +47,6 @@ impl Reading {
         }
         Ok(entry)
     }
-}
-
-/// Now. Which two readings are the last decides, so two that were saved within one second keep their order.
-fn taken_at(contact: &Value) -> String {
-    let there = contact.pointer("/bp/readings").and_then(Value::as_object).into_iter().flatten();
-    let taken: Vec<Timestamp> =
-        there.filter_map(|(_, reading)| reading["taken_at"].as_str()?.parse().ok()).collect();
-    let mut now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH);
-    for _ in &taken {
-        if taken.contains(&now) {
-            now = now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(now);
-        }
-    }
-    now.to_string()
 }
 
 #[derive(Debug, Deserialize)]
@@ -140,7 +125,7 @@ impl Change {
         let mut set: Vec<(String, Value)> = Vec::new();
         let mut put = |path: &str, value: Value| set.push((path.to_owned(), value));
         if let Some(reading) = &self.reading {
-            put("bp/readings", json!([reading.entry(by, contact)?]));
+            put("bp/readings", json!([reading.entry(by)?]));
         }
         if let Some(flags) = &self.red_flags {
             let known = |flag: &RedFlag| RED_FLAGS.iter().any(|(code, _)| *code == flag.flag);
@@ -243,21 +228,5 @@ impl Saw {
             })
             .collect();
         (!advice.is_empty()).then(|| json!(advice))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn readings_saved_within_one_second_keep_their_order() {
-        let mut contact = json!({"bp": {"readings": {}}});
-        let mut taken = Vec::new();
-        for id in ["zzzzzzzz", "mmmmmmmm", "aaaaaaaa"] {
-            taken.push(taken_at(&contact));
-            contact["bp"]["readings"][id] = json!({"taken_at": taken.last()});
-        }
-        assert!(taken.is_sorted_by(|earlier, later| earlier < later), "{taken:?}");
     }
 }

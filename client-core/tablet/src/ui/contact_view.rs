@@ -11,7 +11,7 @@ use wayside_protocol::clinical::{
     red_flag_questions_due,
 };
 
-use super::{app::App, care, fail::Fail, guide, people, say::say, today, words};
+use super::{app::App, care, fail::Fail, guide, people, today, words};
 
 pub fn heads_text(heads: &[Hash]) -> Value {
     heads.iter().map(|head| HEXLOWER_PERMISSIVE.encode(head)).collect::<Vec<_>>().into()
@@ -33,10 +33,10 @@ fn urgency(derived: &Value) -> Urgency {
 }
 
 /// The category in words; null without one.
-pub fn category(derived: &Value) -> Value {
+pub fn category(app: &App, derived: &Value) -> Value {
     let close = actions(derived).contains(&Action::AdviceRecheckSooner);
     let category = derived["category"].as_str().and_then(Category::parse);
-    category.map_or(Value::Null, |category| words::category(category, close))
+    category.map_or(Value::Null, |category| words::category(app, category, close))
 }
 
 /// The entries of a map that are neither struck out nor corrected.
@@ -142,13 +142,13 @@ pub fn view(app: &App, id: RecordId) -> Result<Value, Fail> {
         "refused": refused(&json),
         "in_error": json["entered_in_error"]["reason"],
         "check_type": json["check_type"],
-        "step": guide::step(&app.tablet.next_step(id)?),
+        "step": guide::step(app, &app.tablet.next_step(id)?),
         "result": {
-            "category": category(derived),
+            "category": category(app, derived),
             "rules": derived["rules"],
-            "disputed": now.disputed.as_ref().map(|disputed| say(&disputed.text)),
-            "then": hindsight(&json, &now).map(|differs| say(&differs.text)),
-            "todo": todo.iter().map(|action| words::action(*action)).collect::<Vec<_>>(),
+            "disputed": now.disputed.as_ref().map(|disputed| app.say(&disputed.text)),
+            "then": hindsight(&json, &now).map(|differs| app.say(&differs.text)),
+            "todo": todo.iter().map(|action| words::action(app, *action)).collect::<Vec<_>>(),
             "urgency": urgency,
             "systolic": derived["systolic"],
             "diastolic": derived["diastolic"],

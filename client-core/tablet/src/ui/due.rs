@@ -19,7 +19,6 @@ use super::{
     fail::Fail,
     people,
     person_form::here,
-    say::{say, say_id},
     today::{self, id, record},
     words::FOLLOW_UPS,
 };
@@ -29,7 +28,7 @@ const MOST_HALF_DONE: u64 = 8;
 
 pub async fn due(State(app): State<Arc<App>>) -> Answer {
     app.with(|app| {
-        let items: Vec<Value> = app.tablet.due(here())?.iter().map(shown).collect();
+        let items: Vec<Value> = app.tablet.due(here())?.iter().map(|one| shown(app, one)).collect();
         Ok(Json(json!({"items": items})))
     })
     .await
@@ -42,14 +41,15 @@ pub fn counts(app: &App) -> Result<Value, Fail> {
     Ok(json!({"overdue": count(TaskState::Overdue), "today": count(TaskState::Due), "open": due.len()}))
 }
 
-fn what(one: &Due) -> String {
-    match one.task.kind.as_str() {
+fn what(app: &App, one: &Due) -> String {
+    let label = match one.task.kind.as_str() {
         "referral" => to(&json!({"to": one.task.what})),
         _ => care::of(FOLLOW_UPS, &one.task.what),
-    }
+    };
+    app.phrase(&label)
 }
 
-fn shown(one: &Due) -> Value {
+fn shown(app: &App, one: &Due) -> Value {
     let person = one.person.as_ref();
     let name = person.map(|person| person.name.as_str()).filter(|name| !name.is_empty());
     json!({
@@ -61,10 +61,10 @@ fn shown(one: &Due) -> Value {
         "kind": one.task.kind,
         "entry": one.task.entry,
         "what": one.task.what,
-        "label": what(one),
+        "label": what(app, one),
         "reason": one.task.reason,
         "state": one.task.state,
-        "state_label": say_id(&format!("task-{}", one.task.state)),
+        "state_label": app.say_id(&format!("task-{}", one.task.state)),
         "due_on": one.task.due_on,
         "attempts": one.task.attempts,
     })
@@ -73,8 +73,8 @@ fn shown(one: &Due) -> Value {
 /// What is open for somebody who has come back: a line, and where a tap leads.
 pub fn open_for(app: &App, person: RecordId) -> Result<Vec<Value>, Fail> {
     let lines = app.tablet.due_of(person, here())?.into_iter().map(|one| {
-        let state = say_id(&format!("task-{}", one.task.state));
-        let text = format!("{}: {state}", what(&one));
+        let state = app.say_id(&format!("task-{}", one.task.state));
+        let text = format!("{}: {state}", what(app, &one));
         match (one.task.kind.as_str(), one.task.what.as_str()) {
             ("follow_up", "hbpm_diary") => {
                 json!({"text": text, "label": "Enter the diary", "screen": "diary",
@@ -111,8 +111,8 @@ pub async fn timeline(State(app): State<Arc<App>>, Path(person): Path<String>) -
             .into_iter()
             .map(|event| {
                 let by = app.name_of(event.by.as_deref())?;
-                Ok(json!({"at": event.at, "kind": event.kind, "record": event.record, "text": say(&event.text),
-                    "notes": event.notes.iter().map(say).collect::<Vec<_>>(), "standing": event.standing, "by": by}))
+                Ok(json!({"at": event.at, "kind": event.kind, "record": event.record, "text": app.say(&event.text),
+                    "notes": event.notes.iter().map(|note| app.say(note)).collect::<Vec<_>>(), "standing": event.standing, "by": by}))
             })
             .collect::<Result<_, Fail>>()?;
         Ok(Json(json!({"name": shown["name"], "about": shown["about"], "events": events,

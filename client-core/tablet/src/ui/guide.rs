@@ -15,17 +15,19 @@ use super::{
     Answer,
     app::{App, now},
     due,
-    say::say,
     today::{self, id, record},
 };
 
 /// A step as the page draws it.
-pub fn step(step: &Step) -> Value {
-    let notes: Vec<String> = step.notes.iter().map(say).collect();
-    let choices: Vec<Value> =
-        step.choices.iter().map(|choice| json!({"code": choice.value, "label": say(&choice.text)})).collect();
+pub fn step(app: &App, step: &Step) -> Value {
+    let notes: Vec<String> = step.notes.iter().map(|note| app.say(note)).collect();
+    let choices: Vec<Value> = step
+        .choices
+        .iter()
+        .map(|choice| json!({"code": choice.value, "label": app.say(&choice.text)}))
+        .collect();
     json!({
-        "code": step.code, "text": say(&step.text), "notes": notes, "required": step.required,
+        "code": step.code, "text": app.say(&step.text), "notes": notes, "required": step.required,
         "interrupts": step.interrupts, "skip": step.skip, "choices": choices, "path": step.fields.first(),
         "wait_seconds": step.wait_seconds, "not_before": step.not_before, "reading": step.reading,
     })
@@ -60,7 +62,7 @@ pub async fn before(State(app): State<Arc<App>>, Query(about): Query<About>) -> 
             if let Some(declined) = contact["declined"].as_array_mut() {
                 declined.push(json!(skip));
             }
-            asked.push(step(&next));
+            asked.push(step(app, &next));
         }
         let open = match about.person.as_deref() {
             Some(person) => due::open_for(app, id(person)?)?,

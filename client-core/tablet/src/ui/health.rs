@@ -21,7 +21,6 @@ use super::{
     contact_view::{heads_text, live},
     fail::Fail,
     people,
-    say::{say, say_id},
     today::id,
 };
 
@@ -56,26 +55,26 @@ fn view(app: &App, contact: &str) -> Result<Value, Fail> {
         .completeness
         .items
         .iter()
-        .map(|(item, given)| json!({"code": item, "label": say_id(&format!("item-{item}")), "answer": given}))
+        .map(|(item, given)| json!({"code": item, "label": app.say_id(&format!("item-{item}")), "answer": given}))
         .collect();
     Ok(json!({
         "id": contact["id"],
         "heads": heads_text(&shown.heads),
         "person": person,
         "check_type": contact["check_type"],
-        "progress": say(&check.progress),
+        "progress": app.say(&check.progress),
         "items": items,
-        "eligibility": {"yes": check.eligibility == Eligibility::Eligible, "words": say(&check.eligibility_text)},
-        "diagnoses": diagnoses(contact),
-        "results": results(&check),
+        "eligibility": {"yes": check.eligibility == Eligibility::Eligible, "words": app.say(&check.eligibility_text)},
+        "diagnoses": diagnoses(app, contact),
+        "results": results(app, &check),
         "form": form(contact),
         "declined": contact["declined"],
-        "lists": lists(check.audit_c_q3),
+        "lists": lists(app, check.audit_c_q3),
     }))
 }
 
 /// Figures first, then what the rules say of them.
-fn results(check: &HealthCheck) -> Vec<String> {
+fn results(app: &App, check: &HealthCheck) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(bmi) = check.bmi {
         lines.push(format!("BMI {:.1}", bmi.bmi));
@@ -87,7 +86,7 @@ fn results(check: &HealthCheck) -> Vec<String> {
         lines.push(format!("AUDIT-C {score}"));
     }
     // The standard and the lower thresholds may say the same.
-    for line in check.texts.iter().map(say) {
+    for line in check.texts.iter().map(|text| app.say(text)) {
         if !lines.contains(&line) {
             lines.push(line);
         }
@@ -95,11 +94,11 @@ fn results(check: &HealthCheck) -> Vec<String> {
     lines
 }
 
-fn coded(prefix: &str, codes: impl Iterator<Item = &'static str>) -> Vec<Value> {
-    codes.map(|code| json!({"code": code, "label": say_id(&format!("{prefix}-{code}"))})).collect()
+fn coded(app: &App, prefix: &str, codes: impl Iterator<Item = &'static str>) -> Vec<Value> {
+    codes.map(|code| json!({"code": code, "label": app.say_id(&format!("{prefix}-{code}"))})).collect()
 }
 
-fn lists(third: &str) -> Value {
+fn lists(app: &App, third: &str) -> Value {
     let questions = ["audit-q1", "audit-q2", third];
     let audit: Vec<Value> = questions
         .iter()
@@ -107,16 +106,16 @@ fn lists(third: &str) -> Value {
         .map(|(question, answers)| {
             let answers =
                 answers.iter().enumerate().map(|(n, label)| json!({"code": n.to_string(), "label": label}));
-            json!({"label": say_id(question), "options": answers.collect::<Vec<_>>()})
+            json!({"label": app.say_id(question), "options": answers.collect::<Vec<_>>()})
         })
         .collect();
     let measured =
         MEASURED.iter().map(|(code, label, unit)| json!({"code": code, "label": label, "unit": unit}));
     json!({
-        "types": coded("check-type", CheckType::ALL.iter().map(|one| one.as_str())),
-        "smoking": coded("smoking", Smoking::ALL.iter().map(|one| one.as_str())),
-        "work": coded("work", Work::ALL.iter().map(|one| one.as_str())),
-        "hours": coded("hours", Hours::ALL.iter().map(|one| one.as_str())),
+        "types": coded(app, "check-type", CheckType::ALL.iter().map(|one| one.as_str())),
+        "smoking": coded(app, "smoking", Smoking::ALL.iter().map(|one| one.as_str())),
+        "work": coded(app, "work", Work::ALL.iter().map(|one| one.as_str())),
+        "hours": coded(app, "hours", Hours::ALL.iter().map(|one| one.as_str())),
         "audit": audit,
         "measured": measured.collect::<Vec<_>>(),
     })
@@ -126,11 +125,11 @@ fn has(contact: &Value, pointer: &str, code: &str) -> bool {
     contact.pointer(pointer).and_then(Value::as_array).is_some_and(|set| set.iter().any(|one| one == code))
 }
 
-fn diagnoses(contact: &Value) -> Vec<Value> {
+fn diagnoses(app: &App, contact: &Value) -> Vec<Value> {
     NHS_HEALTH_CHECK_EXCLUSIONS
         .iter()
         .map(|(code, _)| {
-            json!({"code": code, "label": say_id(&format!("exclusion-{code}")),
+            json!({"code": code, "label": app.say_id(&format!("exclusion-{code}")),
                 "on": has(contact, "/prior_diagnosis", code)})
         })
         .collect()

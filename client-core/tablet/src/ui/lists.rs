@@ -44,6 +44,10 @@ fn codes(kind: Kind, path: &str) -> Vec<Value> {
 }
 
 pub async fn lists() -> Answer {
+    Ok(Json(all()))
+}
+
+fn all() -> Value {
     let ethnic = ETHNIC_CATEGORIES.iter().map(|one| {
         // "Not stated" and "not known" stand apart, each in its own words.
         let group = if matches!(one.code, "Z" | "99") { "No answer" } else { one.group };
@@ -52,7 +56,7 @@ pub async fn lists() -> Answer {
     let red_flags = RED_FLAGS
         .iter()
         .map(|(code, label)| json!({"code": code, "label": label, "ask": words::red_flag_question(code)}));
-    Ok(Json(json!({
+    json!({
         "ethnic_categories": ethnic.collect::<Vec<_>>(),
         "site_types": codes(Kind::Site, "type"),
         "settings": codes(Kind::Session, "setting"),
@@ -61,5 +65,27 @@ pub async fn lists() -> Answer {
             {"code": "other", "label": "Other"}, {"code": "unknown", "label": "Not known"}],
         "nhs_number_absent": person_form::absent_reasons(),
         "red_flags": red_flags.collect::<Vec<_>>(),
-    })))
+    })
+}
+
+/// The labels that are made here, for whoever translates the page.
+#[cfg(test)]
+pub(super) fn labels() -> impl Iterator<Item = String> {
+    fn collect(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(
+                    ["label", "ask", "group"]
+                        .iter()
+                        .filter_map(|name| Some(members.get(*name)?.as_str()?.to_owned())),
+                );
+                members.values().for_each(|value| collect(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| collect(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    collect(&all(), &mut found);
+    found.into_iter().filter(|label| !label.is_empty())
 }

@@ -15,15 +15,17 @@ mod care;
 mod change;
 mod contact_view;
 mod contacts;
+mod display;
 mod due;
 mod fail;
 mod guard;
 mod guide;
 mod health;
 mod lists;
+mod notices;
 mod people;
 mod person_form;
-mod say;
+mod phrases;
 mod staff;
 mod sync;
 #[cfg(test)]
@@ -163,6 +165,9 @@ pub(crate) const ENDPOINTS: &[(&str, &str)] = &[
     ("POST", "/api/staff/lock"),
     ("POST", "/api/staff/challenge"),
     ("POST", "/api/staff/unlock"),
+    ("GET", "/api/display"),
+    ("POST", "/api/display"),
+    ("POST", "/api/notices/put-away"),
     ("POST", "/api/enrol"),
     ("POST", "/api/sync"),
     ("POST", "/api/signal"),
@@ -203,6 +208,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/staff/lock", post(staff::lock))
         .route("/api/staff/challenge", post(staff::challenge))
         .route("/api/staff/unlock", post(staff::unlock))
+        .route("/api/display", get(display::show).post(display::set))
+        .route("/api/notices/put-away", post(notices::put_away))
         .route("/api/enrol", post(sync::enrol))
         .route("/api/sync", post(sync::now))
         .route("/api/signal", post(sync::signal))

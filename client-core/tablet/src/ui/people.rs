@@ -18,7 +18,6 @@ use super::{
     contact_view::{heads, heads_text},
     fail::Fail,
     person_form::{self, DECLINABLE, Form, here},
-    say::say_id,
     today::{self, id},
     words,
 };
@@ -148,7 +147,7 @@ pub struct Check {
 /// What is to be said of what was typed, before it is saved.
 pub async fn check(State(app): State<Arc<App>>, Body(check): Body<Check>) -> Answer {
     app.with(move |app| {
-        let findings = check.form.findings(here(), check.whole);
+        let findings = check.form.findings(&|text| app.say(text), here(), check.whole);
         let alike = if check.whole { alike(app, &check.form)? } else { Vec::new() };
         let findings: Vec<Value> = findings.iter().map(person_form::shown).collect();
         Ok(Json(json!({"findings": findings, "alike": alike})))
@@ -159,14 +158,14 @@ pub async fn check(State(app): State<Arc<App>>, Body(check): Body<Check>) -> Ans
 /// Those who are likely the same person, the likeliest first.
 fn alike(app: &App, form: &Form) -> Result<Vec<Value>, Fail> {
     // What cannot be saved yet is compared with nobody.
-    let Ok(fields) = form.fields(here()) else { return Ok(Vec::new()) };
+    let Ok(fields) = form.fields(&|text| app.say(text), here()) else { return Ok(Vec::new()) };
     let mut person = Map::new();
     nest(&mut person, fields);
     let likely = app.tablet.likely_duplicates(&Value::Object(person))?;
     let likely = likely.into_iter().take(MOST_ALIKE).map(|one| {
         let about = [one.person.birth, one.person.postcode].into_iter().filter(|part| !part.is_empty());
         json!({"id": one.person.id, "name": one.person.name, "about": about.collect::<Vec<_>>().join(" · "),
-            "likely": say_id(if one.likeness == Likeness::Likely { "likeness-likely" } else { "likeness-possible" }), "reasons": one.words})
+            "likely": app.say_id(if one.likeness == Likeness::Likely { "likeness-likely" } else { "likeness-possible" }), "reasons": one.words})
     });
     Ok(likely.collect())
 }
@@ -177,7 +176,7 @@ pub async fn create(State(app): State<Arc<App>>, Body(save): Body<Save>) -> Answ
         let team =
             session.map(|session| today::place(app, session)).transpose()?.and_then(|place| place.team);
         let mut object = Map::new();
-        nest(&mut object, save.form.fields(here())?);
+        nest(&mut object, save.form.fields(&|text| app.say(text), here())?);
         let declined =
             DECLINABLE.iter().filter(|(field, _)| save.form.declined.iter().any(|one| one == field));
         let declined: Vec<&str> = declined.map(|(_, stored)| *stored).collect();
@@ -220,10 +219,14 @@ pub async fn edit(State(app): State<Arc<App>>, Path(person): Path<String>, Body(
         let mut was = save.was.unwrap_or_default();
         let mut form = save.form;
         // What was stored already was confirmed when it was typed.
-        was.confirmed = was.findings(here(), false).iter().map(|finding| finding.field.to_owned()).collect();
+        was.confirmed = was
+            .findings(&|text| app.say(text), here(), false)
+            .iter()
+            .map(|finding| finding.field.to_owned())
+            .collect();
         form.confirmed.extend(form.unchanged_since(&was));
-        let after = form.fields(here())?;
-        let before = was.fields(here()).unwrap_or_default();
+        let after = form.fields(&|text| app.say(text), here())?;
+        let before = was.fields(&|text| app.say(text), here()).unwrap_or_default();
         let mut edit = Edit { base: save.base.as_deref().map(heads).transpose()?, set: Vec::new() };
         // An estimated age was of another day: only what was typed tells whether it changed.
         let same_birth = (&was.date_of_birth, &was.age_years) == (&form.date_of_birth, &form.age_years);

@@ -13,7 +13,14 @@ use wayside_protocol::clinical::{
     text::Text,
 };
 
-use super::{app::today_here, fail::Fail, say::say};
+use super::{app::today_here, fail::Fail};
+
+/// Puts what the rules say of a field into the language of the page.
+pub type Say<'a> = &'a dyn Fn(&Text) -> String;
+
+/// What is said of a form without a name.
+pub const NAMELESS: &str =
+    "Type a name, or tick that it was declined. For nobody’s details go back to No details.";
 
 /// The form as it is typed and shown.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -156,17 +163,15 @@ impl Form {
     }
 
     /// What is to be said of what was typed, field by field. `whole` also says what is missing.
-    pub fn findings(&self, today: Date, whole: bool) -> Vec<Finding> {
+    pub fn findings(&self, say: Say, today: Date, whole: bool) -> Vec<Finding> {
         let mut findings = Vec::new();
         let nameless = [&self.given, &self.family].iter().all(|text| text.trim().is_empty())
             && !self.declined.iter().any(|field| field == "given" || field == "family");
         if whole && nameless {
-            let message =
-                "Type a name, or tick that it was declined. For nobody’s details go back to No details.";
             findings.push(Finding {
                 field: "given",
                 level: Some(Level::Block),
-                message: message.to_owned(),
+                message: NAMELESS.to_owned(),
                 shown: String::new(),
             });
         }
@@ -187,10 +192,10 @@ impl Form {
     }
 
     /// The fields by path, null where nothing was typed; or everything that is wrong.
-    pub fn fields(&self, today: Date) -> Result<Vec<(&'static str, Value)>, Fail> {
+    pub fn fields(&self, say: Say, today: Date) -> Result<Vec<(&'static str, Value)>, Fail> {
         let confirmed = |field: &str| self.confirmed.iter().any(|one| one == field);
         let wrong: Vec<Fail> = self
-            .findings(today, true)
+            .findings(say, today, true)
             .into_iter()
             .filter_map(|finding| match finding.level {
                 Some(Level::Block) => Some(Fail::field(Code::WrongType, finding.field, finding.message)),
@@ -272,11 +277,20 @@ pub fn absent_reasons() -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
+    use wayside_protocol::clinical::text::Texts;
+
     use super::*;
+
+    fn english(text: &Text) -> String {
+        Texts::english().say(text)
+    }
 
     fn said(form: &Form) -> Vec<(&'static str, Option<Level>)> {
         let today = "2026-11-22".parse().unwrap();
-        form.findings(today, true).into_iter().map(|finding| (finding.field, finding.level)).collect()
+        form.findings(&english, today, true)
+            .into_iter()
+            .map(|finding| (finding.field, finding.level))
+            .collect()
     }
 
     #[test]
@@ -292,7 +306,7 @@ mod tests {
         assert!(found.contains(&("family", Some(Level::Confirm))), "{found:?}");
         assert!(found.contains(&("nhs_number", Some(Level::Block))), "{found:?}");
         assert!(found.contains(&("phone", Some(Level::Block))), "{found:?}");
-        let refused = format!("{:?}", form.fields(here()).unwrap_err());
+        let refused = format!("{:?}", form.fields(&english, here()).unwrap_err());
         for field in ["family", "nhs_number", "phone"] {
             assert!(refused.contains(&format!("\"{field}\"")), "{refused}");
         }
@@ -310,7 +324,7 @@ mod tests {
             confirmed: vec!["given".into()],
             ..Form::default()
         };
-        let fields = form.fields(here()).unwrap();
+        let fields = form.fields(&english, here()).unwrap();
         let of = |path: &str| fields.iter().find(|(other, _)| *other == path).unwrap().1.clone();
         assert_eq!(of("name/given"), "Am1na");
         assert_eq!(of("birth"), json!({"date_of_birth": "1968-02-03"}));
@@ -325,7 +339,7 @@ mod tests {
 
     #[test]
     fn nobody_is_saved_without_a_name_or_a_refusal() {
-        assert!(Form::default().fields(here()).is_err());
-        assert!(Form { declined: vec!["given".into()], ..Form::default() }.fields(here()).is_ok());
+        assert!(Form::default().fields(&english, here()).is_err());
+        assert!(Form { declined: vec!["given".into()], ..Form::default() }.fields(&english, here()).is_ok());
     }
 }

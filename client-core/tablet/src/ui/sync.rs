@@ -29,6 +29,8 @@ use super::{
     Answer,
     app::{App, Body},
     fail::Fail,
+    notices::Notice,
+    phrases::Phrases,
 };
 
 const AGAIN: Duration = Duration::from_millis(300);
@@ -40,6 +42,7 @@ const REST: Duration = Duration::from_secs(15);
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Event {
     pub sync: Chip,
+    pub notices: Vec<Notice>,
     pub signal: Option<bool>,
     pub revision: u64,
     /// Nobody who may use this tablet is signed in.
@@ -65,18 +68,24 @@ pub struct Progressing {
 
 impl Progressing {
     /// Always true, never alarming without need: to be offline is normal.
-    pub fn chip(&self, status: &Status, signal: Option<bool>, now: Timestamp) -> Chip {
+    pub fn chip(&self, status: &Status, signal: Option<bool>, now: Timestamp, phrases: &Phrases) -> Chip {
         let waiting = status.waiting;
-        let last = status.last_synced_at.as_deref().map(|at| ago(at, now));
+        let n = waiting.to_string();
+        let last = status.last_synced_at.as_deref().map(|at| ago(at, now, phrases));
         let base = match (&last, status.in_sync) {
-            (Some(last), true) => format!("All at base, {last}"),
-            (Some(last), false) => format!("Last at base {last}"),
-            (None, _) => "Never at base yet".to_owned(),
+            (Some(last), true) => phrases.say("All at base, {when}", &[("when", last)]),
+            (Some(last), false) => phrases.say("Last at base {when}", &[("when", last)]),
+            (None, _) => phrases.say("Never at base yet", &[]),
         };
-        let waits = if waiting > 0 { format!("{waiting} waiting") } else { "Nothing waiting".to_owned() };
+        let waits = match waiting {
+            0 => phrases.say("Nothing waiting", &[]),
+            _ => phrases.say("{n} waiting", &[("n", &n)]),
+        };
+        // What waits is what nobody at base can see yet.
         let unseen = match waiting {
-            0 => String::new(),
-            n => format!(": nobody at base can see {} yet", them(n)),
+            0 => waits.clone(),
+            1 => phrases.say("{n} waiting: nobody at base can see it yet", &[("n", &n)]),
+            _ => phrases.say("{n} waiting: nobody at base can see them yet", &[("n", &n)]),
         };
         let problem = match (signal, &self.problem) {
             (Some(false), _) => Some(Code::NoSignal.as_str()),
@@ -84,43 +93,49 @@ impl Progressing {
         };
         let chip = |state, text: String, detail: String| Chip { state, text, detail };
         if !status.enrolled {
-            return chip("not_enrolled", "Not enrolled".into(), format!("{waits}. Tap to enrol"));
+            let detail = phrases.say("{waiting}. Tap to enrol", &[("waiting", &waits)]);
+            return chip("not_enrolled", phrases.say("Not enrolled", &[]), detail);
         }
         if signal != Some(false)
             && let Some((done, of)) = self.sending
         {
-            return chip("syncing", format!("Syncing {done} of {of}"), String::new());
+            let numbers = [("done", &*done.to_string()), ("of", &*of.to_string())];
+            return chip("syncing", phrases.say("Syncing {done} of {of}", &numbers), String::new());
         }
         let offline = match problem {
-            Some("no_signal") => Some(("no_signal", format!("No signal. {waits}{unseen}"))),
+            Some("no_signal") => {
+                Some(("no_signal", phrases.say("No signal. {waiting}", &[("waiting", &unseen)])))
+            }
             Some("server_unreachable" | "link_cut" | "server_failed" | "clock") => {
-                Some(("no_answer", format!("Base does not answer. {waits}{unseen}")))
+                Some(("no_answer", phrases.say("Base does not answer. {waiting}", &[("waiting", &unseen)])))
             }
             _ => None,
         };
         if status.quarantined > 0 {
+            let refused = status.quarantined.to_string();
             let detail = offline.map_or(if waiting > 0 { waits } else { base }, |(_, text)| text);
-            return chip(
-                "attention",
-                format!("Needs attention: {} refused by base", status.quarantined),
-                detail,
-            );
+            let text = phrases.say("Needs attention: {n} refused by base", &[("n", &refused)]);
+            return chip("attention", text, detail);
         }
         if let Some((state, text)) = offline {
-            let detail = if waiting > 0 { format!("Safe on this tablet. {base}") } else { base };
-            return chip(state, text, detail);
+            let safe = || phrases.say("Safe on this tablet. {base}", &[("base", &base)]);
+            return chip(state, text, if waiting > 0 { safe() } else { base });
         }
         if let Some(problem) = &self.problem
             && !matches!(problem.code.as_str(), "sync_running" | "not_settled")
         {
-            return chip("attention", "Needs attention".into(), problem.message.clone());
+            return chip(
+                "attention",
+                phrases.say("Needs attention", &[]),
+                phrases.say(&problem.message, &[]),
+            );
         }
         if waiting > 0 {
-            return chip("waiting", format!("{waits}{unseen}"), base);
+            return chip("waiting", unseen, base);
         }
         match (status.in_sync, last) {
-            (true, Some(last)) => chip("at_base", format!("All at base, {last}"), String::new()),
-            _ => chip("waiting", "Checking with base".into(), base),
+            (true, Some(_)) => chip("at_base", base, String::new()),
+            _ => chip("waiting", phrases.say("Checking with base", &[]), base),
         }
     }
 
@@ -134,21 +149,48 @@ impl Progressing {
     }
 }
 
-fn them(n: u64) -> &'static str {
-    if n == 1 { "it" } else { "them" }
-}
+/// What the chip says, for whoever translates it.
+#[cfg(test)]
+pub(super) const PHRASES: &[&str] = &[
+    "All at base, {when}",
+    "Last at base {when}",
+    "Never at base yet",
+    "Nothing waiting",
+    "{n} waiting",
+    "{n} waiting: nobody at base can see it yet",
+    "{n} waiting: nobody at base can see them yet",
+    "{waiting}. Tap to enrol",
+    "Not enrolled",
+    "Syncing {done} of {of}",
+    "No signal. {waiting}",
+    "Base does not answer. {waiting}",
+    "Needs attention: {n} refused by base",
+    "Safe on this tablet. {base}",
+    "Needs attention",
+    "Checking with base",
+    "some time ago",
+    "just now",
+    "1 minute ago",
+    "{n} minutes ago",
+    "at {time}",
+    "on {date} at {time}",
+];
 
 /// A time that is past, in words.
-fn ago(at: &str, now: Timestamp) -> String {
-    let Ok(at) = at.parse::<Timestamp>() else { return "some time ago".to_owned() };
+fn ago(at: &str, now: Timestamp, phrases: &Phrases) -> String {
+    let Ok(at) = at.parse::<Timestamp>() else { return phrases.say("some time ago", &[]) };
     let minutes = now.duration_since(at).max(SignedDuration::ZERO).as_mins();
     let local = at.to_zoned(TimeZone::system());
+    let time = format!("{:02}:{:02}", local.hour(), local.minute());
     match minutes {
-        0 => "just now".to_owned(),
-        1 => "1 minute ago".to_owned(),
-        2..60 => format!("{minutes} minutes ago"),
-        60..720 => format!("at {:02}:{:02}", local.hour(), local.minute()),
-        _ => format!("on {} at {:02}:{:02}", super::words::date(local.date()), local.hour(), local.minute()),
+        0 => phrases.say("just now", &[]),
+        1 => phrases.say("1 minute ago", &[]),
+        2..60 => phrases.say("{n} minutes ago", &[("n", &minutes.to_string())]),
+        60..720 => phrases.say("at {time}", &[("time", &time)]),
+        _ => {
+            let date = super::words::date(local.date());
+            phrases.say("on {date} at {time}", &[("date", &date), ("time", &time)])
+        }
     }
 }
 
@@ -355,7 +397,7 @@ mod tests {
             message: code.message().into(),
             retry: code.retry(),
         });
-        let chip = Progressing { sending: None, problem }.chip(&status, signal, now);
+        let chip = Progressing { sending: None, problem }.chip(&status, signal, now, &Phrases::default());
         (chip.text, chip.detail)
     }
 

@@ -367,3 +367,33 @@ fn the_number_pad_follows_its_rules() {
         Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout)),
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_chosen_of_the_display_is_told_again_and_only_a_known_language_is_taken() {
+    let page = page().await;
+    let usual = get(&page, "/api/display").await;
+    assert_eq!(
+        (&usual["text"], &usual["contrast"], &usual["language"]),
+        (&json!("normal"), &json!("normal"), &json!("en-GB"))
+    );
+    let languages = page.tablet.dir().join("languages");
+    std::fs::create_dir(&languages).unwrap();
+    std::fs::write(languages.join("ur.json"), r#"{"name": "Test", "phrases": {"Not enrolled": "[N]"}}"#)
+        .unwrap();
+    std::fs::write(languages.join("ur.ftl"), "category-HIGH = [H]\n").unwrap();
+    let chosen = |language: &str| json!({"text": "large", "contrast": "high", "language": language});
+    let (status, error) = ask(&page, "POST", "/api/display", chosen("../ur")).await;
+    assert_eq!((status, error["path"].as_str().unwrap()), (422, "language"));
+    post(&page, "/api/display", chosen("ur")).await;
+    let shown = get(&page, "/api/display").await;
+    assert_eq!((&shown["text"], &shown["dir"]), (&json!("large"), &json!("rtl")));
+    assert_eq!(shown["phrases"]["Not enrolled"], "[N]");
+    assert_eq!(get(&page, "/api/state").await["sync"]["text"], "[N]");
+    // The rules speak it too; what a form keeps of them is English.
+    let session = open_session(&page).await;
+    let contact =
+        post(&page, "/api/contacts", json!({"session": session, "reading": reading(152, 94)})).await;
+    let category = &contact["result"]["category"];
+    assert_eq!((&category["words"], &category["recorded"]), (&json!("[H]"), &json!("Raised reading")));
+    post(&page, "/api/notices/put-away", json!({"code": "nothing_of_the_kind"})).await;
+}

@@ -219,7 +219,7 @@ fn row(
         "name": name,
         "started_at": json["started_at"],
         "reading": reading.map(|(systolic, diastolic)| format!("{systolic}/{diastolic}")),
-        "category": contact_view::category(derived),
+        "category": contact_view::category(app, derived),
         "ended": json.pointer("/ended/how"),
         "waiting": waits,
         "phone_now": contact_view::phone_now(json, waits),

@@ -9,7 +9,7 @@ use axum::{
 use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use wayside_client_core::{Code, Edit, Kind};
+use wayside_client_core::{Kind, can_settle};
 use wayside_protocol::{
     clinical::{NhsNumber, ethnic_category},
     record::schema::{At, READINGS_PATH, Shape, Type, at},
@@ -132,15 +132,6 @@ fn value_shown(path: &str, value: &Value) -> String {
     }
 }
 
-/// Fields with a value of their own, and corrections of a reading; not what was said twice of one entry.
-fn can_settle(kind: Kind, path: &str) -> bool {
-    match at(kind, path) {
-        At::Field(Shape::One(_) | Shape::Composite(_)) | At::SetMember | At::OpenMember => true,
-        At::Entry(_) => path.starts_with(READINGS_PATH),
-        _ => false,
-    }
-}
-
 #[derive(Deserialize)]
 pub struct Settle {
     base: Option<Vec<String>>,
@@ -155,29 +146,9 @@ pub async fn settle(
     Body(settle): Body<Settle>,
 ) -> Answer {
     app.saving(move |app| {
-        let record = id(&record)?;
-        let json = app.tablet.show(record)?.json;
-        let kind = json["kind"].as_str().and_then(Kind::parse).ok_or_else(|| Fail::code(Code::WrongKind))?;
-        if !can_settle(kind, &settle.path) {
-            return Err(Fail::code(Code::BadPath));
-        }
         let base = settle.base.as_deref().map(heads).transpose()?;
-        let by = app.by(None);
-        if matches!(at(kind, &settle.path), At::Entry(_)) {
-            let right = entry_with(&json, &settle.value).ok_or_else(|| Fail::code(Code::EntryNotFound))?;
-            app.tablet.correct(record, &right, Vec::new(), Some("Settled"), base.as_deref(), &by)?;
-        } else {
-            app.tablet.edit(record, Edit { base, set: vec![(settle.path, settle.value)] }, &by)?;
-        }
+        app.tablet.settle(id(&record)?, &settle.path, settle.value, base.as_deref(), &app.by(None))?;
         Ok(Json(json!({})))
     })
     .await
-}
-
-/// The id of the reading that holds these values.
-fn entry_with(json: &Value, value: &Value) -> Option<String> {
-    let wanted = value.as_object()?;
-    let readings = json.pointer("/bp/readings")?.as_object()?;
-    let holds = |reading: &Value| wanted.iter().all(|(name, value)| reading[name] == *value);
-    readings.iter().find(|(_, reading)| holds(reading)).map(|(id, _)| id.clone())
 }

@@ -3,30 +3,36 @@
 
 use jiff::civil::Date;
 use serde_json::{Value, json};
-use wayside_protocol::clinical::{Action, Category};
+use wayside_protocol::clinical::{Action, Category, text::Text};
 
-use super::say::say_id;
+use super::{app::App, phrases::ENGLISH};
 
 /// A category's words, and the look that goes with it.
-pub fn category(category: Category, close: bool) -> Value {
-    let tone = match category {
+pub fn category(app: &App, category: Category, close: bool) -> Value {
+    let said = Text::new(format!("category-{category}"));
+    let words = if category == Category::Normal && close { app.phrase(CLOSE) } else { app.say(&said) };
+    // What a form keeps of it is English, as base reads it.
+    let recorded = app.tablet.words(&said, ENGLISH);
+    json!({"code": category.as_str(), "words": words, "recorded": recorded, "tone": tone(category)})
+}
+
+/// Said of a normal reading that is to be checked again sooner.
+pub const CLOSE: &str = "Normal, close to raised";
+
+fn tone(category: Category) -> &'static str {
+    match category {
         Category::Normal => "normal",
         Category::High | Category::HighStage1 | Category::HighStage2 | Category::PregHigh => "high",
         Category::VeryHigh | Category::PregSevere => "very_high",
         Category::Low => "low",
         Category::PregNotHigh => "pregnant",
         Category::NotClassified | Category::Invalid => "none",
-    };
-    let words = match category {
-        Category::Normal if close => "Normal, close to raised".to_owned(),
-        category => say_id(&format!("category-{category}")),
-    };
-    json!({"code": category.as_str(), "words": words, "tone": tone})
+    }
 }
 
 /// One thing to do: what, and how.
-pub fn action(action: Action) -> Value {
-    let words = say_id(&format!("action-{action}"));
+pub fn action(app: &App, action: Action) -> Value {
+    let words = app.say_id(&format!("action-{action}"));
     // The first sentence is what to do; the rest, if any, is how.
     let (title, how) = words.split_once(". ").unwrap_or((words.trim_end_matches('.'), ""));
     json!({"code": action.as_str(), "urgency": action.urgency(), "title": title, "how": how})
@@ -133,20 +139,23 @@ pub fn date(date: Date) -> String {
 
 #[cfg(test)]
 mod tests {
+    use wayside_protocol::clinical::text::Texts;
+
     use super::*;
 
     #[test]
     fn every_action_and_category_has_words_and_none_names_a_disease() {
-        let shown: Vec<Value> = Action::ALL
-            .iter()
-            .map(|one| action(*one))
-            .chain(Category::ALL.iter().map(|one| category(*one, false)))
-            .collect();
-        for one in shown {
-            let text = one.to_string().to_lowercase();
+        let texts = Texts::english();
+        let ids = Action::ALL.iter().map(|one| format!("action-{one}"));
+        for id in ids.chain(Category::ALL.iter().map(|one| format!("category-{one}"))) {
+            let text = texts.say_id(&id).to_lowercase();
+            assert!(!text.is_empty() && text != id.to_lowercase(), "{id} has no words");
             assert!(!text.contains("hypertension") && !text.contains("hypotension"), "{text}");
-            assert!(!one["title"].as_str().or(one["words"].as_str()).unwrap().is_empty());
         }
+    }
+
+    #[test]
+    fn dates_are_written_as_people_here_do() {
         assert_eq!(date("1968-02-03".parse().unwrap()), "3 February 1968");
     }
 }

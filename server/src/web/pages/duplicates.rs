@@ -11,6 +11,7 @@ use wayside_protocol::matching::Likeness;
 use super::super::words;
 use super::Ask;
 use super::frame::Frame;
+use super::pager::Pager;
 use super::person::identifying;
 use super::table::{Cell, Fact, Row, Table, text};
 use crate::api::{self, Likely, Part};
@@ -21,9 +22,7 @@ struct DuplicatesPage {
     frame: Frame,
     first: String,
     table: Table,
-    place: String,
-    before: String,
-    after: String,
+    pager: Pager,
 }
 
 pub async fn duplicates(ask: Ask, part: Result<Query<Part>, QueryRejection>) -> Response {
@@ -43,11 +42,6 @@ pub async fn duplicates(ask: Ask, part: Result<Query<Part>, QueryRejection>) -> 
             Row { key: format!("{}-{}", pair.one.id, pair.other.id), class: "", cells }
         });
         let head = vec!["How likely", "One", "The other", "What speaks for it and against it", "Next"];
-        let turn = |page: u64| match page {
-            0 => String::new(),
-            page if page > list.pages => String::new(),
-            page => format!("/duplicates?page={page}"),
-        };
         Ok(DuplicatesPage {
             frame: frame.titled("Likely duplicates", "/duplicates", "pair"),
             first: match (list.likely, list.possible) {
@@ -59,13 +53,7 @@ pub async fn duplicates(ask: Ask, part: Result<Query<Part>, QueryRejection>) -> 
                 head,
                 rows: rows.collect(),
             },
-            place: if list.pages > 1 {
-                format!("Page {} of {}", list.page, list.pages)
-            } else {
-                String::new()
-            },
-            before: turn(list.page - 1),
-            after: turn(list.page + 1),
+            pager: Pager::new(list.page, list.pages, |page| format!("/duplicates?page={page}")),
         })
     })
     .await

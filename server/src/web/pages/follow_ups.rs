@@ -9,6 +9,7 @@ use super::super::words;
 use super::Ask;
 use super::frame::Frame;
 use super::lists::Choice;
+use super::pager::Pager;
 use super::table::Fact;
 use super::task::{TaskCard, call};
 use crate::api::{self, Part, TaskItem};
@@ -20,9 +21,7 @@ struct FollowUpsPage {
     first: String,
     choices: Vec<Choice>,
     cards: Vec<TaskCard>,
-    place: String,
-    before: String,
-    after: String,
+    pager: Pager,
 }
 
 pub async fn follow_ups(ask: Ask, part: Result<Query<Part>, QueryRejection>) -> Response {
@@ -34,11 +33,6 @@ pub async fn follow_ups(ask: Ask, part: Result<Query<Part>, QueryRejection>) -> 
             text: format!("{text} ({count})"),
             href: address(part, 1),
             current: list.part == part,
-        };
-        let turn = |page: u64| match page {
-            0 => String::new(),
-            page if page > list.pages => String::new(),
-            page => address(list.part, page),
         };
         Ok(FollowUpsPage {
             frame: frame.titled("Follow-ups", "/follow-ups", "follow-up"),
@@ -54,13 +48,7 @@ pub async fn follow_ups(ask: Ask, part: Result<Query<Part>, QueryRejection>) -> 
                 choice("undated", "No day said", list.undated),
             ],
             cards: list.items.iter().map(card).collect(),
-            place: if list.pages > 1 {
-                format!("Page {} of {}", list.page, list.pages)
-            } else {
-                String::new()
-            },
-            before: turn(list.page - 1),
-            after: turn(list.page + 1),
+            pager: Pager::new(list.page, list.pages, |page| address(list.part, page)),
         })
     })
     .await
@@ -87,7 +75,8 @@ fn card(item: &TaskItem) -> TaskCard {
             "No details given".to_owned()
         }
     };
-    facts.push(Fact::new("Phone", item.phone.as_deref().unwrap_or("None written down")));
+    let phone = item.phone.as_deref().map(words::phone);
+    facts.push(Fact::new("Phone", phone.unwrap_or_else(|| "None written down".to_owned())));
     if item.interpreter_needed {
         let language = item.language.as_deref().map(|language| format!(" ({language})")).unwrap_or_default();
         facts.push(Fact::new("Interpreter", format!("Needed{language}")));

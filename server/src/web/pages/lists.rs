@@ -11,6 +11,7 @@ use wayside_protocol::error::Code;
 use super::super::words;
 use super::Ask;
 use super::frame::Frame;
+use super::pager::Pager;
 use super::table::{Cell, Fact, Row, Table, text};
 use crate::api::{self, Asked, Filter, Item, When};
 
@@ -30,10 +31,7 @@ struct WorklistPage {
     days: Vec<Choice>,
     states: Vec<Choice>,
     table: Table,
-    /// "Page 2 of 3", with where the others are.
-    place: String,
-    before: String,
-    after: String,
+    pager: Pager,
     tablets: Table,
     /// The first thing to know of how fresh this is.
     fresh: String,
@@ -62,11 +60,6 @@ pub async fn worklist(ask: Ask, asked: Result<Query<Asked>, QueryRejection>) -> 
             href: address(&Filter { when, page: 1, ..filter.clone() }),
             current: filter.when == when,
         };
-        let turn = |page: u64| match page {
-            0 => String::new(),
-            page if page > list.pages => String::new(),
-            page => address(&Filter { page, ..filter.clone() }),
-        };
         let state = |handled: bool, text: String| Choice {
             text,
             href: address(&Filter { handled, urgency: None, page: 1, ..filter.clone() }),
@@ -87,13 +80,7 @@ pub async fn worklist(ask: Ask, asked: Result<Query<Asked>, QueryRejection>) -> 
                 state(true, format!("In hand ({})", grouped(list.handled))),
             ],
             table: items(if filter.handled { "In hand" } else { "Whom to look at" }, &list.items, true),
-            place: if list.pages > 1 {
-                format!("Page {} of {}", list.page, list.pages)
-            } else {
-                String::new()
-            },
-            before: turn(list.page - 1),
-            after: turn(list.page + 1),
+            pager: Pager::new(list.page, list.pages, |page| address(&Filter { page, ..filter.clone() })),
             fresh: fresh(&list.tablets, now),
             alarms: list.alarms.iter().map(alarm).collect(),
             tablets,

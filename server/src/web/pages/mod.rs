@@ -7,7 +7,9 @@ mod duplicates;
 mod follow_ups;
 mod frame;
 mod lists;
+mod pager;
 mod person;
+mod reach;
 mod record;
 mod table;
 mod task;
@@ -29,6 +31,7 @@ pub use follow_ups::follow_ups;
 pub use frame::Frame;
 pub use lists::{quarantine, session, sessions, worklist};
 pub use person::person;
+pub use reach::{csv as reach_csv, reach};
 pub use record::{record, settle};
 
 use wayside_protocol::error::Code;

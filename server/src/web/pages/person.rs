@@ -142,8 +142,8 @@ fn told(told: &api::Told) -> Line {
     Line {
         key: format!("{}-{}-{:?}-{}", event.record, event.path, event.kind, event.at),
         when: words::when(&event.at),
-        words: told.words.clone(),
-        details: told.details.clone(),
+        words: words::dated(&told.words),
+        details: told.details.iter().map(|line| words::dated(line)).collect(),
         source: source.join(", "),
         struck,
         tag,

@@ -4,6 +4,7 @@ mod access;
 mod arranging;
 mod coordinating;
 mod live;
+mod reach;
 mod serving;
 mod settling;
 mod showing;

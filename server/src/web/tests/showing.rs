@@ -137,6 +137,8 @@ async fn markup_in_any_text_stays_text_on_every_page() {
         "/follow-ups".to_owned(),
         "/follow-ups?show=<b>".replace('<', "%3C").replace('>', "%3E"),
         "/duplicates".to_owned(),
+        "/reach".to_owned(),
+        "/reach?from=2026-11-01&to=2026-11-30".to_owned(),
         format!("/people/{person}/beside/{other}"),
         "/quarantine".to_owned(),
         "/checks/%3Cscript%3E".to_owned(),

@@ -1,0 +1,211 @@
+//! Adding up, in people.
+
+use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use wayside_protocol::clinical::ethnic_category;
+use wayside_protocol::record::RecordId;
+
+use super::places::{Place, Places};
+use super::suppress::{self, Funnel};
+use super::{Asked, Completeness, Cut, Line, Reach};
+use crate::error::Result;
+use crate::views::{DECLINED, ReachRow, Step, Views};
+
+const STEPS: usize = Step::ALL.len();
+/// What is known of everybody, in this order.
+const CODES: [&str; 9] =
+    ["ethnic_category", "quintile", "age", "sex", "registered", "language", "site", "ward", "postcode"];
+/// By these everybody is cut up.
+const CUTS: &[&str] = CODES.split_at(8).0;
+/// Whose answers are counted.
+const QUESTIONS: [&str; 6] = ["ethnic_category", "postcode", "age", "sex", "registered", "language"];
+
+/// Somebody, over all their contacts of these days.
+struct Somebody {
+    /// Of the earliest contact: where they were reached.
+    first: String,
+    /// By [`CODES`].
+    codes: [String; CODES.len()],
+    groups: BTreeSet<String>,
+    district: String,
+    step: usize,
+    months: BTreeMap<String, usize>,
+}
+
+/// Counts who was reached on these days. Blocks.
+pub fn reach(views: &Views, places: &mut Places, asked: &Asked) -> Result<Reach> {
+    let (from, to) = (asked.from.to_string(), asked.to.to_string());
+    let team: Option<RecordId> = asked.team.parse().ok();
+    let sites = views.sites_of_sessions()?;
+    let mut rows = Vec::new();
+    views.reach(&from, &to, |row| {
+        if team.is_none_or(|team| *team.as_bytes() == row.team) {
+            rows.push(row);
+        }
+    })?;
+    let mut everybody: HashMap<[u8; 16], Somebody> = HashMap::new();
+    for row in rows {
+        let place = places.of(&row.postcode)?;
+        let site = sites.get(&row.session).map(RecordId::to_string).unwrap_or_default();
+        let who = row.who;
+        let now = Somebody::of(row, place, site);
+        match everybody.entry(who) {
+            Occupied(mut entry) => entry.get_mut().and(now),
+            Vacant(entry) => {
+                entry.insert(now);
+            }
+        }
+    }
+    let people: Vec<&Somebody> = everybody.values().collect();
+    let mut cuts = Vec::new();
+    for (index, by) in CUTS.iter().enumerate() {
+        let mut cut = cut_up(by, people.iter().map(|one| (one.codes[index].as_str(), one.step)));
+        compare(&mut cut, &people, places)?;
+        cuts.push(cut);
+    }
+    let groups: BTreeSet<&String> = people.iter().flat_map(|one| &one.groups).collect();
+    for group in groups {
+        // Whoever belongs to it and whoever does not: of the two the first is shown.
+        let within =
+            people.iter().map(|one| (if one.groups.contains(group) { "in" } else { "out" }, one.step));
+        cuts.push(cut_up(&format!("plus:{group}"), within));
+    }
+    Ok(Reach {
+        from,
+        to,
+        people: suppress::total(&funnel(people.iter().map(|one| one.step))),
+        cuts,
+        months: months(&people),
+        completeness: QUESTIONS.iter().map(|field| complete(&people, field)).collect(),
+        deprivation: places.year,
+    })
+}
+
+impl Somebody {
+    fn of(row: ReachRow, place: Place, site: String) -> Somebody {
+        let ReachRow { day, sex, ethnic, age, language, registered, plus_groups, postcode, step, .. } = row;
+        let month = day.get(..7).unwrap_or_default().to_owned();
+        let groups = plus_groups.split(',').filter(|group| !group.is_empty()).map(str::to_owned).collect();
+        let codes = [ethnic, place.quintile, age, sex, registered, language, site, place.ward, postcode];
+        Somebody {
+            first: day,
+            codes,
+            groups,
+            district: place.district,
+            step,
+            months: BTreeMap::from([(month, step)]),
+        }
+    }
+
+    /// The same person, at another contact.
+    fn and(&mut self, other: Somebody) {
+        let later = if other.first < self.first { std::mem::replace(self, other) } else { other };
+        self.also(later);
+    }
+
+    /// A later contact: says what the first did not.
+    fn also(&mut self, later: Somebody) {
+        for (code, later) in self.codes.iter_mut().zip(later.codes) {
+            if code.is_empty() {
+                *code = later;
+            }
+        }
+        if self.district.is_empty() {
+            self.district = later.district;
+        }
+        self.groups.extend(later.groups);
+        self.step = self.step.max(later.step);
+        for (month, step) in later.months {
+            let held = self.months.entry(month).or_default();
+            *held = (*held).max(step);
+        }
+    }
+}
+
+/// How many came at least so far, step by step.
+fn funnel(steps: impl Iterator<Item = usize>) -> Funnel {
+    let mut counts = vec![0; STEPS];
+    for step in steps {
+        counts.iter_mut().take(step + 1).for_each(|count| *count += 1);
+    }
+    counts
+}
+
+fn cut_up<'a>(by: &str, people: impl Iterator<Item = (&'a str, usize)>) -> Cut {
+    let mut cells: BTreeMap<&str, Funnel> = BTreeMap::new();
+    for (code, step) in people {
+        let cell = cells.entry(code).or_insert_with(|| vec![0; STEPS]);
+        cell.iter_mut().take(step + 1).for_each(|count| *count += 1);
+    }
+    let mut cells: Vec<(&str, Funnel)> = cells.into_iter().collect();
+    // Who said nothing comes last.
+    cells.sort_by_key(|(code, _)| (code.is_empty(), *code == DECLINED));
+    let (codes, funnels): (Vec<&str>, Vec<Funnel>) = cells.into_iter().unzip();
+    let figures = suppress::cut(&funnels);
+    let lines = codes.into_iter().zip(figures).map(|(code, people)| Line {
+        code: code.to_owned(),
+        people,
+        population_percent: None,
+    });
+    Cut { by: by.to_owned(), lines: lines.collect() }
+}
+
+/// Puts beside each line what part of the population it is, over the districts in which most people live.
+fn compare(cut: &mut Cut, people: &[&Somebody], places: &Places) -> Result<()> {
+    let mut districts: BTreeMap<&str, u64> = BTreeMap::new();
+    for one in people.iter().filter(|one| !one.district.is_empty()) {
+        *districts.entry(&one.district).or_default() += 1;
+    }
+    let Some((district, _)) = districts.into_iter().max_by_key(|(_, people)| *people) else { return Ok(()) };
+    let population: Vec<(String, u64)> = match (cut.by.as_str(), places.year) {
+        ("quintile", Some(year)) => match places.reference().people_by_quintile(district, year)? {
+            Some(people) => (1..).map(|quintile: u8| quintile.to_string()).zip(people).collect(),
+            None => return Ok(()),
+        },
+        ("ethnic_category" | "sex", _) => places.reference().population(district, &cut.by)?,
+        _ => return Ok(()),
+    };
+    let all: u64 = population.iter().map(|(_, people)| people).sum();
+    for line in &mut cut.lines {
+        let of = population.iter().find(|(code, _)| *code == line.code);
+        line.population_percent = of.filter(|_| all > 0).map(|(_, people)| percent(*people, all));
+    }
+    Ok(())
+}
+
+/// To one decimal place.
+fn percent(part: u64, of: u64) -> f64 {
+    (part as f64 * 1000.0 / of as f64).round() / 10.0
+}
+
+fn months(people: &[&Somebody]) -> Vec<Line> {
+    let mut months: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (month, step) in people.iter().flat_map(|one| &one.months) {
+        months.entry(month).or_default().push(*step);
+    }
+    let line = |(month, steps): (&str, Vec<usize>)| Line {
+        code: month.to_owned(),
+        people: suppress::total(&funnel(steps.into_iter())),
+        population_percent: None,
+    };
+    months.into_iter().map(line).collect()
+}
+
+fn complete(people: &[&Somebody], field: &'static str) -> Completeness {
+    let index = CODES.iter().position(|code| *code == field).unwrap_or(0);
+    let mut counts = [0; 3];
+    for one in people {
+        let code = one.codes[index].as_str();
+        let place = match (field, code) {
+            (_, DECLINED) | ("ethnic_category", "Z") => 1,
+            (_, "") | ("ethnic_category", "99") => 2,
+            ("ethnic_category", code) if ethnic_category(code).is_none() => 2,
+            _ => 0,
+        };
+        counts[place] += 1;
+    }
+    let figures = suppress::cut(&counts.map(|count| vec![count]));
+    let figure = |place: usize| figures[place][0];
+    Completeness { field, given: figure(0), declined: figure(1), missing: figure(2) }
+}

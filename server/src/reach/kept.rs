@@ -1,0 +1,62 @@
+//! Figures are counted once for each state of the views and of the reference data, and kept until either moves on.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::places::Places;
+use super::{Asked, Reach, count};
+use crate::api::Readers;
+use crate::base::Base;
+use crate::error::Result;
+use crate::reference::{Dataset, Reference};
+
+/// Answers that are kept: people look at a few periods, again and again.
+const MOST: usize = 64;
+
+#[derive(Default)]
+pub struct Reaches(Mutex<Option<Kept>>);
+
+struct Kept {
+    datasets: Vec<Dataset>,
+    places: Places,
+    /// What the live channel said when these were counted.
+    viewed: String,
+    answers: HashMap<Asked, Arc<Reach>>,
+}
+
+impl Reaches {
+    /// Whom the team reached on these days. Blocks.
+    pub fn read(&self, base: &Base, readers: &Readers, asked: &Asked) -> Result<Arc<Reach>> {
+        // One at a time: two who ask for the same would count it twice.
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let reference = Reference::open(base.data())?;
+        let datasets = reference.datasets()?;
+        // Read before the views are: what comes in between is counted again, never missed.
+        let viewed = base.viewed().borrow().clone();
+        let mut now = match kept.take() {
+            Some(kept) if kept.datasets == datasets => kept,
+            _ => Kept {
+                datasets,
+                places: Places::new(reference)?,
+                viewed: String::new(),
+                answers: HashMap::new(),
+            },
+        };
+        if now.viewed != viewed || now.answers.len() >= MOST {
+            now.answers.clear();
+            now.viewed = viewed;
+        }
+        let Kept { places, answers, viewed, .. } = &mut now;
+        let answer = match answers.get(asked) {
+            // Where nobody follows the log nothing says that the views moved.
+            Some(answer) if !viewed.is_empty() => answer.clone(),
+            _ => {
+                let counted = Arc::new(readers.read(base, |views| count::reach(views, places, asked))?);
+                answers.insert(asked.clone(), counted.clone());
+                counted
+            }
+        };
+        *kept = Some(now);
+        Ok(answer)
+    }
+}

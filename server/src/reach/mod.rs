@@ -1,0 +1,95 @@
+//! Reach: whom the team meets and whom it misses, and what becomes of a raised reading; never a number from which one
+//! could tell who it was.
+//!
+//! `count` adds up, one pass over the rows that `views::reach` keeps, in people: somebody who came three times counts once,
+//! with the furthest that they came. `suppress` decides what of it may be shown. Everything that leaves this room has been
+//! through it: pages, JSON and CSV show the same figures.
+
+mod count;
+mod kept;
+mod places;
+mod suppress;
+#[cfg(test)]
+mod tests;
+
+use jiff::civil::Date;
+use serde::{Serialize, Serializer};
+
+pub use kept::Reaches;
+pub use suppress::{Figure, SMALL};
+
+use crate::reference::Year;
+
+/// Which days and whose.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Asked {
+    /// Both included.
+    pub from: Date,
+    pub to: Date,
+    /// The id of a team; all of them where empty.
+    pub team: String,
+}
+
+/// What a page, the API and the CSV show.
+#[derive(Debug, Clone, Serialize)]
+pub struct Reach {
+    pub from: String,
+    pub to: String,
+    /// People by how far they came: seen, measured, newly raised, handed on, followed through.
+    pub people: Vec<Figure>,
+    /// The same people cut up, each way by itself.
+    pub cuts: Vec<Cut>,
+    /// People by month, each counted in every month in which they came.
+    pub months: Vec<Line>,
+    /// How many gave what; of everybody.
+    pub completeness: Vec<Completeness>,
+    /// The year of the index of deprivation that was used; `None` where none was imported.
+    #[serde(serialize_with = "spell_year")]
+    pub deprivation: Option<Year>,
+}
+
+/// One way to cut everybody up. Its lines add up to everybody, but for what is hidden and rounded.
+#[derive(Debug, Clone, Serialize)]
+pub struct Cut {
+    /// `ethnic_category`, `quintile`, `age`, `sex`, `registered`, `language`, `site`, `ward` or `plus:<group>`.
+    pub by: String,
+    pub lines: Vec<Line>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Line {
+    /// As in the records; `?` for "asked, declined to say", empty for "not known".
+    pub code: String,
+    /// By how far they came, as in [`Reach::people`].
+    pub people: Vec<Figure>,
+    /// Of the population where a baseline was imported: how many of every 100 belong here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub population_percent: Option<f64>,
+}
+
+/// What was answered to one question.
+#[derive(Debug, Clone, Serialize)]
+pub struct Completeness {
+    pub field: &'static str,
+    pub given: Figure,
+    pub declined: Figure,
+    pub missing: Figure,
+}
+
+impl Serialize for Figure {
+    /// A number, or `"*"`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Figure::About(value) => serializer.serialize_u64(*value),
+            Figure::Hidden => serializer.serialize_str("*"),
+        }
+    }
+}
+
+fn spell_year<S: Serializer>(year: &Option<Year>, serializer: S) -> Result<S::Ok, S::Error> {
+    match year {
+        Some(Year::Y2019) => serializer.serialize_u16(2019),
+        Some(Year::Y2025) => serializer.serialize_u16(2025),
+        None => serializer.serialize_none(),
+    }
+}
