@@ -105,6 +105,32 @@ class ADay(Case):
         self.assertEqual(base.json("show", recorded.contact)["team"], enrolment.team)
         self.assertEqual(tablet.contact(recorded.contact).about.team, enrolment.team)
 
+    def test_people_are_looked_up_at_base_with_a_reason_and_only_with_signal(self):
+        team = base.team()
+        tablet = base.tablet(team)
+        known = tablet.record(check(random.Random(3)), BY).person
+        self.synced(tablet)
+
+        def look_up(reason):
+            return asyncio.run(tablet.look_up("nobody of this name", "nurse-1", reason))
+
+        found = look_up("Came back after a year")
+        self.assertEqual((found.people, found.more), ([], False))
+        self.refused("missing_field", look_up, " ")
+
+        def fetch(*people):
+            return asyncio.run(tablet.fetch(list(people), "nurse-1", "Came back after a year"))
+
+        self.assertEqual(fetch(known), [known], "who is here already is found, too")
+        self.refused("bad_id", fetch, "somebody")
+        acts = [row["act"] for row in base.json("audit") if row["reason"] == "Came back after a year"]
+        self.assertEqual(acts, ["look_up", "fetch"])
+        base.stop()
+        try:
+            self.refused("server_unreachable", look_up, "Came back after a year", retry=True)
+        finally:
+            base.start()
+
     def test_records_are_there_after_opening_again(self):
         directory, key = base.directory(), secrets.token_bytes(32)
         tablet = wayside.Tablet.open(directory, key)
