@@ -123,6 +123,11 @@ fn value_shown(path: &str, value: &Value) -> String {
             let pulse = value["pulse"].as_i64().map(|pulse| format!(", pulse {pulse}")).unwrap_or_default();
             format!("{}/{}{pulse}", value["systolic"], value["diastolic"])
         }
+        (path, value) if path.starts_with("measurements/") => {
+            let unit = value["unit"].as_str().map(|unit| format!(" {unit}")).unwrap_or_default();
+            let what = value["what"].as_str().map(lists::label).unwrap_or_default();
+            format!("{what}: {}{unit}", value["value"])
+        }
         (_, Value::String(text)) => match text.parse::<Date>() {
             Ok(date) if text.len() == 10 => words::date(date),
             _ => text.clone(),
@@ -151,4 +156,18 @@ pub async fn settle(
         Ok(Json(json!({})))
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_shown_in_words() {
+        let weight = json!({"what": "weight", "value": 81.5, "unit": "kg", "taken_at": "2026-11-20T13:05:00Z"});
+        assert_eq!(value_shown("measurements/aaaaaaaa", &weight), "Weight: 81.5 kg");
+        let reading = json!({"systolic": 152, "diastolic": 94, "pulse": 71});
+        assert_eq!(value_shown("bp/readings/aaaaaaaa", &reading), "152/94, pulse 71");
+        assert_eq!(value_shown("nhs_number", &json!({"value": "9990000018", "status": "02"})), "999 000 0018");
+    }
 }
