@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use automerge::transaction::{CommitOptions, Transactable};
+use automerge::{ActorId, Automerge, ROOT, ScalarValue};
 use serde_json::{Value, json};
 use wayside_protocol::{
     error::Code,
@@ -174,6 +176,33 @@ fn what_an_honest_tablet_never_writes_is_refused_at_admission() {
             check_change(record.id(), Some(Kind::Contact), &parsed, &key(2), |path| before.has(path));
         assert_eq!(refused.map_err(|invalid| invalid.code), Err(code), "{path} {value}");
     }
+}
+
+/// A tablet that is a version ahead begins records of its own schema, and may add what nobody here knows.
+#[test]
+fn a_beginning_of_a_newer_schema_is_admitted_and_shown_whole() {
+    let mut document = Automerge::new().with_actor(ActorId::from([9; 16]));
+    let mut writing = document.transaction();
+    for (key, value) in [
+        ("id", ScalarValue::from(SITE)),
+        ("kind", "contact".into()),
+        ("schema", ScalarValue::Int(2)),
+        ("session", "460a892b-9dc4-5bd8-9edf-683246954d1d".into()),
+        ("started_at", "2026-11-20T13:05:00Z".into()),
+        ("oxygen/saturation", ScalarValue::Int(97)),
+    ] {
+        writing.put(ROOT, key, value).unwrap();
+    }
+    let said = message(&tablet(1)).to_text();
+    writing.commit_with(CommitOptions::default().with_message(said).with_time(0)).0.unwrap();
+    let raw = document.get_changes(&[])[0].raw_bytes().to_vec();
+    let id: RecordId = SITE.parse().unwrap();
+    let parsed = chunk::parse(&raw).unwrap();
+    let kind = check_change(id, None, &parsed, &key(1), |_| false);
+    assert_eq!(kind.map_err(|invalid| invalid.code), Ok(Kind::Contact));
+    let record = Record::load(id, [&raw]).unwrap();
+    let shown = Value::Object(record.view().fields);
+    assert_eq!((&shown["schema"], &shown["oxygen"]["saturation"]), (&json!(2), &json!(97)));
 }
 
 #[test]

@@ -164,10 +164,14 @@ mod tests {
 
     #[test]
     fn values_are_shown_in_words() {
-        let weight = json!({"what": "weight", "value": 81.5, "unit": "kg", "taken_at": "2026-11-20T13:05:00Z"});
+        let weight =
+            json!({"what": "weight", "value": 81.5, "unit": "kg", "taken_at": "2026-11-20T13:05:00Z"});
         assert_eq!(value_shown("measurements/aaaaaaaa", &weight), "Weight: 81.5 kg");
         let reading = json!({"systolic": 152, "diastolic": 94, "pulse": 71});
         assert_eq!(value_shown("bp/readings/aaaaaaaa", &reading), "152/94, pulse 71");
-        assert_eq!(value_shown("nhs_number", &json!({"value": "9990000018", "status": "02"})), "999 000 0018");
+        assert_eq!(
+            value_shown("nhs_number", &json!({"value": "9990000018", "status": "02"})),
+            "999 000 0018"
+        );
     }
 }
