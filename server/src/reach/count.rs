@@ -58,10 +58,11 @@ pub fn reach(views: &Views, places: &mut Places, asked: &Asked) -> Result<Reach>
         }
     }
     let people: Vec<&Somebody> = everybody.values().collect();
+    let district = most_usual_district(&people);
     let mut cuts = Vec::new();
     for (index, by) in CUTS.iter().enumerate() {
         let mut cut = cut_up(by, people.iter().map(|one| (one.codes[index].as_str(), one.step)));
-        compare(&mut cut, &people, places)?;
+        compare(&mut cut, district, places)?;
         cuts.push(cut);
     }
     let groups: BTreeSet<&String> = people.iter().flat_map(|one| &one.groups).collect();
@@ -126,17 +127,19 @@ impl Somebody {
 /// How many came at least so far, step by step.
 fn funnel(steps: impl Iterator<Item = usize>) -> Funnel {
     let mut counts = vec![0; STEPS];
-    for step in steps {
-        counts.iter_mut().take(step + 1).for_each(|count| *count += 1);
-    }
+    steps.for_each(|step| count_in(&mut counts, step));
     counts
+}
+
+/// One more, who came so far.
+fn count_in(counts: &mut Funnel, step: usize) {
+    counts.iter_mut().take(step + 1).for_each(|count| *count += 1);
 }
 
 fn cut_up<'a>(by: &str, people: impl Iterator<Item = (&'a str, usize)>) -> Cut {
     let mut cells: BTreeMap<&str, Funnel> = BTreeMap::new();
     for (code, step) in people {
-        let cell = cells.entry(code).or_insert_with(|| vec![0; STEPS]);
-        cell.iter_mut().take(step + 1).for_each(|count| *count += 1);
+        count_in(cells.entry(code).or_insert_with(|| vec![0; STEPS]), step);
     }
     let mut cells: Vec<(&str, Funnel)> = cells.into_iter().collect();
     // Who said nothing comes last.
@@ -151,13 +154,18 @@ fn cut_up<'a>(by: &str, people: impl Iterator<Item = (&'a str, usize)>) -> Cut {
     Cut { by: by.to_owned(), lines: lines.collect() }
 }
 
-/// Puts beside each line what part of the population it is, over the districts in which most people live.
-fn compare(cut: &mut Cut, people: &[&Somebody], places: &Places) -> Result<()> {
+/// In which most of them live.
+fn most_usual_district<'a>(people: &[&'a Somebody]) -> Option<&'a str> {
     let mut districts: BTreeMap<&str, u64> = BTreeMap::new();
     for one in people.iter().filter(|one| !one.district.is_empty()) {
         *districts.entry(&one.district).or_default() += 1;
     }
-    let Some((district, _)) = districts.into_iter().max_by_key(|(_, people)| *people) else { return Ok(()) };
+    districts.into_iter().max_by_key(|(_, people)| *people).map(|(district, _)| district)
+}
+
+/// Puts beside each line what part of the district's population it is.
+fn compare(cut: &mut Cut, district: Option<&str>, places: &Places) -> Result<()> {
+    let Some(district) = district else { return Ok(()) };
     let population: Vec<(String, u64)> = match (cut.by.as_str(), places.year) {
         ("quintile", Some(year)) => match places.reference().people_by_quintile(district, year)? {
             Some(people) => (1..).map(|quintile: u8| quintile.to_string()).zip(people).collect(),

@@ -24,23 +24,24 @@ struct Kept {
     answers: HashMap<Asked, Arc<Reach>>,
 }
 
+impl Kept {
+    fn new(reference: Reference) -> Result<Kept> {
+        let datasets = reference.datasets()?;
+        let places = Places::new(reference)?;
+        Ok(Kept { datasets, places, viewed: String::new(), answers: HashMap::new() })
+    }
+}
+
 impl Reaches {
     /// Whom the team reached on these days. Blocks.
     pub fn read(&self, base: &Base, readers: &Readers, asked: &Asked) -> Result<Arc<Reach>> {
         // One at a time: two who ask for the same would count it twice.
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let reference = Reference::open(base.data())?;
-        let datasets = reference.datasets()?;
         // Read before the views are: what comes in between is counted again, never missed.
         let viewed = base.viewed().borrow().clone();
         let mut now = match kept.take() {
-            Some(kept) if kept.datasets == datasets => kept,
-            _ => Kept {
-                datasets,
-                places: Places::new(reference)?,
-                viewed: String::new(),
-                answers: HashMap::new(),
-            },
+            Some(kept) if kept.datasets == kept.places.reference().datasets()? => kept,
+            _ => Kept::new(Reference::open(base.data())?)?,
         };
         if now.viewed != viewed || now.answers.len() >= MOST {
             now.answers.clear();
