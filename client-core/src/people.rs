@@ -7,16 +7,19 @@ use serde_json::Value;
 use wayside_protocol::{
     clinical::{
         NhsNumber,
-        identity::{PersonFinding, Postcode, check_person, check_phone, parse_date, sound},
+        identity::{PersonFinding, Postcode, check_person, check_phone, parse_date},
         text::Text,
     },
-    matching::{Likeness, PersonFacts, score},
+    matching::{
+        Likeness, PersonFacts,
+        find::{Query, Typed},
+        score,
+    },
     record::RecordId,
 };
 
 use crate::{
     error::Result,
-    fold,
     read::{Page, to_json},
     store::{
         index::WORD,
@@ -31,8 +34,6 @@ const MOST_FOUND: usize = 200;
 const MOST_ONE_BY_ONE: usize = 500;
 /// So many records that share a key with a new person are compared with them.
 const MOST_COMPARED: usize = 500;
-/// A word that was typed and a word that is stored count as the same from this Jaro-Winkler similarity.
-const ALIKE: f64 = 0.87;
 
 /// A person in one line, as a screen shows them.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -120,53 +121,6 @@ impl Page {
     }
 }
 
-/// What somebody is looking for.
-#[derive(Debug, Default)]
-struct Query {
-    /// Folded parts of names.
-    words: Vec<String>,
-    /// Digits of numbers and dates.
-    numbers: Vec<String>,
-}
-
-impl Query {
-    fn of(text: &str) -> Query {
-        let mut query = Query::default();
-        let tokens: Vec<&str> = text.split_whitespace().collect();
-        let mut rest: Vec<&str> = Vec::new();
-        let mut at = 0;
-        while let Some(left) = tokens.get(at..).filter(|left| !left.is_empty()) {
-            // A date is one token or three: 14/2/1968, 14 Feb 1968.
-            let date = [3, 1].into_iter().find_map(|n| {
-                let date = parse_date(&left.get(..n)?.join(" "))?;
-                Some((n, date))
-            });
-            match date {
-                Some((n, date)) => {
-                    query.numbers.push(fold::digits(&date.to_string()));
-                    at += n;
-                }
-                None => {
-                    rest.extend(left.first());
-                    at += 1;
-                }
-            }
-        }
-        for word in fold::query(&rest.join(" ")) {
-            if word.bytes().all(|c| c.is_ascii_digit()) {
-                query.numbers.push(word);
-            } else {
-                query.words.push(word);
-            }
-        }
-        query
-    }
-
-    fn is_too_short(&self) -> bool {
-        self.words.iter().chain(&self.numbers).all(|word| word.chars().count() < 2)
-    }
-}
-
 /// Standing persons in which every word is found, the best first.
 fn persons(conn: &Connection, query: &Query) -> Result<Vec<RecordId>> {
     let mut scores: Option<HashMap<i64, f64>> = None;
@@ -241,57 +195,6 @@ fn vocabulary(conn: &Connection) -> Result<Vec<String>> {
     let mut statement = conn.prepare_cached(sql)?;
     let words = statement.query_map([], |row| row.get(0))?;
     Ok(words.collect::<rusqlite::Result<_>>()?)
-}
-
-/// A word that was typed.
-struct Typed<'a> {
-    word: &'a str,
-    length: usize,
-    sound: String,
-    letters: u64,
-}
-
-/// The letters of a word as bits; letters of other scripts may share one.
-fn letters(word: &str) -> u64 {
-    word.chars().fold(0, |bits, c| bits | 1 << (u32::from(c) % 64))
-}
-
-impl Typed<'_> {
-    fn of(word: &str) -> Typed<'_> {
-        Typed { word, length: word.chars().count(), sound: sound(word), letters: letters(word) }
-    }
-
-    /// How well it fits a word that is stored: whole, as its beginning, nearly, or by its sound.
-    fn alike(&self, stored: &str) -> Option<f64> {
-        let Typed { word, length, .. } = *self;
-        if word == stored {
-            return Some(1.0);
-        }
-        if stored.starts_with(word) {
-            return Some(0.97);
-        }
-        if length < 3 {
-            return None;
-        }
-        // Where more than two letters of five are nowhere in the other word it cannot be near.
-        let lacking = (self.letters & !letters(stored)).count_ones() as usize;
-        let near = lacking * 5 <= length * 2;
-        let mut best = if stored.contains(word) { ALIKE } else { 0.0 };
-        let stored_length = stored.chars().count();
-        // Words of very different lengths are not alike as a whole: that would be work for nothing.
-        if near && length.abs_diff(stored_length) <= 3 {
-            best = strsim::jaro_winkler(word, stored).max(best);
-        }
-        // Somebody is still typing, and has made a mistake already.
-        if near && length > 3 && stored_length > length {
-            let begun: String = stored.chars().take(length).collect();
-            best = (strsim::jaro_winkler(word, &begun) * 0.98).max(best);
-        }
-        if best < ALIKE && length > 3 && self.sound == sound(stored) {
-            best = ALIKE;
-        }
-        (best >= ALIKE).then_some(best * 0.95)
-    }
 }
 
 /// Sites, then teams, whose names hold every word.
@@ -435,44 +338,5 @@ fn summary(id: RecordId, person: &Value) -> PersonSummary {
         phone: check_phone(word("/phone")).shown,
         postcode: if postcode.is_empty() { String::new() } else { Postcode::parse(postcode).normalised },
         sex: word("/sex").to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_people_type_is_taken_apart() {
-        let of = |text| {
-            let query = Query::of(text);
-            (query.words, query.numbers)
-        };
-        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        assert_eq!(of("khan 14 Feb 1968"), (words(&["khan"]), words(&["19680214"])));
-        assert_eq!(of("14/2/1968 José"), (words(&["jose"]), words(&["19680214"])));
-        assert_eq!(of("999 000 0018"), (words(&[]), words(&["9990000018"])));
-        assert!(Query::of("k").is_too_short() && Query::of(" - ").is_too_short());
-        assert!(!Query::of("k khan").is_too_short());
-    }
-
-    #[test]
-    fn words_are_alike_whole_begun_misspelt_or_heard() {
-        let alike = |typed, stored| Typed::of(typed).alike(stored);
-        let better = |typed, near, far| alike(typed, near) > alike(typed, far);
-        assert_eq!(alike("khan", "khan"), Some(1.0));
-        assert!(better("khan", "khan", "khanum") && better("khan", "khanum", "kahn"));
-        for (typed, stored) in [
-            ("kahn", "khan"),
-            ("muhammad", "mohamed"),
-            ("fatma", "fatima"),
-            ("muhanm", "muhammad"),
-            ("o", "obrien"),
-        ] {
-            assert!(alike(typed, stored).is_some(), "{typed} {stored}");
-        }
-        for (typed, stored) in [("khan", "ali"), ("ha", "khan"), ("begum", "hussain")] {
-            assert_eq!(alike(typed, stored), None, "{typed} {stored}");
-        }
     }
 }

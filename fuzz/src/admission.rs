@@ -93,6 +93,7 @@ impl Log {
             offset: 0,
             tablet: tablet_id(&AUTHOR),
             supersedes: Vec::new(),
+            reason: String::new(),
         };
         let author = Author { actor: [0xee; 16], fresh: [0xef; 16], message: &message };
         let writes = [Write { path: "fuzzed".into(), value: Scalar::Text("by a colleague".into()) }];

@@ -97,6 +97,7 @@ fn begun(kind: Kind, writes: &[Write]) {
         offset: 0,
         tablet: tablet_id(&AUTHOR),
         supersedes: Vec::new(),
+        reason: String::new(),
     };
     let author = Author { actor: [1; 16], fresh: [2; 16], message: &message };
     let (record, change) = Record::begin(id, kind, writes, &author).expect("a beginning");

@@ -89,6 +89,7 @@ fn history(n: usize, kind: Kind, json: Value) -> Option<Vec<Vec<u8>>> {
         offset: 0,
         tablet: tablet_id(&AUTHOR),
         supersedes: Vec::new(),
+        reason: String::new(),
     };
     let author = Author { actor: [n as u8; 16], fresh: [0x77; 16], message: &message };
     let other = Author { actor: [0x99; 16], ..author.clone() };

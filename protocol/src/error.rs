@@ -106,6 +106,8 @@ codes! {
     LogReplaced = "log_replaced", retry false, "The server's records were replaced by an older copy without a restore: tablets give back what they hold.";
     TabletCopied = "tablet_copied", retry false, "This tablet's storage was set back to an older copy, or copied to a second tablet: nothing is lost, but use one of them only.";
 
+    LogMoved = "log_moved", retry true, "The records of this server were moved to another place, and it takes nothing more: serve them from there. Nothing is lost.";
+
     RecordErased = "record_erased", retry false, "A record was erased at base, and is gone from this tablet.";
     NotConfirmed = "not_confirmed", retry false, "Nothing was done: it was not confirmed.";
 
@@ -115,6 +117,7 @@ codes! {
     SignInWrong = "sign_in_wrong", retry false, "The name or the password is not correct.";
     LinkInvalid = "link_invalid", retry false, "This link has been used or has expired: ask for a new one.";
     TryLater = "try_later", retry true, "Too many attempts: wait a little and try again.";
+    Behind = "behind", retry true, "This server does not show everything yet that was recorded: it is catching up. Nothing is lost. Try again in a moment.";
     CrossOrigin = "cross_origin", retry false, "This request did not come from these pages.";
     HostUnknown = "host_unknown", retry false, "This server does not go by that name.";
     AccountExists = "account_exists", retry false, "There is an account of this name already.";
@@ -124,6 +127,9 @@ codes! {
     HeadsUnknown = "heads_unknown", retry false, "This record was never in the state that was shown: load it again.";
     NotInConflict = "not_in_conflict", retry false, "There was nothing to settle here: load the record again.";
     NotSettleable = "not_settleable", retry false, "These values stay beside each other: there is nothing that could replace them.";
+
+    ConsentMissing = "consent_missing", retry false, "This person has not agreed that it goes to their GP practice.";
+    CursorInvalid = "cursor_invalid", retry false, "This is no place that this server gave: ask without one, and everything comes.";
 
     // --- staff ---
     StaffUnknown = "staff_unknown", retry false, "There is no such member of staff here.";

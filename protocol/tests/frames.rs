@@ -86,8 +86,10 @@ fn every_frame() -> Vec<Frame> {
             sent: vec![Sent { team: id(3), list: [7; 16] }],
             given_up: Some([8; 16]),
             rest: Some(Rest { teams: 12, fingerprint: [6; 16] }),
+            waiting: 300,
         }),
         Frame::Ask(Ask::default()),
+        Frame::Ask(Ask { waiting: 14, ..Ask::default() }),
         Frame::Terms(Terms {
             capabilities: 1,
             credit: 1 << 20,

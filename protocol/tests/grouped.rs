@@ -59,6 +59,7 @@ fn recorded(contacts: usize) -> Vec<Item> {
             offset: 0,
             tablet: "gr2q7gf5lh6pzfdn".into(),
             supersedes: Vec::new(),
+            reason: String::new(),
         };
         let person = RecordId::fresh(1_795_179_990_000 + 70_000 * n as u64, &[n as u8; 10]);
         let id = RecordId::fresh(1_795_179_990_003 + 70_000 * n as u64, &[n as u8 + 1; 10]);

@@ -41,6 +41,7 @@ fn message(tablet: &str) -> Message {
         offset: 0,
         tablet: tablet.into(),
         supersedes: Vec::new(),
+        reason: String::new(),
     }
 }
 

@@ -8,9 +8,8 @@
 //! the record has not moved since; `log::append` checks that after the lock and judges again where it
 //! has.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use rusqlite::{Connection, OptionalExtension};
 use wayside_protocol::error::Code;
 use wayside_protocol::record::admit::{Fit, History, Scratch, apply_checked_on, is_plain_beginning};
 use wayside_protocol::record::chunk::{self, Chunk};
@@ -20,6 +19,7 @@ use wayside_protocol::sync::{ListItem, PublicKey, SignatureBytes, verify_certifi
 
 use crate::error::Result;
 use crate::log;
+use crate::log::db::{Conn, Value, args};
 
 /// A record's raw changes together. A contact is a few kilobytes.
 const MAX_RECORD_BYTES: u64 = 1 << 20;
@@ -165,6 +165,40 @@ impl Judge {
         Judge { takes_on_trust: true, ..Judge::new(server) }
     }
 
+    /// Reads together what will be asked of each change of a batch, where each question costs a round trip.
+    pub fn read_ahead(&mut self, conn: &Conn, team: &log::Team, offers: &[Offer]) -> Result<()> {
+        let (mut records, mut actors) = (BTreeSet::new(), BTreeSet::new());
+        let mut begun = HashSet::new();
+        for change in offers.iter().flat_map(|offer| &offer.changes) {
+            let Ok(chunk) = chunk::parse(&change.raw) else { continue };
+            actors.insert(chunk.actor);
+            if chunk.deps.is_empty() && self.takes_on_trust {
+                begun.insert(change.record);
+            } else if !begun.contains(&change.record) {
+                records.insert(change.record);
+            }
+        }
+        for actor in &actors {
+            self.owners.insert(actor.to_vec(), None);
+        }
+        for (actor, _, owner) in owners(conn, actors.into_iter())? {
+            self.owners.insert(actor, Some(owner));
+        }
+        let records: Vec<RecordId> = records.into_iter().collect();
+        let standings = log::Standing::of_all(conn, team.n, &records)?;
+        let readable = |standing: &log::Standing| {
+            !standing.erased && standing.bound.as_ref().is_some_and(|(bound, _)| *bound == team.n)
+        };
+        let known: Vec<RecordId> =
+            standings.iter().filter(|(_, standing)| readable(standing)).map(|(record, _)| *record).collect();
+        let mut raws = log::changes_of_all(conn, team.n, &known)?;
+        for (record, standing) in standings {
+            let state = State::of(standing, raws.remove(&record).unwrap_or_default());
+            self.records.insert((team.n, record), state);
+        }
+        Ok(())
+    }
+
     /// Forgets what was read of a record, because the log went on without this judge.
     pub fn forget(&mut self, team: &log::Team, record: RecordId) {
         self.records.remove(&(team.n, record));
@@ -172,7 +206,7 @@ impl Judge {
 
     pub fn judge(
         &mut self,
-        conn: &Connection,
+        conn: &Conn,
         team: &log::Team,
         change: &Offered,
         author: &PublicKey,
@@ -198,7 +232,7 @@ impl Judge {
     fn judge_on(
         &mut self,
         state: &mut State,
-        conn: &Connection,
+        conn: &Conn,
         team: &log::Team,
         change: &Offered,
         chunk: std::result::Result<Chunk, Code>,
@@ -269,7 +303,7 @@ impl Judge {
     }
 
     /// Who owned an actor when it was first met in this batch; the commit asks again.
-    fn owner(&mut self, conn: &Connection, actor: &[u8]) -> Result<Option<PublicKey>> {
+    fn owner(&mut self, conn: &Conn, actor: &[u8]) -> Result<Option<PublicKey>> {
         if let Some(owner) = self.owners.get(actor) {
             return Ok(*owner);
         }
@@ -280,21 +314,25 @@ impl Judge {
 }
 
 impl State {
-    fn load(conn: &Connection, team: i64, record: RecordId) -> Result<State> {
+    fn load(conn: &Conn, team: i64, record: RecordId) -> Result<State> {
         let standing = log::Standing::of(conn, team, record)?;
-        let mut state = State {
+        let here = standing.bound.as_ref().is_some_and(|(bound, _)| *bound == team);
+        let raws =
+            if here && !standing.erased { log::record_changes(conn, team, record)? } else { Vec::new() };
+        Ok(State::of(standing, raws))
+    }
+
+    fn of(standing: log::Standing, raws: Vec<Vec<u8>>) -> State {
+        let (team, kind) = standing.bound.unzip();
+        State {
+            team,
+            kind: kind.as_deref().and_then(Kind::parse),
             base: standing.changes,
             quarantined: standing.quarantined,
             bytes: standing.bytes,
+            raws,
             ..State::default()
-        };
-        let Some((bound, kind)) = standing.bound else { return Ok(state) };
-        state.team = Some(bound);
-        state.kind = Kind::parse(&kind);
-        if bound == team && !standing.erased {
-            state.raws = log::record_changes(conn, team, record)?;
         }
-        Ok(state)
     }
 
     fn read_history(&mut self) {
@@ -326,18 +364,24 @@ fn is_team_record(state: &State, chunk: &Chunk) -> bool {
 }
 
 /// Why a change is in quarantine for good. A code that a retry can help keeps nobody out.
-pub fn final_quarantine(
-    conn: &Connection,
-    team: i64,
-    record: RecordId,
-    hash: &Hash,
-) -> Result<Option<String>> {
+pub fn final_quarantine(conn: &Conn, team: i64, record: RecordId, hash: &Hash) -> Result<Option<String>> {
     let code = log::quarantine_code(conn, team, record, hash)?;
     Ok(code.filter(|code| !Code::parse(code).is_some_and(Code::retry)))
 }
 
+/// Who owns which of these actors, and their numbers; nothing of one that nobody owns.
+pub fn owners<'a>(
+    conn: &Conn,
+    actors: impl Iterator<Item = &'a [u8]>,
+) -> Result<Vec<(Vec<u8>, i64, PublicKey)>> {
+    let keys: Vec<Value> = actors.map(Value::Bytes).collect();
+    let sql = "SELECT actor.actor, actor.n, actor.author FROM asked JOIN actor ON actor.actor = asked.key";
+    conn.all_of(sql, &[], &keys, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+}
+
 /// Who owns an actor, and its number.
-pub fn owner(conn: &Connection, actor: &[u8]) -> Result<Option<(i64, PublicKey)>> {
-    let mut statement = conn.prepare_cached("SELECT n, author FROM actor WHERE actor = ?")?;
-    Ok(statement.query_row([actor], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+pub fn owner(conn: &Conn, actor: &[u8]) -> Result<Option<(i64, PublicKey)>> {
+    conn.one("SELECT n, author FROM actor WHERE actor = ?", args![actor], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })
 }

@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::keys::{self, Identity, Tls};
 use crate::ledger::{Entry, Ledger};
-use crate::log::{self, Log, Source};
+use crate::log::{self, Log, Place, Source};
 use crate::sync::{Nonces, Sets, Turns};
 use crate::views::Followed;
 
@@ -55,6 +55,37 @@ pub struct Base {
     pub(crate) followed: Followed,
 }
 
+/// Where log and ledger lie, if not in the data directory.
+#[derive(Clone, Default)]
+pub struct Places {
+    pub(crate) log: Option<Place>,
+    pub(crate) ledger: Option<Place>,
+}
+
+impl Places {
+    /// From addresses as [`Place::parse`] takes them. Several nodes share both or neither.
+    pub fn parse(log: Option<&str>, ledger: Option<&str>) -> Result<Places> {
+        if log.is_some() != ledger.is_some() {
+            let says =
+                "A shared log needs a shared ledger, in a database of its own: give both --log and --ledger.";
+            return Err(Error::Said(Code::BadArguments, says.into()));
+        }
+        Ok(Places { log: log.map(Place::parse).transpose()?, ledger: ledger.map(Place::parse).transpose()? })
+    }
+
+    /// Whether other nodes may be over the same log.
+    pub fn are_shared(&self) -> bool {
+        self.log.is_some()
+    }
+}
+
+/// Says no address: there is a password in it.
+impl std::fmt::Debug for Places {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.are_shared() { "shared" } else { "embedded" })
+    }
+}
+
 /// Where `serve` listened last, kept in `DIR/address.json` for enrolment codes.
 #[derive(Serialize, Deserialize)]
 struct Address {
@@ -67,21 +98,44 @@ struct Address {
 }
 
 impl Base {
-    /// Opens a data directory; an empty or missing one becomes a new server.
+    /// Opens a data directory with its own log; an empty or missing one becomes a new server.
     pub fn open(data: &Path, clock: Clock) -> Result<Base> {
+        Base::open_at(data, &Places::default(), clock)
+    }
+
+    /// Opens a data directory as one of the nodes over a shared log, or with its own. Blocks.
+    pub fn open_at(data: &Path, places: &Places, clock: Clock) -> Result<Base> {
+        Base::open_log(data, places, clock, false)
+    }
+
+    /// Opens it after the log was set back by its database's own tools: does again what the ledger knows and the log does
+    /// not, and draws each team a new epoch, so that tablets give back what is missing. Blocks.
+    pub fn open_restored(data: &Path, places: &Places, clock: Clock) -> Result<Base> {
+        Base::open_log(data, places, clock, true)
+    }
+
+    fn open_log(data: &Path, places: &Places, clock: Clock, restored: bool) -> Result<Base> {
         // Records of people lie here: for the server's own account alone.
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(data)
             .map_err(|error| Error::File("data directory", error))?;
-        let log = Log::open(data)?;
+        let log = match &places.log {
+            Some(place) => Log::open_shared(place)?,
+            None => Log::open(data)?,
+        };
         if log.read(log::keeper)?.is_some() {
             // New ones would not fit: tablets know this server by its key, and a restore might undo an erasure.
-            keys::present(data)?;
+            keys::present(data, places.ledger.is_none())?;
         }
-        let (identity, ledger) = (Identity::open(data)?, Arc::new(Ledger::open(data)?));
-        let was_set_back = backup::join(&log, &identity, &ledger, clock.now_ms())?;
+        let identity = Identity::open(data)?;
+        let ledger = match &places.ledger {
+            Some(place) => Ledger::open_shared(place)?,
+            None => Ledger::open(data)?,
+        };
+        let ledger = Arc::new(ledger);
+        let was_set_back = backup::join(&log, &identity, &ledger, restored, clock.now_ms())?;
         let base = Base {
             data: data.to_owned(),
             identity,
@@ -173,8 +227,8 @@ impl Base {
         let (source, ledger) = (self.source(now), self.ledger.clone());
         self.log.write(move |txn| {
             log::add_team(txn, id, &name, epoch, now)?;
-            log::append(txn, &source, &[offer], &[])?;
-            ledger.note(txn.conn, &Entry::Team { team: id, name }, now)
+            log::append(txn, &source, std::slice::from_ref(&offer), &[])?;
+            ledger.note(txn.conn, &Entry::Team { team: id, name: name.clone() }, now)
         })?;
         Ok(id)
     }
@@ -183,7 +237,7 @@ impl Base {
     pub(crate) fn begin_team_record(&self, id: RecordId, name: &str) -> Result<()> {
         let now = self.clock.now_ms();
         let (offer, source) = (self.team_record(id, name, now)?, self.source(now));
-        self.log.write(move |txn| log::append(txn, &source, &[offer], &[]))?;
+        self.log.write_for(id, move |txn| log::append(txn, &source, std::slice::from_ref(&offer), &[]))?;
         Ok(())
     }
 
@@ -202,6 +256,7 @@ impl Base {
             offset: 0,
             tablet: tablet_id(self.identity.public()),
             supersedes: Vec::new(),
+            reason: String::new(),
         };
         let author = Author { actor: self.actor, fresh: rand::random(), message: &message };
         let (_, authored) =
@@ -215,7 +270,7 @@ impl Base {
 
     fn source(&self, received_at: u64) -> Source {
         let server = *self.identity.public();
-        Source { tablet: tablet_id(&server), server, received_at }
+        Source { tablet: tablet_id(&server), server, received_at, turn: None }
     }
 
     /// Makes a one-time code for a tablet of this team. Without a URL it is the one where `serve`

@@ -18,6 +18,11 @@ pub enum Error {
     Said(Code, String),
     #[error("{}", Code::StorageFailed.message())]
     Database(#[from] rusqlite::Error),
+    #[error("{}", Code::StorageFailed.message())]
+    Remote(#[from] postgres::Error),
+    /// Somebody else was first: look again.
+    #[error("{}", Code::StorageFailed.message())]
+    Again,
     /// What the group wrote together could not be committed.
     #[error("{}", Code::StorageFailed.message())]
     Commit,
@@ -45,7 +50,12 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Error::Refused(code) | Error::Said(code, _) => *code,
-            Error::Database(_) | Error::Commit | Error::Migration(_) | Error::File(..) => Code::StorageFailed,
+            Error::Database(_)
+            | Error::Remote(_)
+            | Error::Again
+            | Error::Commit
+            | Error::Migration(_)
+            | Error::File(..) => Code::StorageFailed,
             Error::Newer => Code::StorageNewer,
             Error::Key(_) => Code::KeyFileInvalid,
             Error::Listen(_) => Code::ServerFailed,
@@ -53,6 +63,42 @@ impl Error {
             Error::Busy(_) => Code::Busy,
             Error::Internal(_) => Code::Internal,
         }
+    }
+
+    /// What PostgreSQL calls it, empty where there was no answer at all.
+    fn state(&self) -> Option<&str> {
+        match self {
+            Error::Remote(error) => Some(error.code().map_or("", |state| state.code())),
+            _ => None,
+        }
+    }
+
+    /// Whether the same transaction may succeed when it runs again: others were in the way, or the connection was lost.
+    pub(crate) fn is_of_the_moment(&self) -> bool {
+        matches!(self, Error::Again)
+            || self.state().is_some_and(|state| match state {
+                // Not serialisable, a deadlock, another's row of the same key, a lock that did not come, and a
+                // statement that was prepared for an older schema.
+                "" | "40001" | "40P01" | "23505" | "55P03" | "25P03" | "0A000" | "26000" => true,
+                _ => self.leaves_open() || self.wants_another_server(),
+            })
+    }
+
+    /// Whether a commit that failed with this may have happened all the same.
+    pub(crate) fn leaves_open(&self) -> bool {
+        let open = |state: &str| {
+            state.is_empty()
+                || state == "40003"
+                || ["08", "57P", "58", "XX"].iter().any(|class| state.starts_with(class))
+        };
+        self.state().is_some_and(open)
+    }
+
+    /// Whether it is over with this server: it takes no writes, or goes down.
+    pub(crate) fn wants_another_server(&self) -> bool {
+        self.state().is_some_and(|state| {
+            matches!(state, "" | "25006" | "57P01" | "57P02" | "57P03" | "0A000" | "26000")
+        })
     }
 
     /// Whether doing the same again, unchanged, can succeed.
@@ -70,6 +116,10 @@ impl Error {
     pub(crate) fn detail(&self) -> String {
         match self {
             Error::Database(error) => error.sqlite_error_code().map(|code| format!("{code:?}")),
+            Error::Remote(error) => Some(match error.code() {
+                Some(state) => state.code().to_owned(),
+                None => "no connection".to_owned(),
+            }),
             Error::File(what, error) => Some(format!("{what}: {}", error.kind())),
             Error::Listen(error) => Some(error.kind().to_string()),
             Error::Internal(what) | Error::Key(what) => Some((*what).to_owned()),

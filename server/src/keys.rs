@@ -29,12 +29,13 @@ pub struct Identity {
     public: PublicKey,
 }
 
-/// Refuses a directory whose identity key or ledger is missing, before new ones are made that do not belong to it.
-pub fn present(data: &Path) -> Result<()> {
+/// Refuses a directory whose identity key, or ledger if it lies there, is missing, before new ones are made that do not
+/// belong to it.
+pub fn present(data: &Path, with_ledger: bool) -> Result<()> {
     if !data.join("keys").join(IDENTITY).is_file() {
         return Err(Code::IdentityMissing.into());
     }
-    if Ledger::exists(data) { Ok(()) } else { Err(Code::LedgerMissing.into()) }
+    if !with_ledger || Ledger::exists(data) { Ok(()) } else { Err(Code::LedgerMissing.into()) }
 }
 
 impl Identity {

@@ -1,5 +1,5 @@
 //! What a restore must not undo, in `DIR/keys/ledger.db`: outside the backups, append-only, and small enough to be
-//! copied with the keys.
+//! copied with the keys. Nodes that share a log share a ledger in a database of its own.
 //!
 //! Whoever changes such a fact appends it here first, inside the log's transaction, and the log notes how far it
 //! knows the ledger. So a log that was set back to an older copy gives itself away when it is opened, and the
@@ -16,6 +16,7 @@ use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 
 use crate::error::{Error, Result};
+use crate::log::db::{Conn, Place, args};
 use crate::log::{self, BUSY};
 
 const FILE: &str = "ledger.db";
@@ -43,8 +44,10 @@ pub enum Entry {
 }
 
 pub struct Ledger {
-    connection: Mutex<Connection>,
-    /// Random, made with the file.
+    connection: Mutex<Conn>,
+    /// Where nodes share it.
+    place: Option<Place>,
+    /// Random, made with it.
     pub id: [u8; 16],
 }
 
@@ -56,6 +59,10 @@ impl Ledger {
 
     /// Opens the ledger beside the keys, made if it is missing: ask [`Ledger::exists`] first where it must not be.
     pub fn open(data: &Path) -> Result<Ledger> {
+        Ledger::of(Ledger::file(data)?, None)
+    }
+
+    fn file(data: &Path) -> Result<Conn> {
         let path = data.join("keys").join(FILE);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
@@ -67,42 +74,120 @@ impl Ledger {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "trusted_schema", false)?;
         log::migrate(&mut connection, &Migrations::from_slice(MIGRATIONS))?;
-        connection
-            .execute("INSERT OR IGNORE INTO ledger (one, id) VALUES (1, ?)", [rand::random::<[u8; 16]>()])?;
-        let id = connection.query_row("SELECT id FROM ledger", [], |row| row.get(0))?;
-        Ok(Ledger { connection: Mutex::new(connection), id })
+        Ok(Conn::of_sqlite(connection))
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Opens one that nodes share, made if it is missing, in another database than the log: neither is ever set back with
+    /// the other. Blocks.
+    pub fn open_shared(place: &Place) -> Result<Ledger> {
+        Ledger::of(Ledger::shared(place)?, Some(place.clone()))
     }
 
-    /// Appends a fact, once; on disk when this returns.
-    pub fn append(&self, entry: &Entry, now_ms: u64) -> Result<()> {
+    fn shared(place: &Place) -> Result<Conn> {
+        let connection = Conn::writer(place)?;
+        log::require_durable(&connection)?;
+        log::upgrade_ledger(&connection)?;
+        Ok(connection)
+    }
+
+    /// Copies it beside the keys of another data directory. What is there already must be its beginning. Blocks.
+    pub fn copy_beside_keys(&self, data: &Path) -> Result<()> {
+        self.copy_into(&Ledger::file(data)?)
+    }
+
+    /// Copies it into a shared database, likewise. Blocks.
+    pub fn copy_to(&self, place: &Place) -> Result<()> {
+        self.copy_into(&Ledger::shared(place)?)
+    }
+
+    fn copy_into(&self, to: &Conn) -> Result<()> {
+        let held = self.connection()?.all("SELECT n, at, body FROM entry ORDER BY n", &[], |row| {
+            Ok((row.get::<u64>(0)?, row.get::<u64>(1)?, row.get::<String>(2)?))
+        })?;
+        to.alone(|to| {
+            let sql = "INSERT INTO ledger (one, id) VALUES (1, ?) ON CONFLICT DO NOTHING";
+            to.execute(sql, args![self.id])?;
+            for (n, at, body) in &held {
+                let sql = "INSERT INTO entry (n, at, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+                to.execute(sql, args![n, at, body])?;
+            }
+            let id: [u8; 16] = to.only("SELECT id FROM ledger", &[], |row| row.get(0))?;
+            let copied = to.all("SELECT n, body FROM entry ORDER BY n", &[], |row| {
+                Ok((row.get::<u64>(0)?, row.get::<String>(1)?))
+            })?;
+            let same = held.into_iter().map(|(n, _, body)| (n, body)).eq(copied);
+            if same && id == self.id { Ok(()) } else { Err(Error::Refused(Code::DataNotEmpty)) }
+        })
+    }
+
+    fn of(connection: Conn, place: Option<Place>) -> Result<Ledger> {
+        let sql = "INSERT INTO ledger (one, id) VALUES (1, ?) ON CONFLICT DO NOTHING";
+        connection.execute(sql, args![rand::random::<[u8; 16]>()])?;
+        let id = connection.only("SELECT id FROM ledger", &[], |row| row.get(0))?;
+        Ok(Ledger { connection: Mutex::new(connection), place, id })
+    }
+
+    /// The connection, a new one where the last was lost.
+    fn connection(&self) -> Result<MutexGuard<'_, Conn>> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = self.place.as_ref().filter(|_| connection.is_broken()) {
+            *connection = Conn::writer(place)?;
+        }
+        Ok(connection)
+    }
+
+    /// Appends a fact, once; on disk when this returns. Returns its number.
+    pub fn append(&self, entry: &Entry, now_ms: u64) -> Result<u64> {
         let body = serde_json::to_string(entry).map_err(|_| Error::Internal("a ledger entry"))?;
-        self.connection().execute("INSERT OR IGNORE INTO entry (at, body) VALUES (?, ?)", (now_ms, body))?;
-        Ok(())
+        let connection = self.connection()?;
+        connection.alone(|connection| {
+            // Numbered one after the other: whoever reads on from a number must not miss one that comes late.
+            connection.lock("ledger")?;
+            let sql =
+                "INSERT INTO entry (n, at, body) SELECT coalesce(max(n), 0) + 1, ?1, ?2 FROM entry WHERE true
+                       ON CONFLICT (body) DO NOTHING";
+            connection.execute(sql, args![now_ms, body])?;
+            connection.only("SELECT n FROM entry WHERE body = ?", args![body], |row| row.get(0))
+        })
     }
 
-    /// Appends a fact inside the transaction of the log that does what it says, as its last step: should the log
-    /// not commit, it finds out when it is opened next.
-    pub fn note(&self, log: &Connection, entry: &Entry, now_ms: u64) -> Result<()> {
-        self.append(entry, now_ms)?;
-        log::know_ledger(log, self.position()?)
+    /// Appends a fact inside the transaction of the log that does what it says, as its last step. The log then knows the
+    /// ledger up to that fact, unless there are others before it which it does not know: should a log not commit what it
+    /// has noted here, it finds out when it is opened next.
+    pub fn note(&self, log: &Conn, entry: &Entry, now_ms: u64) -> Result<()> {
+        log.lock("keeper")?;
+        let known = log::keeper(log)?.map(|keeper| keeper.position);
+        let n = self.append(entry, now_ms)?;
+        if known.is_some_and(|known| n == known + 1) {
+            log::know_ledger(log, n)?;
+        }
+        Ok(())
     }
 
     /// The number of the last entry.
     pub fn position(&self) -> Result<u64> {
         let sql = "SELECT coalesce(max(n), 0) FROM entry";
-        Ok(self.connection().query_row(sql, [], |row| row.get(0))?)
+        self.connection()?.only(sql, &[], |row| row.get(0))
     }
 
     /// The entries after a position, in order.
     pub fn after(&self, position: u64) -> Result<Vec<Entry>> {
-        let connection = self.connection();
-        let mut statement = connection.prepare("SELECT body FROM entry WHERE n > ? ORDER BY n")?;
-        let bodies = statement.query_map([position], |row| row.get::<_, String>(0))?;
-        bodies.map(|body| serde_json::from_str(&body?).map_err(|_| Error::Newer)).collect()
+        self.connection()?.all("SELECT body FROM entry WHERE n > ? ORDER BY n", args![position], |row| {
+            serde_json::from_str(&row.get::<String>(0)?).map_err(|_| Error::Newer)
+        })
+    }
+}
+
+impl Drop for Ledger {
+    /// A client of PostgreSQL says goodbye, which blocks: wherever the ledger is dropped.
+    fn drop(&mut self) {
+        if self.place.is_none() {
+            return;
+        }
+        let Ok(nothing) = Connection::open_in_memory() else { return };
+        let connection = self.connection.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let held = std::mem::replace(connection, Conn::of_sqlite(nothing));
+        let _ = std::thread::spawn(move || drop(held)).join();
     }
 }
 
@@ -135,7 +220,7 @@ mod tests {
         }
         assert_eq!(ledger.position().unwrap(), 2, "each once");
         for sql in ["UPDATE entry SET at = 9", "DELETE FROM entry", "UPDATE ledger SET id = zeroblob(16)"] {
-            assert!(ledger.connection().execute(sql, []).is_err(), "{sql}");
+            assert!(ledger.connection().unwrap().execute(sql, &[]).is_err(), "{sql}");
         }
         let again = Ledger::open(dir.path()).unwrap();
         assert!(Ledger::exists(dir.path()));
@@ -149,7 +234,7 @@ mod tests {
         std::fs::create_dir(dir.path().join("keys")).unwrap();
         let ledger = Ledger::open(dir.path()).unwrap();
         let sql = r#"INSERT INTO entry (at, body) VALUES (1, '{"kind":"burnt","record":"x"}')"#;
-        ledger.connection().execute(sql, []).unwrap();
+        ledger.connection().unwrap().execute(sql, &[]).unwrap();
         assert!(matches!(ledger.after(0), Err(Error::Newer)));
     }
 }

@@ -16,9 +16,11 @@ mod base;
 pub mod cli;
 mod clock;
 mod error;
+mod fhir;
 mod keys;
 pub mod ledger;
 pub mod log;
+mod quality;
 pub mod reach;
 pub mod reference;
 mod router;
@@ -31,7 +33,7 @@ mod web;
 
 use std::path::Path;
 
-pub use base::Base;
+pub use base::{Base, Places};
 pub use clock::Clock;
 pub use error::{Error, Result};
 pub use keys::{Identity, Tls, TlsFiles};

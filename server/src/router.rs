@@ -15,10 +15,14 @@ use crate::accounts::Role;
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::sync::{Gate, Reading};
+use crate::views::Behind;
 use crate::{log, sync, web};
 
 const FRAMES: &str = "application/vnd.wayside.frames";
 const JSON: &str = "application/json";
+/// When to ask again whether a server has caught up, in seconds.
+pub(crate) const BEHIND_S: u64 = 5;
+
 /// Who may use an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
@@ -50,6 +54,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
 /// The addresses of programs: tablets, and whoever watches over the server.
 const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/healthz", who: Who::Anyone },
+    Route { method: "GET", path: "/readyz", who: Who::Anyone },
     Route { method: "POST", path: "/sync/v1", who: Who::Tablet },
     Route { method: "POST", path: "/sync/v1/enrol", who: Who::CodeHolder },
     Route { method: "POST", path: "/sync/v1/live", who: Who::Tablet },
@@ -72,6 +77,7 @@ fn router_behind(base: Arc<Base>, gate: Gate) -> Router {
     for route in ROUTES {
         let handler = match (route.method, route.path) {
             ("GET", "/healthz") => get(health),
+            ("GET", "/readyz") => get(ready),
             ("POST", "/sync/v1") => post(exchange),
             ("POST", "/sync/v1/enrol") => post(enrol),
             ("POST", "/sync/v1/live") => post(live),
@@ -87,12 +93,32 @@ fn router_behind(base: Arc<Base>, gate: Gate) -> Router {
         .with_state(App { base, gate: Arc::new(gate) })
 }
 
-async fn health(State(App { base, .. }): State<App>) -> Response {
-    let read = blocking(move || base.log.read(|conn| log::heads(conn).map(|_| ()))).await;
-    match read {
-        Ok(()) => answer(StatusCode::OK, JSON, json!({"status": "ok"}).to_string().into_bytes()),
-        Err(error) => refuse_json(StatusCode::SERVICE_UNAVAILABLE, error.code()),
-    }
+/// Whether the process is alive: who restarts it need not know what it waits for.
+async fn health() -> Response {
+    answer(StatusCode::OK, JSON, json!({"status": "ok"}).to_string().into_bytes())
+}
+
+/// Whether pages may be asked for here: the log can be read, and the views are not far behind it. What tablets send is
+/// taken in any case.
+async fn ready(State(App { base, .. }): State<App>) -> Response {
+    let behind = blocking(move || {
+        let teams = base.log.read(log::teams)?;
+        Ok(base.followed.behind(&teams))
+    });
+    let Behind { changes, teams, ready } = match behind.await {
+        Ok(behind) => behind,
+        Err(error) => return come_again(refuse_json(StatusCode::SERVICE_UNAVAILABLE, error.code())),
+    };
+    let (status, code) =
+        if ready { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, Code::Behind.as_str()) };
+    let body = json!({"code": code, "behind": changes, "teams": teams});
+    let response = answer(status, JSON, body.to_string().into_bytes());
+    if ready { response } else { come_again(response) }
+}
+
+fn come_again(mut response: Response) -> Response {
+    response.headers_mut().insert(header::RETRY_AFTER, BEHIND_S.into());
+    response
 }
 
 async fn exchange(State(app): State<App>, request: Request<Body>) -> Response {

@@ -9,13 +9,15 @@ use wayside_protocol::sync::frame::{self, Ask, Frame, MAX_BODY};
 
 use super::{Gate, ROUTES, Route, Who, router, router_behind};
 use crate::testing::{START, Site, Tablet, nowhere};
+use crate::views::Views;
 
 async fn send(site: &Site, method: &str, path: &str, body: impl Into<Body>) -> (StatusCode, Vec<u8>) {
     let request = Request::builder().method(method).uri(path).body(body.into()).unwrap();
     let response = router(site.base.clone()).oneshot(request).await.unwrap();
     let status = response.status();
     // Every byte counts on a bad link.
-    let few = if status == StatusCode::METHOD_NOT_ALLOWED { 3 } else { 2 };
+    let one_more = matches!(status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::SERVICE_UNAVAILABLE);
+    let few = if one_more { 3 } else { 2 };
     assert!(response.headers().len() <= few, "{:?}", response.headers());
     (status, response.into_body().collect().await.unwrap().to_bytes().to_vec())
 }
@@ -63,7 +65,11 @@ async fn every_endpoint_refuses_who_may_not_use_it() {
     for route in ROUTES {
         if route.who == Who::Anyone {
             let (status, body) = send(&site, route.method, route.path, vec![]).await;
-            assert_eq!((status, body.as_slice()), (StatusCode::OK, br#"{"status":"ok"}"#.as_slice()));
+            match route.path {
+                "/healthz" => assert_eq!((status, body), (StatusCode::OK, br#"{"status":"ok"}"#.to_vec())),
+                "/readyz" => assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "nobody follows"),
+                path => panic!("no test of what {path} tells everybody: write one"),
+            }
             continue;
         }
         for (form, good) in requests(&site, route, &known, &server).into_iter().enumerate() {
@@ -162,4 +168,28 @@ async fn other_addresses_and_methods_are_refused_in_json() {
         let (status, body) = send(&site, "DELETE", route.path, vec![]).await;
         assert_eq!((status, code(&body)), (StatusCode::METHOD_NOT_ALLOWED, json!("method_not_allowed")));
     }
+}
+
+#[tokio::test]
+async fn a_server_is_ready_once_its_views_have_caught_up() {
+    let site = Site::new();
+    let tablet = site.tablet();
+    let people: Vec<_> = (0..5).map(|_| tablet.begin(Kind::Person, json!({"sex": "F"})).1).collect();
+    tablet.push(&site, &people);
+    let ask = async || {
+        let (status, body) = send(&site, "GET", "/readyz", vec![]).await;
+        (status, serde_json::from_slice::<serde_json::Value>(&body).unwrap())
+    };
+    let behind = json!({"code": "behind", "behind": 6, "teams": 1});
+    assert_eq!(ask().await, (StatusCode::SERVICE_UNAVAILABLE, behind.clone()));
+    site.base.followed.begin();
+    assert_eq!(ask().await, (StatusCode::SERVICE_UNAVAILABLE, behind));
+    let mut views = Views::open(site.dir.path()).unwrap();
+    site.base.catch_up(&mut views).unwrap();
+    assert_eq!(ask().await, (StatusCode::OK, json!({"code": "ok", "behind": 0, "teams": 0})));
+    // A little behind is ready.
+    tablet.push(&site, &[tablet.begin(Kind::Person, json!({"sex": "F"})).1]);
+    assert_eq!(ask().await, (StatusCode::OK, json!({"code": "ok", "behind": 1, "teams": 1})));
+    site.base.followed.end();
+    assert_eq!(ask().await.0, StatusCode::SERVICE_UNAVAILABLE);
 }

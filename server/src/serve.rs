@@ -12,12 +12,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use wayside_protocol::error::Code;
 
-use crate::base::Base;
+use crate::base::{Base, Places};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::keys::{Tls, TlsFiles};
+use crate::log;
 use crate::router::router;
-use crate::views;
+use crate::views::{self, LITTLE, Views};
 use crate::web::{self, Door, Web};
 
 /// How long requests that are in flight may take after a shutdown was asked for.
@@ -30,6 +31,8 @@ const HEAD: Duration = Duration::from_secs(60);
 pub struct ServerConfig {
     /// The data directory; made if it is not there.
     pub data: PathBuf,
+    /// Where log and ledger lie, if not there.
+    pub places: Places,
     /// As in `127.0.0.1:8443`; port 0 takes any that is free.
     pub listen: String,
     /// Where tablets reach it, if that is not where it listens.
@@ -49,7 +52,8 @@ impl ServerConfig {
         let clock = Clock::default();
         let name = web::DEFAULT_NAME.to_owned();
         let listen = "127.0.0.1:0".into();
-        ServerConfig { data: data.into(), listen, url: None, tls: None, name, pages: None, clock }
+        let (data, places) = (data.into(), Places::default());
+        ServerConfig { data, places, listen, url: None, tls: None, name, pages: None, clock }
     }
 }
 
@@ -149,7 +153,12 @@ fn prepare(config: ServerConfig) -> Result<Prepared> {
     // Refused before anything is made or bound.
     let addrs = addresses(&config.listen)?;
     let pages = config.pages.as_deref().map(bind_pages).transpose()?;
-    let base = Base::open(&config.data, config.clock)?;
+    let base = Base::open_at(&config.data, &config.places, config.clock)?;
+    base.followed.begin();
+    if let Err(error) = catch_up_if_near(&base) {
+        // Tablets need no views.
+        tracing::error!(code = %error.code(), detail = error.detail(), "views lag behind");
+    }
     let host = config.listen.rsplit_once(':').map(|(host, _)| host.trim_matches(['[', ']']));
     let named =
         host.filter(|host| host.parse::<IpAddr>().map_or(!host.is_empty(), |ip| !ip.is_unspecified()));
@@ -170,6 +179,17 @@ fn prepare(config: ServerConfig) -> Result<Prepared> {
     let shown = pages.as_ref().map(TcpListener::local_addr).transpose().map_err(Error::Listen)?;
     base.listens(&url, &tls.pin, shown.map(|addr| format!("http://{addr}")))?;
     Ok(Prepared { base: Arc::new(base), listener, pages, tls, url })
+}
+
+/// No page is shown before the views were once at the end of the log. Who is hardly behind gets there before it
+/// listens, so that nobody notices.
+fn catch_up_if_near(base: &Base) -> Result<()> {
+    let mut views = Views::to_follow(base.data())?;
+    base.followed.now_at(views.come_to()?);
+    if base.followed.behind(&base.log.read(log::teams)?).changes <= LITTLE {
+        base.catch_up(&mut views)?;
+    }
+    Ok(())
 }
 
 /// A server that listens.

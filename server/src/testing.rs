@@ -16,26 +16,64 @@ use wayside_protocol::sync::frame::{
 };
 use wayside_protocol::sync::{PublicKey, SignatureBytes, capability, sign_list, sign_request};
 
-use crate::{Base, Clock, Error, sync};
+use crate::{Base, Clock, Error, Places, sync};
 
 pub const START: u64 = 1_795_000_000_000;
+
+fn clock(now: &Arc<AtomicU64>) -> Clock {
+    let now = now.clone();
+    Clock::new(move || now.load(Ordering::Relaxed))
+}
+
+/// Two databases that nobody else uses.
+pub fn shared_places() -> Option<Places> {
+    let server = std::env::var("WAYSIDE_POSTGRES").ok().filter(|server| server != "skip")?;
+    let (host, _) = server.rsplit_once('/').unwrap();
+    let name = format!("wayside_{:016x}", rand::random::<u64>());
+    let [log, ledger] = ["log", "ledger"].map(|part| {
+        crate::log::db::Conn::writer(&crate::log::Place::parse(&server).unwrap())
+            .unwrap()
+            .execute(&format!("CREATE DATABASE {name}_{part}"), &[])
+            .unwrap();
+        format!("{host}/{name}_{part}")
+    });
+    Some(Places::parse(Some(&log), Some(&ledger)).unwrap())
+}
 
 pub struct Site {
     pub dir: TempDir,
     pub base: Arc<Base>,
     pub now: Arc<AtomicU64>,
     pub team: RecordId,
+    pub places: Places,
 }
 
 impl Site {
     pub fn new() -> Site {
+        Site::at(Places::default())
+    }
+
+    /// One over databases of its own on the PostgreSQL that WAYSIDE_POSTGRES names, if it names one.
+    pub fn shared() -> Option<Site> {
+        shared_places().map(Site::at)
+    }
+
+    fn at(places: Places) -> Site {
         let dir = tempfile::tempdir().unwrap();
         let now = Arc::new(AtomicU64::new(START));
-        let time = now.clone();
-        let clock = Clock::new(move || time.load(Ordering::Relaxed));
-        let base = Arc::new(Base::open(dir.path(), clock).unwrap());
+        let base = Arc::new(Base::open_at(dir.path(), &places, clock(&now)).unwrap());
         let team = base.team_add("North").unwrap();
-        Site { dir, base, now, team }
+        Site { dir, base, now, team, places }
+    }
+
+    /// Another node over the same log, with the same keys and views of its own.
+    pub fn node(&self) -> (TempDir, Arc<Base>) {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = dir.path().join("keys");
+        std::fs::create_dir(&keys).unwrap();
+        std::fs::copy(self.dir.path().join("keys/identity.key"), keys.join("identity.key")).unwrap();
+        let base = Base::open_at(dir.path(), &self.places, clock(&self.now)).unwrap();
+        (dir, Arc::new(base))
     }
 
     /// A tablet of the first team.
@@ -52,7 +90,7 @@ impl Site {
 
     pub fn count(&self, table: &str) -> u64 {
         let sql = format!("SELECT count(*) FROM {table}");
-        self.base.log.read(|conn| Ok(conn.query_row(&sql, [], |row| row.get(0))?)).unwrap()
+        self.base.log.read(|conn| conn.only(&sql, &[], |row| row.get(0))).unwrap()
     }
 }
 
@@ -126,6 +164,7 @@ impl Tablet {
             offset: 0,
             tablet: tablet_id(&self.public()),
             supersedes: Vec::new(),
+            reason: String::new(),
         }
     }
 

@@ -281,6 +281,16 @@ impl Screen {
         self.post(&format!("/element/{id}/click"), json!({}));
     }
 
+    /// Presses keys, one after the other, on whatever has the focus.
+    pub fn press(&self, keys: &[&str]) {
+        self.count(u32::try_from(keys.len()).unwrap_or(u32::MAX));
+        for key in keys {
+            let pressed = [json!({"type": "keyDown", "value": key}), json!({"type": "keyUp", "value": key})];
+            let actions = json!({"actions": [{"type": "key", "id": "keyboard", "actions": pressed}]});
+            self.post("/actions", actions);
+        }
+    }
+
     fn count(&self, taps: u32) {
         self.taps.fetch_add(taps, Ordering::Relaxed);
     }
@@ -307,6 +317,17 @@ impl Screen {
     pub fn whole_picture(&self) -> Vec<u8> {
         let params = json!({"cmd": "Page.captureScreenshot", "params": {"captureBeyondViewport": true}});
         let picture = self.post("/goog/cdp/execute", params);
+        BASE64.decode(picture["data"].as_str().unwrap_or_default().as_bytes()).expect("a picture")
+    }
+
+    /// The page from its top down to `height` pixels, or to its end, as PNG.
+    pub fn picture_down_to(&self, height: u32) -> Vec<u8> {
+        let size = self.run("return [innerWidth, document.documentElement.scrollHeight]", json!([]));
+        let (width, whole) = (size[0].as_u64().unwrap_or(1), size[1].as_u64().unwrap_or(1));
+        let clip = json!({"x": 0, "y": 0, "width": width, "height": whole.min(height.into()), "scale": 1});
+        let params = json!({"captureBeyondViewport": true, "clip": clip});
+        let picture =
+            self.post("/goog/cdp/execute", json!({"cmd": "Page.captureScreenshot", "params": params}));
         BASE64.decode(picture["data"].as_str().unwrap_or_default().as_bytes()).expect("a picture")
     }
 

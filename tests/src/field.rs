@@ -3,31 +3,41 @@
 
 use std::{
     collections::BTreeSet,
-    io::{BufRead, BufReader, Write},
+    io::Write,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output},
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
+use wayside_server::ServerConfig;
 
-use crate::day::{self, TabletPlan};
+use crate::{
+    day::{self, TabletPlan},
+    nodes::{Databases, Node, Nodes},
+};
+
+/// How many servers there are over one PostgreSQL.
+const NODES: usize = 3;
 
 /// The programs, built with this crate: `env!("CARGO_BIN_EXE_...")` is known to tests only.
 #[derive(Clone)]
 pub struct Programs {
     pub server: PathBuf,
     pub tablet: PathBuf,
+    /// Whether the base is three servers over PostgreSQL behind a balancer, not one over SQLite.
+    pub on_postgres: bool,
 }
 
-/// What the programs of one test are called.
+/// What the programs of one test are called. The tests in `tests/on_postgres` are those of other files, over PostgreSQL.
 #[macro_export]
 macro_rules! programs {
     () => {
         $crate::field::Programs {
             server: env!("CARGO_BIN_EXE_wayside-under-test").into(),
             tablet: env!("CARGO_BIN_EXE_wayside-tablet-under-test").into(),
+            on_postgres: env!("CARGO_CRATE_NAME") == "on_postgres" && !$crate::postgres::skipped(),
         }
     };
 }
@@ -35,15 +45,30 @@ macro_rules! programs {
 /// A place on disk for one base and its tablets, gone at the end of the test.
 pub struct Field {
     pub programs: Programs,
+    // Ended before what it writes to is removed.
+    serving: Serving,
+    databases: Option<Databases>,
     pub dir: TempDir,
-    serving: Option<Child>,
-    listen: String,
+}
+
+enum Serving {
+    One(Node),
+    Many(Nodes),
 }
 
 impl Field {
     pub fn new(programs: Programs) -> Field {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        Field { programs, dir, serving: None, listen: "127.0.0.1:0".into() }
+        let (server, at) = (&programs.server, dir.path());
+        let databases = programs.on_postgres.then(|| Databases::shared(at).expect("PostgreSQL"));
+        let serving = match &databases {
+            None => Serving::One(Node::new(server, &at.join("base"), Vec::new())),
+            Some(databases) => {
+                let all = vec![databases.clone(); NODES];
+                Serving::Many(Nodes::new(server, at, &all).expect("a balancer"))
+            }
+        };
+        Field { programs, serving, databases, dir }
     }
 
     /// A server that has been bound once, the team Leeds East, and tablets enrolled in it.
@@ -59,46 +84,45 @@ impl Field {
         self.dir.path().join("base")
     }
 
-    /// Starts the server and waits until it listens. After the first time it has the same address.
-    pub fn serve(&mut self) {
-        let mut child = Command::new(&self.programs.server)
-            .args(["serve", "--listen", &self.listen, "--data"])
-            .arg(self.data())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
-        let out = child.stdout.take().expect("the server's output");
-        let said = BufReader::new(out)
-            .lines()
-            .map_while(Result::ok)
-            .find(|line| line.contains("https://"))
-            .expect("the server says where it listens");
-        let address = said.split("https://").nth(1).expect("an address");
-        self.listen = address.split_whitespace().next().expect("an address").trim_end_matches('/').to_owned();
-        self.serving = Some(child);
+    /// For a server in this process on the same data.
+    pub fn config(&self) -> ServerConfig {
+        let places = self.databases.as_ref().map(|databases| databases.places().expect("two addresses"));
+        ServerConfig { places: places.unwrap_or_default(), ..ServerConfig::local(self.data()) }
     }
 
-    /// Where the server listens, or did.
+    /// Starts the base and waits until it listens. After the first time it has the same address.
+    pub fn serve(&mut self) {
+        match &mut self.serving {
+            Serving::One(node) => node.start(),
+            Serving::Many(nodes) => nodes.start(),
+        }
+        .expect("the base starts");
+    }
+
+    /// Where tablets find the base, or did.
     pub fn address(&self) -> SocketAddr {
-        self.listen.parse().expect("the server was bound once")
+        match &self.serving {
+            Serving::One(node) => node.addr().expect("the server was bound once"),
+            Serving::Many(nodes) => nodes.address(),
+        }
     }
 
     /// `kill -9`: no chance to tidy up.
     pub fn kill_server(&mut self) {
-        if let Some(mut child) = self.serving.take() {
-            child.kill().expect("the server can be killed");
-            child.wait().expect("the server ends");
+        match &mut self.serving {
+            Serving::One(node) => node.kill(),
+            Serving::Many(nodes) => nodes.end(Node::kill),
         }
+        .expect("the base can be killed");
     }
 
     /// As an administrator stops it: SIGTERM, and a clean end.
     pub fn stop_server(&mut self) {
-        if let Some(mut child) = self.serving.take() {
-            let pid = child.id().to_string();
-            assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
-            assert!(child.wait().expect("the server ends").success(), "a clean end");
+        match &mut self.serving {
+            Serving::One(node) => node.stop(),
+            Serving::Many(nodes) => nodes.end(Node::stop),
         }
+        .expect("a clean end");
     }
 
     /// A `wayside` command on this base's data.
@@ -107,6 +131,7 @@ impl Field {
             .args(args)
             .arg("--data")
             .arg(self.data())
+            .args(self.databases.iter().flat_map(Databases::arguments))
             .output()
             .expect("wayside runs")
     }
@@ -139,12 +164,6 @@ impl Field {
         let code = self.wayside_text(&["enrol-code", "--team", team]);
         tablet.ok(&["enrol", &code, "--name", name]);
         tablet
-    }
-}
-
-impl Drop for Field {
-    fn drop(&mut self) {
-        self.kill_server();
     }
 }
 

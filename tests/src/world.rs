@@ -15,8 +15,9 @@ use std::{
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::task::block_in_place;
 use wayside_client_core::{By, Edit, Env, Key, ManualClock, Page, RecordId, Recorded, SyncReport, Tablet};
-use wayside_server::{Clock, Running, Server, ServerConfig, log, views::Views};
+use wayside_server::{Clock, Places, Running, Server, ServerConfig, log, views::Views};
 
 use crate::{
     day::{self, TabletPlan},
@@ -35,6 +36,8 @@ pub struct World {
     pub dir: TempDir,
     pub now: Arc<AtomicU64>,
     pub data: PathBuf,
+    /// Where log and ledger lie, if not in `data`.
+    pub places: Places,
     pub listen: String,
     pub server: Option<Running>,
     /// Through which all tablets go.
@@ -69,6 +72,10 @@ impl Van {
 
 impl World {
     pub async fn new(seed: u64, tablets: usize) -> World {
+        World::over(Places::default(), seed, tablets).await
+    }
+
+    pub async fn over(places: Places, seed: u64, tablets: usize) -> World {
         eprintln!("seed {seed}");
         let dir = tempfile::tempdir().unwrap();
         let mut world = World {
@@ -76,6 +83,7 @@ impl World {
             seed,
             data: dir.path().join("base"),
             dir,
+            places,
             now: Arc::new(AtomicU64::new(START)),
             listen: "127.0.0.1:0".into(),
             server: None,
@@ -87,7 +95,7 @@ impl World {
         };
         world.serve().await;
         world.link = Some(Link::up(world.server().addr).await.unwrap());
-        world.server().base().team_add(TEAM).unwrap();
+        block_in_place(|| world.server().base().team_add(TEAM)).unwrap();
         for _ in 0..tablets {
             world.enrol().await;
         }
@@ -107,6 +115,7 @@ impl World {
         let config = ServerConfig {
             listen: self.listen.clone(),
             clock: self.clock(),
+            places: self.places.clone(),
             ..ServerConfig::local(&self.data)
         };
         let server = Server::start(config).await.unwrap();
@@ -136,7 +145,7 @@ impl World {
         let at = self.tablets.len() - 1;
         self.open(at);
         let url = self.link.as_ref().unwrap().url();
-        let code = self.server().base().enrol_code(TEAM, Some(&url)).unwrap().to_text();
+        let code = block_in_place(|| self.server().base().enrol_code(TEAM, Some(&url))).unwrap().to_text();
         self.tablets[at].tablet().enrol(&code, &name).await.unwrap();
     }
 
@@ -232,7 +241,7 @@ impl World {
         let seed = self.seed;
         let base = self.server().base().clone();
         let mut views = Views::open(&self.data).unwrap();
-        views.catch_up(&base.log).unwrap();
+        block_in_place(|| views.catch_up(&base.log)).unwrap();
         let of_base = |id: RecordId| views.show(id).unwrap().unwrap_or(Value::Null);
         for at in 0..self.tablets.len() {
             assert!(self.sync(at).await.in_sync, "seed {seed}");
@@ -256,13 +265,13 @@ impl World {
                 "seed {seed}: an edit is lost"
             );
         }
-        assert_eq!(base.log.read(log::quarantine).unwrap(), [], "seed {seed}");
+        assert_eq!(block_in_place(|| base.log.read(log::quarantine)).unwrap(), [], "seed {seed}");
     }
 
     pub fn alarms(&self) -> BTreeSet<String> {
         let base = self.server().base();
         let now = base.clock.now_ms();
-        let alarms = base.log.read(|conn| log::alarms(conn, now)).unwrap();
+        let alarms = block_in_place(|| base.log.read(|conn| log::alarms(conn, now))).unwrap();
         alarms.into_iter().map(|alarm| alarm.code).collect()
     }
 }

@@ -191,12 +191,9 @@ impl Weeks {
 
     /// What base has on the tablets.
     fn active(&self) -> BTreeSet<RecordId> {
-        let active = |conn: &Connection| {
-            let mut statement = conn.prepare("SELECT record FROM record WHERE archived IS NULL")?;
-            let ids = statement.query_map([], |row| row.get(0).map(RecordId::from_bytes))?;
-            Ok(ids.collect::<Result<_, _>>()?)
-        };
-        self.world.server().base().log.read(active).unwrap()
+        let sql = "SELECT record FROM record WHERE archived IS NULL";
+        let active = |conn: &log::Conn| conn.all(sql, &[], |row| row.get(0));
+        self.world.server().base().log.read(active).unwrap().into_iter().collect()
     }
 
     async fn check(&mut self) {

@@ -240,6 +240,7 @@ fn message(tablet: usize) -> Message {
         offset: 0,
         tablet: format!("tablet-{tablet}"),
         supersedes: Vec::new(),
+        reason: String::new(),
     }
 }
 

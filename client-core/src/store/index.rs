@@ -10,7 +10,7 @@ use wayside_protocol::{
         guide::{GuideSettings, next_step},
         identity::fold_name,
     },
-    matching::{PersonFacts, merged::component},
+    matching::{PersonFacts, find, merged::component},
     record::{Kind, RecordId, View},
 };
 
@@ -18,7 +18,7 @@ use super::{
     meta,
     records::{self, Row},
 };
-use crate::{error::Result, fold};
+use crate::error::Result;
 
 /// Raised whenever this file derives something else.
 const VERSION: u32 = 1;
@@ -206,10 +206,7 @@ fn write_person(conn: &Connection, row: &Row, view: &View) -> Result<()> {
     }
 
     let mut keys = PersonFacts::of(&Value::Object(view.fields.clone())).keys();
-    for part in ["name/given", "name/family"] {
-        let words = concurrent(view, part).iter().map(|name| fold_name(name)).collect::<Vec<_>>().join(" ");
-        keys.extend(words.split(' ').filter(|word| !word.is_empty()).map(|word| format!("{WORD}{word}")));
-    }
+    keys.extend(find::words_of(&view.whole()).iter().map(|word| format!("{WORD}{word}")));
     if !is_new {
         conn.prepare_cached("DELETE FROM find_key WHERE record = ?")?.execute([row.no])?;
     }
@@ -260,58 +257,13 @@ fn write_standing(conn: &Connection, id: RecordId) -> Result<()> {
     Ok(())
 }
 
-/// Every value that stands at a path, the one shown and those beside it.
-fn concurrent(view: &View, path: &str) -> Vec<String> {
-    let mut names = path.split('/');
-    let first = names.next().and_then(|name| view.fields.get(name));
-    let shown = names.fold(first, |at, name| at?.get(name)).into_iter();
-    let conflicts = view.conflicts.iter().filter(|entry| entry["path"] == path);
-    let others =
-        conflicts.filter_map(|entry| entry["values"].as_array()).flatten().map(|value| &value["value"]);
-    shown.chain(others).filter_map(|value| value.as_str().map(str::to_owned)).collect()
-}
-
 /// The numbers and names that a search looks through, every concurrent value included, and where the record
 /// stands in the results. A person's name has keys of its own.
 fn searchable(view: &View) -> Option<(i64, String)> {
-    let names = |rank: i64| {
-        let names: Vec<String> = concurrent(view, "name").iter().map(|name| fold_name(name)).collect();
-        Some((rank, names.join(" ")))
-    };
     match view.kind? {
-        Kind::Person => Some((0, numbers_of(view))),
-        Kind::Site => names(1),
-        Kind::Team => names(2),
+        Kind::Person => Some((0, find::numbers_of(&view.whole()).join(" "))),
+        Kind::Site => Some((1, find::place_name(&view.whole()))),
+        Kind::Team => Some((2, find::place_name(&view.whole()))),
         _ => None,
     }
-}
-
-/// NHS numbers, telephone numbers and dates of birth, as digits.
-fn numbers_of(view: &View) -> String {
-    // A composite value stands whole in its conflict: its members are below it.
-    let members = |conflict: &str, member: &str| -> Vec<String> {
-        let entries = view.conflicts.iter().filter(|entry| entry["path"] == conflict);
-        let values = entries.filter_map(|entry| entry["values"].as_array()).flatten();
-        values.filter_map(|value| value["value"][member].as_str().map(str::to_owned)).collect()
-    };
-    let mut words: Vec<String> = Vec::new();
-    let mut numbers = concurrent(view, "nhs_number/value");
-    numbers.extend(members("nhs_number", "value"));
-    words.extend(numbers.iter().map(|number| fold::digits(number)));
-    words.extend(concurrent(view, "phone").iter().map(|phone| {
-        let digits = fold::digits(phone);
-        // A British number, as it is dialled here.
-        digits.strip_prefix("44").map_or(digits.clone(), |rest| format!("{digits} 0{rest}"))
-    }));
-    let mut births = concurrent(view, "date_of_birth");
-    births.extend(members("birth", "date_of_birth"));
-    for birth in births {
-        let digits = fold::digits(&birth);
-        if let (Some(year), Some(month), Some(day)) = (digits.get(..4), digits.get(4..6), digits.get(6..8)) {
-            words.push(format!("{year}{month}{day} {day}{month}{year}"));
-        }
-    }
-    words.sort_unstable();
-    words.dedup();
-    words.join(" ")
 }

@@ -211,7 +211,7 @@ impl Engine {
         }
         self.sent.clear();
         if streamed {
-            self.ask(memory).encode(&mut body);
+            self.ask(memory, outline.offers.total).encode(&mut body);
             if memory.server_can & capability::REPAIR != 0 {
                 let (frames, asks) = self.repairs.frames(outline)?;
                 if asks {
@@ -252,7 +252,7 @@ impl Engine {
     }
 
     /// Frames of an earlier request are asked about where there are several: one may as well be sent again.
-    fn ask(&mut self, memory: &Memory) -> Frame {
+    fn ask(&mut self, memory: &Memory, waiting: u64) -> Frame {
         let Unanswered { nonce, frames } = &memory.sent;
         let (mut sent, mut given_up) = (Vec::new(), None);
         if frames.len() > 1 {
@@ -271,7 +271,7 @@ impl Engine {
                     .map(|place| (place.team, place.epoch, place.cursor, place.sum.fingerprint())),
             ),
         });
-        Frame::Ask(Ask { frame_bytes: memory.frame_down() as u64, sent, given_up, rest })
+        Frame::Ask(Ask { frame_bytes: memory.frame_down() as u64, sent, given_up, rest, waiting })
     }
 
     /// What should be asked about if the answer to the last request does not come: nothing where one frame is sent

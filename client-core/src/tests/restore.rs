@@ -38,6 +38,7 @@ fn full_house() -> (Base, Kit, Kit) {
         offset: 0,
         tablet: "base".into(),
         supersedes: Vec::new(),
+        reason: String::new(),
     };
     let author = Author { actor: [88; 16], fresh: [89; 16], message: &message };
     let writes = [Write { path: "phone".into(), value: Scalar::Text("07700 900999".into()) }];

@@ -26,6 +26,7 @@ fn write(base: &mut Base, team: &mut Option<Record>, writes: &[(&str, serde_json
         offset: 0,
         tablet: tablet_id(&base.public()),
         supersedes: Vec::new(),
+        reason: String::new(),
     };
     let author = Author { actor: [base.log.len() as u8 + 1; 16], fresh: [9; 16], message: &message };
     let writes: Vec<Write> = writes

@@ -121,6 +121,7 @@ impl Tablet {
             offset: tablet.env.clock.offset_minutes(),
             tablet: tablet.id.clone(),
             supersedes: Vec::new(),
+            reason: String::new(),
         };
         // The server would refuse a change that does not say who made it.
         if Message::parse(&message.to_text()).is_none() {

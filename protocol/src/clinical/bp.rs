@@ -110,6 +110,38 @@ pub struct Classification {
     pub urgency: Urgency,
 }
 
+/// From which values on (mmHg) a pair is in a category, either alone being enough: the lines that charts draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Threshold {
+    pub category: Category,
+    pub systolic: i64,
+    pub diastolic: i64,
+}
+
+const fn threshold(category: Category, systolic: i64, diastolic: i64) -> Threshold {
+    Threshold { category, systolic, diastolic }
+}
+
+const OF_CLINIC: &[Threshold] =
+    &[threshold(Category::VeryHigh, 180, 120), threshold(Category::High, 140, 90)];
+const OF_MEANS: &[Threshold] = &[
+    threshold(Category::VeryHigh, 170, 115),
+    threshold(Category::HighStage2, 150, 95),
+    threshold(Category::HighStage1, 135, 85),
+];
+const OF_PREGNANCY: &[Threshold] =
+    &[threshold(Category::PregSevere, 160, 110), threshold(Category::PregHigh, 140, 90)];
+
+/// The thresholds that [`classify`] goes by, the highest first; none under 18.
+pub const fn thresholds(circumstances: &Circumstances) -> &'static [Threshold] {
+    match (circumstances.pregnant, circumstances.under_18, circumstances.setting) {
+        (true, ..) => OF_PREGNANCY,
+        (_, true, _) => &[],
+        (_, _, Setting::Clinic) => OF_CLINIC,
+        (_, _, Setting::Abpm | Setting::Hbpm) => OF_MEANS,
+    }
+}
+
 /// At or above 140/90, either value: a raised clinic reading (NG136 1.2.1-1.2.2).
 pub fn is_raised(systolic: i64, diastolic: i64) -> bool {
     at_least(systolic, diastolic, 140, 90)
@@ -262,4 +294,35 @@ fn irregular_pulse(actions: &mut Vec<Action>) {
     let impossible = actions.contains(&Action::ReEnter);
     actions.insert(usize::from(impossible), Action::ManualBpIfTrained);
     actions.push(Action::IrregularPulseGpSameDay);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_a_chart_are_where_the_category_changes() {
+        let plain = Circumstances::default();
+        for circumstances in [
+            plain,
+            Circumstances { setting: Setting::Hbpm, ..plain },
+            Circumstances { setting: Setting::Abpm, ..plain },
+            Circumstances { pregnant: true, ..plain },
+            Circumstances { pregnant: true, under_18: true, ..plain },
+        ] {
+            let lines = thresholds(&circumstances);
+            assert!(lines.len() >= 2);
+            for (n, line) in lines.iter().enumerate() {
+                let at = |systolic, diastolic| classify(systolic, diastolic, &circumstances).category;
+                assert_eq!(at(line.systolic, 70), line.category);
+                assert_eq!(at(125, line.diastolic), line.category);
+                let below = at(line.systolic - 1, line.diastolic - 1);
+                assert_ne!(below, line.category);
+                // And nothing lies between two lines.
+                let next = lines.get(n + 1).map_or(at(120, 75), |next| next.category);
+                assert_eq!(below, next);
+            }
+        }
+        assert!(thresholds(&Circumstances { under_18: true, ..plain }).is_empty());
+    }
 }

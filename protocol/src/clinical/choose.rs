@@ -11,7 +11,7 @@ use super::bp::is_raised;
 
 /// Two values of one measurement, mmHg. Never mixed with another's. Ordered by systolic, then diastolic,
 /// which is what "lower" means here (D).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Pair {
     pub systolic: i64,
     pub diastolic: i64,

@@ -61,6 +61,7 @@ pub mod diabetes;
 mod disputed;
 mod entries;
 pub mod follow_up;
+pub mod gp_message;
 pub mod guide;
 pub mod health_check;
 pub mod health_summary;
@@ -75,7 +76,10 @@ pub mod text;
 pub use bmi::{
     BmiCategory, BmiResult, BmiThresholds, WaistBand, bmi, bmi_result, bmi_thresholds, waist_to_height,
 };
-pub use bp::{Action, Category, Circumstances, Classification, Setting, classify, is_raised, urgency};
+pub use bp::{
+    Action, Category, Circumstances, Classification, Setting, Threshold, classify, is_raised, thresholds,
+    urgency,
+};
 pub use choose::{
     Choice, ChoiceSettings, Mean, Pair, choose, choose_with, home_mean, red_flag_questions_due, waking_mean,
 };

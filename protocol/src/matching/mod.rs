@@ -7,6 +7,7 @@
 
 mod compare;
 mod facts;
+pub mod find;
 mod keys;
 pub mod merged;
 pub mod weights;

@@ -24,6 +24,9 @@ pub struct Change {
     /// Staff id, or a coordinator's account.
     pub by: String,
     pub tablet: String,
+    /// Why, where somebody who settled something said so.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
     /// By path, the record's own `id`, `kind` and `schema` left out.
     pub set: Vec<Set>,
 }
@@ -102,6 +105,7 @@ impl Record {
             at: message.at,
             by: message.by,
             tablet: message.tablet,
+            reason: message.reason,
         }
     }
 

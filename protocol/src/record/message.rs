@@ -20,6 +20,8 @@ pub struct Message {
     /// Changes in quarantine that this one was saved in place of: they are never accepted any more. At most
     /// [`MAX_SUPERSEDES`]; what builds on one of them need not be named.
     pub supersedes: Vec<ShortHash>,
+    /// Why, as somebody typed it who settled what disagreed; mostly empty. See [`Message::fits`].
+    pub reason: String,
 }
 
 /// The first bytes of a change's hash, which name it within its record.
@@ -45,7 +47,15 @@ impl Message {
             let briefs = self.supersedes.iter().map(|brief| HEXLOWER.encode(brief));
             message["supersedes"] = briefs.collect();
         }
+        if !self.reason.is_empty() {
+            message["reason"] = json!(self.reason);
+        }
         canonical(&message)
+    }
+
+    /// Whether it is short enough for everybody to read: what a person types need not be.
+    pub fn fits(&self) -> bool {
+        self.to_text().len() <= MAX_LENGTH
     }
 
     /// Reads a message; members that a newer version adds are ignored here and kept in the change.
@@ -62,7 +72,8 @@ impl Message {
         let named =
             named.filter_map(|brief| HEXLOWER.decode(brief.as_str()?.as_bytes()).ok()?.try_into().ok());
         let (supersedes, by, tablet) = (named.collect(), field("by")?, field("tablet")?);
-        let message = Message { at, by, offset, tablet, supersedes };
+        let reason = field("reason").unwrap_or_default();
+        let message = Message { at, by, offset, tablet, supersedes, reason };
         let plausible = utc && !message.by.is_empty() && message.offset.abs() <= MAX_OFFSET;
         (plausible && canonical(&value) == text).then_some(message)
     }
@@ -80,11 +91,16 @@ mod tests {
             offset: 60,
             tablet: "abcdefgh234567ab".into(),
             supersedes: Vec::new(),
+            reason: String::new(),
         };
         let longest =
             Message { by: "n".repeat(256), supersedes: vec![[0xab; 8]; MAX_SUPERSEDES], ..message.clone() };
         assert_eq!(Message::parse(&longest.to_text()), Some(longest));
-        assert!(!message.to_text().contains("supersedes"));
+        assert!(!message.to_text().contains("supersedes") && !message.to_text().contains("reason"));
+        let settled = Message { reason: "She said so: \"Khan\", on the phone".into(), ..message.clone() };
+        assert_eq!(Message::parse(&settled.to_text()), Some(settled.clone()));
+        let long = Message { reason: "\"".repeat(300), ..settled };
+        assert!(message.fits() && !long.fits() && Message::parse(&long.to_text()).is_none());
         assert_eq!(Message::parse(&message.to_text()), Some(message));
         let newer = r#"{"at":"2026-11-20T13:05:00Z","by":"x","offset":0,"shift":2,"tablet":"y"}"#;
         assert!(Message::parse(newer).is_some());

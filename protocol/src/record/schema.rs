@@ -214,7 +214,8 @@ const TEAM: &[Field] = &[
     field("settings", Shape::Open),
 ];
 
-const SITE_TYPES: &[&str] = &[
+/// What a site may be.
+pub const SITE_TYPES: &[&str] = &[
     "mosque",
     "church",
     "gurdwara",

@@ -43,9 +43,13 @@ impl View {
     /// The fields with their `conflicts`: what the rules read, so that while values disagree the more
     /// urgent one counts.
     pub fn whole(&self) -> Value {
-        let mut fields = self.fields.clone();
-        fields.insert("conflicts".into(), Value::Array(self.conflicts.clone()));
-        Value::Object(fields)
+        self.clone().into_whole()
+    }
+
+    /// As [`View::whole`], for whoever needs nothing else.
+    pub fn into_whole(mut self) -> Value {
+        self.fields.insert("conflicts".into(), Value::Array(self.conflicts));
+        Value::Object(self.fields)
     }
 
     /// What the rules make of a contact; `person` as from [`View::whole`].

@@ -14,5 +14,8 @@ pub const REPAIR: u64 = 1 << 8;
 /// nothing of a team from the first such entry on.
 pub const ARCHIVE: u64 = 1 << 9;
 
+/// Says with each request how many changes the tablet still holds back ([`Ask::waiting`](super::frame::Ask)).
+pub const WAITING: u64 = 1 << 10;
+
 /// What this build can do.
-pub const OURS: u64 = STREAMED | GROUPED | REPAIR | ARCHIVE;
+pub const OURS: u64 = STREAMED | GROUPED | REPAIR | ARCHIVE | WAITING;

@@ -7,15 +7,15 @@ mod login;
 mod password;
 mod throttle;
 
-use rusqlite::{Connection, OptionalExtension, Row};
 use wayside_protocol::error::Code;
 
-pub use login::{Login, Token, sign_in_with_link, sign_out, signed_in, still_signed_in, touch};
+pub use login::{Login, Token, sign_in_with_link, sign_out, signed_in, still_signed_in, touch, wrote};
 pub use throttle::Throttle;
 
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::ledger::Entry;
+use crate::log::db::{self, Conn, args};
 
 const MAX_NAME: usize = 64;
 
@@ -57,16 +57,15 @@ pub struct Account {
 
 const COLUMNS: &str = "account.n, account.name, account.role, account.disabled_at";
 
-fn account(row: &Row) -> rusqlite::Result<Account> {
+fn account(row: &db::Row) -> Result<Account> {
     // The table takes no other role; one of a newer version may look and no more.
-    let role = Role::parse(&row.get::<_, String>(2)?).unwrap_or(Role::Viewer);
-    let disabled = row.get::<_, Option<u64>>(3)?.is_some();
+    let role = Role::parse(&row.get::<String>(2)?).unwrap_or(Role::Viewer);
+    let disabled = row.get::<Option<u64>>(3)?.is_some();
     Ok(Account { n: row.get(0)?, name: row.get(1)?, role, disabled })
 }
 
-fn by_name(conn: &Connection, name: &str) -> Result<Option<Account>> {
-    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM account WHERE name = ?"))?;
-    Ok(statement.query_row([name], account).optional()?)
+fn by_name(conn: &Conn, name: &str) -> Result<Option<Account>> {
+    conn.one(&format!("SELECT {COLUMNS} FROM account WHERE lower(name) = lower(?)"), args![name], account)
 }
 
 /// Adds an account. Its name stands as author in what it settles. Blocks.
@@ -82,9 +81,10 @@ pub fn add(base: &Base, name: &str, role: Role, password: &str) -> Result<()> {
         if by_name(txn.conn, &name)?.is_some() {
             return Err(Code::AccountExists.into());
         }
-        txn.conn
-            .prepare_cached("INSERT INTO account (name, role, password, created_at) VALUES (?, ?, ?, ?)")?
-            .execute((&name, role.as_str(), &hash, now))?;
+        txn.conn.execute(
+            "INSERT INTO account (name, role, password, created_at) VALUES (?, ?, ?, ?)",
+            args![&name, role.as_str(), &hash, now],
+        )?;
         Ok(())
     })
 }
@@ -92,8 +92,7 @@ pub fn add(base: &Base, name: &str, role: Role, password: &str) -> Result<()> {
 /// All accounts, by name. Blocks.
 pub fn list(base: &Base) -> Result<Vec<Account>> {
     base.log.read(|conn| {
-        let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM account ORDER BY name"))?;
-        Ok(statement.query_map([], account)?.collect::<rusqlite::Result<_>>()?)
+        conn.all(&format!("SELECT {COLUMNS} FROM account ORDER BY lower(name), name"), &[], account)
     })
 }
 
@@ -103,11 +102,12 @@ pub fn disable(base: &Base, name: &str) -> Result<()> {
     let ledger = base.ledger.clone();
     base.log.write(move |txn| {
         let account = by_name(txn.conn, &name)?.ok_or(Code::AccountUnknown)?;
-        txn.conn
-            .prepare_cached("UPDATE account SET disabled_at = ? WHERE n = ? AND disabled_at IS NULL")?
-            .execute((now, account.n))?;
+        txn.conn.execute(
+            "UPDATE account SET disabled_at = ? WHERE n = ? AND disabled_at IS NULL",
+            args![now, account.n],
+        )?;
         for sql in ["DELETE FROM login WHERE account = ?", "DELETE FROM sign_in_link WHERE account = ?"] {
-            txn.conn.prepare_cached(sql)?.execute([account.n])?;
+            txn.conn.execute(sql, args![account.n])?;
         }
         ledger.note(txn.conn, &Entry::AccountDisabled { name: account.name }, now)
     })
@@ -135,9 +135,11 @@ pub fn sign_in(base: &Base, throttle: &Throttle, name: &str, password: &str) -> 
     let now = base.clock.now_ms();
     throttle.begin(name, now)?;
     let found: Option<(Account, String)> = base.log.read(|conn| {
-        let mut statement =
-            conn.prepare_cached(&format!("SELECT {COLUMNS}, account.password FROM account WHERE name = ?"))?;
-        Ok(statement.query_row([name], |row| Ok((account(row)?, row.get(4)?))).optional()?)
+        conn.one(
+            &format!("SELECT {COLUMNS}, account.password FROM account WHERE lower(name) = lower(?)"),
+            args![name],
+            |row| Ok((account(row)?, row.get(4)?)),
+        )
     })?;
     let stored = found.as_ref().map(|(_, stored)| stored.as_str());
     let matches = password::verify(password, stored);

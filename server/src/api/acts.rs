@@ -121,15 +121,43 @@ pub struct Acted {
     act: Act,
 }
 
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// The record that has it: the one asked for, but for a diary.
+    pub record: RecordId,
+    /// The path of the entry that one click takes back: of a call, or of what became of something. After striking one
+    /// out, that one's.
+    pub entry: Option<String>,
+}
+
+impl Done {
+    const fn to(record: RecordId) -> Done {
+        Done { record, entry: None }
+    }
+}
+
+impl Act {
+    /// Where its entry goes, of what one click can take back.
+    const fn adds_to(&self) -> Option<&'static str> {
+        match self {
+            Act::Call { .. } => Some("calls"),
+            Act::FollowUpEvent { .. } => Some("follow_up_events"),
+            Act::ReferralEvent { .. } => Some("referral_events"),
+            _ => None,
+        }
+    }
+}
+
 impl Acted {
-    /// Does it, and returns the record that has it: this one, but for a diary. Blocks.
-    pub fn carry_out(self, base: &Base, readers: &Readers, id: RecordId, by: &str) -> Result<RecordId> {
+    /// Does it. Blocks.
+    pub fn carry_out(self, base: &Base, readers: &Readers, id: RecordId, by: &str) -> Result<Done> {
         let heads = self.heads()?;
         match self.act {
-            Act::Merge { with } => return merging::merge(base, id, with, by).map(|()| id),
-            Act::Unmerge { from } => return merging::unmerge(base, id, from, by).map(|()| id),
-            Act::NotSame { other } => return merging::not_same(base, id, other, by).map(|()| id),
-            Act::DiaryDay(typed) => return diary::enter(base, readers, id, by, typed),
+            Act::Merge { with } => return merging::merge(base, id, with, by).map(|()| Done::to(id)),
+            Act::Unmerge { from } => return merging::unmerge(base, id, from, by).map(|()| Done::to(id)),
+            Act::NotSame { other } => return merging::not_same(base, id, other, by).map(|()| Done::to(id)),
+            Act::DiaryDay(typed) => return diary::enter(base, readers, id, by, typed).map(Done::to),
             Act::StrikeOut { .. } | Act::Correct { .. } | Act::EnteredInError { .. } | Act::NotInError
                 if heads.is_none() =>
             {
@@ -137,8 +165,13 @@ impl Acted {
             }
             _ => {}
         }
-        let act = self.act;
-        author::edit(base, id, by, heads, move |opened| writes(opened, &act)).map(|_| id)
+        let (act, entry) = (self.act, new_entry());
+        let made = match &act {
+            Act::StrikeOut { path, .. } => Some(path.clone()),
+            act => act.adds_to().map(|map| path::join(map, &entry)),
+        };
+        author::edit(base, id, by, heads, move |opened| writes(opened, &act, &entry))?;
+        Ok(Done { record: id, entry: made })
     }
 
     fn heads(&self) -> Result<Option<Vec<Hash>>> {
@@ -151,7 +184,8 @@ impl Acted {
     }
 }
 
-fn writes(opened: &Opened, act: &Act) -> Result<Vec<Write>> {
+/// `entry` is the id of what it adds.
+fn writes(opened: &Opened, act: &Act, entry: &str) -> Result<Vec<Write>> {
     match act {
         Act::FollowUpEvent { follow_up, status, reason_missed, due_on } => {
             there(opened, "follow_ups", follow_up)?;
@@ -161,7 +195,7 @@ fn writes(opened: &Opened, act: &Act) -> Result<Vec<Write>> {
                 "rearranged" => put(&mut event, "due_on", needed(due_on, "Enter the new date.")?),
                 _ => {}
             }
-            add(opened, "follow_up_events", event)
+            add(opened, "follow_up_events", entry, event)
         }
         Act::FollowUp { what, due_on, whom } => {
             let mut entry = json!({"type": needed(what, "Say what is to be done.")?});
@@ -184,7 +218,7 @@ fn writes(opened: &Opened, act: &Act) -> Result<Vec<Write>> {
             there(opened, "referrals", referral)?;
             let mut event = json!({"referral": referral, "status": status});
             put(&mut event, "outcome", outcome);
-            add(opened, "referral_events", event)
+            add(opened, "referral_events", entry, event)
         }
         Act::Call { outcome, spoke_to, about } => {
             contact(opened)?;
@@ -193,7 +227,7 @@ fn writes(opened: &Opened, act: &Act) -> Result<Vec<Write>> {
                 put(&mut call, "spoke_to", needed(spoke_to, "Say with whom you spoke.")?);
             }
             put(&mut call, "about", about);
-            add(opened, "calls", call)
+            add(opened, "calls", entry, call)
         }
         Act::ReturnLoan => return_loan(opened),
         Act::StrikeOut { path, reason } => strike_out(opened, path, reason),
@@ -211,10 +245,10 @@ fn writes(opened: &Opened, act: &Act) -> Result<Vec<Write>> {
 }
 
 /// An entry that says when it was made and by whom.
-fn add(opened: &Opened, map: &str, mut entry: Value) -> Result<Vec<Write>> {
+fn add(opened: &Opened, map: &str, id: &str, mut entry: Value) -> Result<Vec<Write>> {
     put(&mut entry, "at", opened.at);
     put(&mut entry, "by", opened.by);
-    opened.write(&path::join(map, &new_entry()), entry, Rules::Entry)
+    opened.write(&path::join(map, id), entry, Rules::Entry)
 }
 
 fn put(entry: &mut Value, name: &str, text: &str) {

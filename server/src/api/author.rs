@@ -12,10 +12,11 @@ use wayside_protocol::sync::sign_list;
 
 use super::changes::{self, rfc3339};
 use super::records::load;
+use crate::accounts;
 use crate::admission::{Offer, Offered, SignedList};
 use crate::base::Base;
 use crate::error::{Error, Result};
-use crate::log::{self, Source, Txn};
+use crate::log::{self, Position, Source, Txn};
 
 /// What whoever decides about a change has in hand.
 pub struct Opened<'a> {
@@ -37,8 +38,8 @@ impl Opened<'_> {
     }
 }
 
-/// How long a coordinator waits for the views to show what they wrote. They then see the page as it was.
-const VIEWED: Duration = Duration::from_secs(2);
+/// How long a coordinator waits for the views to show what they wrote. They are then asked to come again.
+pub(crate) const VIEWED: Duration = Duration::from_secs(2);
 
 /// An id for a new entry.
 pub fn new_entry() -> String {
@@ -54,10 +55,29 @@ pub fn edit(
     id: RecordId,
     by: &str,
     heads: Option<Vec<Hash>>,
-    decide: impl FnOnce(&Opened) -> Result<Vec<Write>> + Send + 'static,
+    decide: impl Fn(&Opened) -> Result<Vec<Write>> + Send + 'static,
 ) -> Result<bool> {
-    let hand = Hand::of(base, by);
-    let written = base.log.write(move |txn| {
+    edit_because(base, id, (by, ""), heads, decide)
+}
+
+/// The same, with the reason that goes into the change's message; it may be empty.
+pub fn edit_because(
+    base: &Base,
+    id: RecordId,
+    (by, reason): (&str, &str),
+    heads: Option<Vec<Hash>>,
+    decide: impl Fn(&Opened) -> Result<Vec<Write>> + Send + 'static,
+) -> Result<bool> {
+    let hand = Hand::of(base, by, reason);
+    if !hand.message.fits() {
+        return Err(Error::Said(
+            Code::TooLarge,
+            "This reason is too long: say it in fewer words.".to_owned(),
+        ));
+    }
+    // A record stays with its team.
+    let (_, team) = base.log.read(|conn| changes::team_of(conn, id))?.ok_or(Code::RecordNotFound)?;
+    let written = base.log.write_for(team, move |txn| {
         let (team, team_id) = changes::team_of(txn.conn, id)?.ok_or(Code::RecordNotFound)?;
         let stored = changes::stored(txn.conn, team, id)?;
         let raws: Vec<Vec<u8>> = match &heads {
@@ -73,12 +93,13 @@ pub fn edit(
             .edit(None, &writes, &hand.author())
             .map_err(|_| Error::Internal("a coordinator's change"))?;
         match authored {
-            Some(authored) => append(txn, (team_id, id), authored, &hand).map(|seq| Some((team_id, seq))),
+            Some(authored) => append(txn, (team_id, id), &authored, &hand).map(Some),
             None => Ok(None),
         }
     })?;
-    if let Some((team, seq)) = written {
-        base.followed.wait_for(team, seq, VIEWED);
+    if let Some(written) = &written {
+        // Whether it came or the time ran out: what was written is durable, and is answered for either way.
+        base.followed.wait_for(written, VIEWED);
     }
     Ok(written.is_some())
 }
@@ -92,15 +113,15 @@ pub fn begin(
     by: &str,
     fields: impl FnOnce(&str) -> Result<Map<String, Value>>,
 ) -> Result<RecordId> {
-    let hand = Hand::of(base, by);
+    let hand = Hand::of(base, by, "");
     let id = RecordId::fresh(hand.now, &rand::random());
     let mut new_id = new_entry;
     let mut flattener = Flattener { kind, rules: Rules::Entry, new_id: &mut new_id };
     let writes = flattener.object(fields(&hand.message.at)?)?;
     let (_, authored) = Record::begin(id, kind, &writes, &hand.author())
         .map_err(|_| Error::Internal("a record's beginning"))?;
-    let seq = base.log.write(move |txn| append(txn, (team, id), authored, &hand))?;
-    base.followed.wait_for(team, seq, VIEWED);
+    let written = base.log.write_for(team, move |txn| append(txn, (team, id), &authored, &hand))?;
+    base.followed.wait_for(&written, VIEWED);
     Ok(id)
 }
 
@@ -113,12 +134,18 @@ struct Hand {
 }
 
 impl Hand {
-    fn of(base: &Base, by: &str) -> Hand {
+    fn of(base: &Base, by: &str, reason: &str) -> Hand {
         let (now, server) = (base.clock.now_ms(), *base.identity.public());
         // To the second, as tablets write it.
         let at = rfc3339(now - now % 1000);
-        let message =
-            Message { at, by: by.to_owned(), offset: 0, tablet: tablet_id(&server), supersedes: Vec::new() };
+        let message = Message {
+            at,
+            by: by.to_owned(),
+            offset: 0,
+            tablet: tablet_id(&server),
+            supersedes: Vec::new(),
+            reason: reason.to_owned(),
+        };
         Hand { message, key: base.identity.key().clone(), server, now }
     }
 
@@ -128,23 +155,28 @@ impl Hand {
     }
 }
 
-/// Signs a change of the server's own and appends it; its number. One that admission would refuse is rolled back and
-/// said to whoever asked: quarantine is for what came from afar.
+/// Signs a change of the server's own and appends it; its place. One that admission would refuse is rolled back and
+/// said to whoever asked: quarantine is for what came from afar. Whoever made it sees nothing older from now on.
 fn append(
     txn: &mut Txn,
     (team, record): (RecordId, RecordId),
-    authored: Authored,
+    authored: &Authored,
     hand: &Hand,
-) -> Result<u64> {
-    let Hand { key, server, now, .. } = hand;
+) -> Result<Position> {
+    let Hand { key, server, now, message } = hand;
     let items = vec![(record, authored.hash)];
     let list = SignedList { author: *server, signature: sign_list(key, team, &items), items };
-    let change = Offered { record, hash: authored.hash, raw: authored.raw, list: 0 };
+    let change = Offered { record, hash: authored.hash, raw: authored.raw.clone(), list: 0 };
     let offer = Offer { team, lists: vec![list], changes: vec![change] };
-    let source = Source { tablet: tablet_id(server), server: *server, received_at: *now };
+    let source = Source { tablet: tablet_id(server), server: *server, received_at: *now, turn: None };
     let verdicts = log::append(txn, &source, &[offer], &[])?;
     match verdicts.into_iter().flatten().next() {
-        Some(Verdict::Accepted { seq }) => Ok(seq),
+        Some(Verdict::Accepted { seq }) => {
+            let epoch = log::team_by_id(txn.conn, team)?.ok_or(Code::TeamUnknown)?.epoch;
+            let position = Position { team, epoch, seq };
+            accounts::wrote(txn.conn, &message.by, &position)?;
+            Ok(position)
+        }
         Some(Verdict::Quarantined { code }) => Err(Code::parse(&code).unwrap_or(Code::NotSettleable).into()),
         _ => Err(Error::Internal("a coordinator's change")),
     }

@@ -2,14 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use serde_json::Value;
 use wayside_protocol::error::Code;
-use wayside_protocol::record::{self, Hash, Message, RecordId, chunk, tablet_id};
+use wayside_protocol::record::{self, Hash, Message, RecordId, Scalar, chunk, schema, tablet_id};
 
 use super::Names;
 use crate::error::{Error, Result};
+use crate::fhir::Made;
+use crate::log::db::{Conn, args};
 
 /// More changes than any honest record has; "made side by side" is left out beyond it.
 const MOST_COMPARED: usize = 500;
@@ -34,6 +35,8 @@ pub struct Change {
     /// Numbers of earlier changes that its author had not seen.
     pub beside: Vec<usize>,
     pub writes: Vec<Write>,
+    /// Why, where somebody who settled something said so.
+    pub reason: String,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -54,33 +57,29 @@ pub(super) struct Stored {
 }
 
 /// The number of the team that a record belongs to, with the team's id.
-pub(super) fn team_of(conn: &Connection, record: RecordId) -> Result<Option<(i64, RecordId)>> {
-    let mut statement = conn.prepare_cached(
+pub(super) fn team_of(conn: &Conn, record: RecordId) -> Result<Option<(i64, RecordId)>> {
+    conn.one(
         "SELECT team.n, team.id FROM record JOIN team ON team.n = record.team
          WHERE record.record = ?1 AND NOT EXISTS (SELECT 1 FROM erased WHERE record = ?1)",
-    )?;
-    let found =
-        statement.query_row([record.as_bytes()], |row| Ok((row.get(0)?, RecordId::from_bytes(row.get(1)?))));
-    Ok(found.optional()?)
+        args![record],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
 }
 
 /// All accepted changes of a record, in log order, which is causal.
-pub(super) fn stored(conn: &Connection, team: i64, record: RecordId) -> Result<Vec<Stored>> {
-    let mut statement = conn.prepare_cached(
+pub(super) fn stored(conn: &Conn, team: i64, record: RecordId) -> Result<Vec<Stored>> {
+    conn.all(
         "SELECT log.hash, log.raw, log.received_at, signed_list.author
          FROM log JOIN signed_list ON signed_list.n = log.list
-         WHERE log.team = ? AND log.record = ? ORDER BY log.seq",
-    )?;
-    let rows = statement.query_map((team, record.as_bytes()), |row| {
-        Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?, row.get(2)?, row.get(3)?))
-    })?;
-    let changes = rows.map(|row| {
-        let (hash, raw, received_at, signer) = row?;
-        let parsed = chunk::parse(&raw).map_err(|_| Error::Internal("an accepted change"))?;
-        let deps = parsed.deps.clone();
-        Ok(Stored { hash, deps, raw, received_at, signer })
-    });
-    changes.collect()
+         WHERE log.team = ? AND log.record = ? ORDER BY +log.seq",
+        args![team, record],
+        |row| {
+            let raw: Vec<u8> = row.get(1)?;
+            let parsed = chunk::parse(&raw).map_err(|_| Error::Internal("an accepted change"))?;
+            let deps = parsed.deps.clone();
+            Ok(Stored { hash: row.get(0)?, deps, raw, received_at: row.get(2)?, signer: row.get(3)? })
+        },
+    )
 }
 
 /// The changes that these heads stand for, in the same order; refused where a head is not known.
@@ -128,6 +127,7 @@ pub(super) fn history(changes: &[Stored], told: Vec<record::Change>, names: &Nam
                 .into_iter()
                 .map(|set| Write { path: set.path, before: set.before, value: set.after })
                 .collect(),
+            reason: message.map(|message| message.reason).unwrap_or_default(),
         }
     });
     shown.collect()
@@ -162,4 +162,30 @@ pub(super) fn rfc3339(ms: u64) -> String {
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
         .map(|at| at.to_string())
         .unwrap_or_default()
+}
+
+/// Who made each change of a record, and of which places: for its provenance.
+pub(super) fn made(changes: &[Stored], names: &Names) -> Vec<Made> {
+    let told = changes.iter().filter_map(|change| {
+        let parsed = chunk::parse(&change.raw).ok()?;
+        let message = Message::parse(parsed.message).unwrap_or_default();
+        let paths = parsed.writes().map(|(path, value)| {
+            let amends = || Scalar::from_chunk(&value)?.to_json().get("entry")?.as_str().map(str::to_owned);
+            let amended = path.starts_with(schema::AMENDMENTS).then(amends).flatten();
+            amended.unwrap_or_else(|| path.to_owned())
+        });
+        let tablet = tablet_id(&change.signer);
+        Some(Made {
+            hash: data_encoding::HEXLOWER.encode(&change.hash),
+            at: message.at,
+            received_at: rfc3339(change.received_at),
+            by_name: names.staff(&message.by),
+            by: message.by,
+            tablet_name: names.tablet(&tablet),
+            tablet,
+            paths: paths.collect(),
+            begins: change.deps.is_empty(),
+        })
+    });
+    told.collect()
 }

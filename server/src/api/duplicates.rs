@@ -1,6 +1,5 @@
 //! People who may be one: the list, one person's, and two side by side. Nothing here merges.
 
-use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::Value;
 use wayside_protocol::clinical::text::{Text, Texts};
@@ -8,11 +7,12 @@ use wayside_protocol::matching::{Likeness, Match, PersonFacts, score};
 use wayside_protocol::record::RecordId;
 
 use super::Readers;
-use super::records::{Person, person, read};
-use super::worklist::name_of;
+use super::items::name_of;
+use super::records::{Person, person, read, record};
 use crate::base::Base;
 use crate::error::Result;
 use crate::log;
+use crate::log::db::Conn;
 use crate::views::{Pair, Views};
 
 /// Pairs on one page.
@@ -74,7 +74,7 @@ pub fn duplicates(base: &Base, readers: &Readers, page: u64) -> Result<Duplicate
         let page = page.clamp(1, pages);
         let texts = Texts::english();
         let mut pairs = Vec::new();
-        for pair in views.pairs(None, (page - 1) * PAGE, PAGE)? {
+        for pair in views.pairs((page - 1) * PAGE, PAGE)? {
             let one = one_of(log, views, &pair, pair.a, &texts)?;
             let other = one_of(log, views, &pair, pair.b, &texts)?;
             if let (Some(one), Some(other)) = (one, other) {
@@ -86,23 +86,17 @@ pub fn duplicates(base: &Base, readers: &Readers, page: u64) -> Result<Duplicate
 }
 
 /// Who may be the same as this person.
-pub(super) fn likely(log: &Connection, views: &Views, standing: RecordId) -> Result<Vec<Likely>> {
+pub(super) fn likely(log: &Conn, views: &Views, standing: RecordId) -> Result<Vec<Likely>> {
     let texts = Texts::english();
     let mut found = Vec::new();
-    for pair in views.pairs(Some(standing), 0, MOST_OF_ONE)? {
+    for pair in views.pairs_of(standing, MOST_OF_ONE)? {
         let other = if pair.a == standing { pair.b } else { pair.a };
         found.extend(one_of(log, views, &pair, other, &texts)?);
     }
     Ok(found)
 }
 
-fn one_of(
-    log: &Connection,
-    views: &Views,
-    pair: &Pair,
-    id: RecordId,
-    texts: &Texts,
-) -> Result<Option<Likely>> {
+fn one_of(log: &Conn, views: &Views, pair: &Pair, id: RecordId, texts: &Texts) -> Result<Option<Likely>> {
     let Some(person) = views.show(id)? else { return Ok(None) };
     let team = if id == pair.a { pair.team_a } else { pair.team_b };
     let text = |name: &str| person.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -121,17 +115,31 @@ fn one_of(
 
 /// Two people next to each other, whether or not anything speaks for it. Blocks.
 pub fn side_by_side(base: &Base, readers: &Readers, one: RecordId, other: RecordId) -> Result<SideBySide> {
-    let (one, other) = (person(base, readers, one)?, person(base, readers, other)?);
+    let ids = (one, other);
+    let (mut one, mut other) = (person(base, readers, one)?, person(base, readers, other)?);
     let id = |person: &Person| person.shown.record.get("id").cloned();
+    let same = id(&one) == id(&other);
+    if same && ids.0 != ids.1 {
+        apart(base, readers, &mut one, ids.0)?;
+        apart(base, readers, &mut other, ids.1)?;
+    }
     let Match { likely, reasons, .. } =
         score(&PersonFacts::of(&one.shown.record), &PersonFacts::of(&other.shown.record));
     let texts = Texts::english();
     Ok(SideBySide {
-        same: id(&one) == id(&other),
+        same,
         across_teams: one.shown.record.get("team") != other.shown.record.get("team"),
         likely,
         reasons: reasons.iter().map(|text: &Text| texts.say(text)).collect(),
         one,
         other,
     })
+}
+
+/// What one record of somebody says by itself, whomever it was merged with.
+fn apart(base: &Base, readers: &Readers, person: &mut Person, id: RecordId) -> Result<()> {
+    person.shown = record(base, readers, id)?.0;
+    let id = id.to_string();
+    person.checks.retain(|check| check.get("person").and_then(Value::as_str) == Some(id.as_str()));
+    Ok(())
 }

@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::Value;
 use wayside_protocol::clinical::follow_up::{self, Call, Task};
 
+use super::items::{Reachable, Who, now};
 use super::records::{read, standing};
-use super::worklist::{Who, now};
 use super::{Names, Part, Readers};
 use crate::base::Base;
 use crate::error::Result;
@@ -37,11 +37,8 @@ pub struct FollowUps {
 pub struct TaskItem {
     pub check: String,
     pub person: Option<Who>,
-    /// As it was written down.
-    pub phone: Option<String>,
-    /// For the call.
-    pub language: Option<String>,
-    pub interpreter_needed: bool,
+    #[serde(flatten)]
+    pub reach: Reachable,
     pub started_at: String,
     pub task: Task,
     /// All calls of the check, the oldest first.
@@ -75,19 +72,11 @@ pub fn follow_ups(base: &Base, readers: &Readers, asked: &Part) -> Result<Follow
                 .find(|task| task.kind.as_str() == row.kind && task.entry == row.entry);
             let Some(task) = task else { continue };
             let person = standing(views, &check)?;
-            let of = |name: &str| {
-                let found = person.as_ref().and_then(|person| person.get(name));
-                found.and_then(Value::as_str).map(str::to_owned)
-            };
             let calls = follow_up::calls(&check);
             let by = |by: Option<&String>| by.map(|by| names.staff(by));
             items.push(TaskItem {
                 check: row.contact.to_string(),
-                phone: of("phone"),
-                language: of("language"),
-                interpreter_needed: person
-                    .as_ref()
-                    .is_some_and(|person| person.get("interpreter_needed") == Some(&Value::Bool(true))),
+                reach: Reachable::of(person.as_ref()),
                 person: person
                     .as_ref()
                     .map(|person| Who::of(person, check.pointer("/derived/age").and_then(Value::as_i64))),

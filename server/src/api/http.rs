@@ -10,11 +10,10 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use wayside_protocol::clinical::Urgency;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 
-use super::{Acted, Filter, Period, Readers, Settle, When};
+use super::{Acted, Month, Period, Readers, Settle, Take, Wish};
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::router::Route;
@@ -23,7 +22,9 @@ use crate::web::{Door, Visitor, blocking, note, retry_after, status};
 /// What serves an address of the API.
 pub fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
     Some(match (route.method, route.path) {
-        ("GET", "/api/v1/worklist") => get(worklist),
+        ("GET", "/api/v1/today") => get(today),
+        ("POST", "/api/v1/records/{id}/claim") => post(claim),
+        ("POST", "/api/v1/quarantine/{hash}/seen") => post(seen_held),
         ("GET", "/api/v1/sessions") => get(sessions),
         ("GET", "/api/v1/sessions/{id}") => get(session),
         ("GET", "/api/v1/people/{id}") => get(person),
@@ -34,9 +35,14 @@ pub fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
         ("GET", "/api/v1/quarantine") => get(quarantine),
         ("GET", "/api/v1/follow-ups") => get(follow_ups),
         ("GET", "/api/v1/duplicates") => get(duplicates),
+        ("GET", "/api/v1/conflicts") => get(disputed),
         ("GET", "/api/v1/reach") => get(reach),
+        ("GET", "/api/v1/quality") => get(quality),
+        ("POST", "/api/v1/find") => post(find),
+        ("GET", "/api/v1/fleet") => get(fleet),
+        ("GET", "/api/v1/sites") => get(sites),
         ("GET", "/api/v1/people/{id}/beside/{other}") => get(side_by_side),
-        _ => return None,
+        _ => return super::fhir::handler(route),
     })
 }
 
@@ -63,17 +69,8 @@ async fn answer<T: Serialize>(
     }
 }
 
-fn id(text: &str) -> Result<RecordId> {
+pub(super) fn id(text: &str) -> Result<RecordId> {
     text.parse().map_err(|_| Code::BadId.into())
-}
-
-/// `urgency`, `when` (`today`), `show` (`handled`) and `page`, as in the address of the worklist.
-#[derive(Debug, Default, Deserialize)]
-pub struct Asked {
-    urgency: Option<String>,
-    when: Option<String>,
-    show: Option<String>,
-    page: Option<u64>,
 }
 
 /// `show` (a part of the list) and `page`, as in the addresses of follow-ups and duplicates.
@@ -90,21 +87,55 @@ impl Part {
     }
 }
 
-impl From<Asked> for Filter {
-    /// What is not understood filters nothing: it must not hide anybody.
-    fn from(asked: Asked) -> Filter {
-        Filter {
-            urgency: asked.urgency.as_deref().and_then(Urgency::parse),
-            when: if asked.when.as_deref() == Some("today") { When::Today } else { When::Open },
-            handled: asked.show.as_deref() == Some("handled"),
-            page: asked.page.unwrap_or(1),
-        }
-    }
+async fn today(
+    State(door): State<Arc<Door>>,
+    Extension(visitor): Extension<Visitor>,
+    wish: Result<Query<Wish>, QueryRejection>,
+) -> Response {
+    let filter = wish.map(|Query(wish)| wish).unwrap_or_default().into();
+    answer(&door, move |base, readers| super::today(base, readers, &filter, visitor.account()?)).await
 }
 
-async fn worklist(State(door): State<Arc<Door>>, asked: Result<Query<Asked>, QueryRejection>) -> Response {
-    let filter = asked.map(|Query(asked)| asked).unwrap_or_default().into();
-    answer(&door, move |base, readers| super::worklist(base, readers, &filter)).await
+#[derive(Deserialize)]
+struct Taken {
+    take: Take,
+}
+
+async fn claim(
+    State(door): State<Arc<Door>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(text): Path<String>,
+    body: Result<Json<Taken>, JsonRejection>,
+) -> Response {
+    let Ok(Json(Taken { take })) = body else {
+        return refuse(&Error::Said(Code::BadJson, "Send {take} as JSON: on, over or off.".to_owned()));
+    };
+    answer(&door, move |base, readers| {
+        super::claim(base, readers, id(&text)?, visitor.account()?, take)?;
+        Ok(json!({"check": text}))
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct LookedAt {
+    seen: bool,
+}
+
+async fn seen_held(
+    State(door): State<Arc<Door>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(hash): Path<String>,
+    body: Result<Json<LookedAt>, JsonRejection>,
+) -> Response {
+    let Ok(Json(LookedAt { seen })) = body else {
+        return refuse(&Error::Said(Code::BadJson, "Send {seen} as JSON: true or false.".to_owned()));
+    };
+    answer(&door, move |base, readers| {
+        super::seen_held(base, readers, &hash, visitor.account()?, seen)?;
+        Ok(json!({"hash": hash, "seen": seen}))
+    })
+    .await
 }
 
 async fn reach(State(door): State<Arc<Door>>, period: Result<Query<Period>, QueryRejection>) -> Response {
@@ -117,8 +148,9 @@ async fn reach(State(door): State<Arc<Door>>, period: Result<Query<Period>, Quer
     .await
 }
 
-async fn sessions(State(door): State<Arc<Door>>) -> Response {
-    answer(&door, super::sessions).await
+async fn sessions(State(door): State<Arc<Door>>, asked: Result<Query<Month>, QueryRejection>) -> Response {
+    let month = asked.map(|Query(month)| month).unwrap_or_default();
+    answer(&door, move |base, readers| super::sessions(base, readers, &month)).await
 }
 
 async fn session(State(door): State<Arc<Door>>, Path(text): Path<String>) -> Response {
@@ -151,8 +183,48 @@ async fn duplicates(State(door): State<Arc<Door>>, part: Result<Query<Part>, Que
     answer(&door, move |base, readers| super::duplicates(base, readers, part.page())).await
 }
 
+async fn disputed(State(door): State<Arc<Door>>, part: Result<Query<Part>, QueryRejection>) -> Response {
+    let part = part.map(|Query(part)| part).unwrap_or_default();
+    answer(&door, move |base, readers| super::disputed(base, readers, part.page())).await
+}
+
 async fn side_by_side(State(door): State<Arc<Door>>, Path((one, other)): Path<(String, String)>) -> Response {
     answer(&door, move |base, readers| super::side_by_side(base, readers, id(&one)?, id(&other)?)).await
+}
+
+async fn quality(State(door): State<Arc<Door>>, period: Result<Query<Period>, QueryRejection>) -> Response {
+    let period = period.map(|Query(period)| period).unwrap_or_default();
+    answer(&door, move |base, readers| {
+        let (asked, today) = (super::asked(base, &period), super::today_in_london(base).to_string());
+        readers.read(base, |views| crate::quality::quality(views, &asked, &today))
+    })
+    .await
+}
+
+async fn fleet(State(door): State<Arc<Door>>) -> Response {
+    answer(&door, |base, _| super::fleet(base)).await
+}
+
+async fn sites(State(door): State<Arc<Door>>) -> Response {
+    answer(&door, super::sites).await
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    text: String,
+}
+
+/// People, sites and sessions; by POST, so that nobody's name stands in an address.
+async fn find(
+    State(door): State<Arc<Door>>,
+    Extension(visitor): Extension<Visitor>,
+    body: Result<Json<Wanted>, JsonRejection>,
+) -> Response {
+    let Ok(Json(Wanted { text })) = body else {
+        return refuse(&Error::Said(Code::BadJson, "Send {text} as JSON.".to_owned()));
+    };
+    let by = visitor.name().unwrap_or_default().to_owned();
+    answer(&door, move |base, readers| super::find(base, readers, &by, &text)).await
 }
 
 #[derive(Deserialize)]
@@ -160,6 +232,8 @@ struct Decided {
     path: String,
     value: Value,
     heads: Vec<String>,
+    #[serde(default)]
+    reason: String,
 }
 
 async fn settle(
@@ -169,14 +243,19 @@ async fn settle(
     body: Result<Json<Decided>, JsonRejection>,
 ) -> Response {
     let Ok(Json(decided)) = body else {
-        let problem = "Send {path, value, heads} as JSON.".to_owned();
+        let problem = "Send {path, value, heads, reason} as JSON.".to_owned();
         return refuse(&Error::Said(Code::BadJson, problem));
     };
     let by = visitor.name().unwrap_or_default().to_owned();
     written(&door, move |base, _| {
         let id = id(&text)?;
         let heads = Settle::heads(decided.heads.iter().map(String::as_str))?;
-        super::settle(base, id, &by, Settle { path: decided.path, value: decided.value, heads })?;
+        super::settle(
+            base,
+            id,
+            &by,
+            Settle { path: decided.path, value: decided.value, heads, reason: decided.reason },
+        )?;
         Ok(id)
     })
     .await
@@ -193,7 +272,7 @@ async fn act(
         return refuse(&Error::Said(Code::BadJson, problem));
     };
     let by = visitor.name().unwrap_or_default().to_owned();
-    written(&door, move |base, readers| acted.carry_out(base, readers, id(&text)?, &by)).await
+    written(&door, move |base, readers| Ok(acted.carry_out(base, readers, id(&text)?, &by)?.record)).await
 }
 
 /// Writes to a record; answers with which it was and what the next edit stands on.

@@ -3,7 +3,6 @@
 //! A merge is one value, `merged_into`, on one of the records: nothing moves, so late uploads to either find
 //! the other, and taking it back leaves both as they were. Only within a team.
 
-use rusqlite::Connection;
 use serde_json::{Value, json};
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Kind, Record, RecordId, Rules, path};
@@ -13,6 +12,7 @@ use super::changes;
 use super::records::load;
 use crate::base::Base;
 use crate::error::{Error, Result};
+use crate::log::db::Conn;
 
 /// A chain of merges longer than this is somebody playing.
 const MOST_LINKS: usize = 1000;
@@ -69,7 +69,7 @@ pub(super) fn not_same(base: &Base, a: RecordId, b: RecordId, by: &str) -> Resul
 }
 
 /// A person with the number of its team.
-fn person(log: &Connection, id: RecordId) -> Result<(i64, Record)> {
+fn person(log: &Conn, id: RecordId) -> Result<(i64, Record)> {
     let (team, _) = changes::team_of(log, id)?.ok_or(Code::RecordNotFound)?;
     let stored = changes::stored(log, team, id)?;
     let record = load(id, stored.iter().map(|change| &change.raw))?;
@@ -77,7 +77,7 @@ fn person(log: &Connection, id: RecordId) -> Result<(i64, Record)> {
 }
 
 /// The record at the end of a chain of merges; in a circle, the lowest of it.
-fn end(log: &Connection, team: i64, id: RecordId) -> Result<RecordId> {
+fn end(log: &Conn, team: i64, id: RecordId) -> Result<RecordId> {
     let mut chain = vec![id];
     let mut at = id;
     for _ in 0..MOST_LINKS {

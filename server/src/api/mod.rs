@@ -5,13 +5,21 @@
 //! behind could not promise.
 
 mod acts;
+mod audit;
 mod author;
 mod changes;
 mod diary;
+mod disputed;
 mod duplicates;
+mod feed;
+mod fhir;
+mod find;
+mod fleet;
 mod follow_ups;
 mod held;
 mod http;
+mod items;
+mod letter;
 mod merging;
 mod names;
 mod reach;
@@ -19,29 +27,38 @@ mod records;
 mod sessions;
 mod settle;
 mod signs;
+mod sites;
 mod story;
 pub mod team;
-mod worklist;
+mod today;
 
 use std::sync::{Mutex, PoisonError};
 
-pub use acts::Acted;
+pub use acts::{Acted, Done};
+pub(crate) use audit::audit;
+pub(crate) use author::VIEWED;
 pub use changes::{Change, Write};
 pub use diary::takes_diary;
-pub use duplicates::{Duplicates, Likely, SideBySide, duplicates, side_by_side};
+pub use disputed::{Disputed, Unsettled, disputed};
+pub use duplicates::{Duplicates, Likely, SideBySide, Two, duplicates, side_by_side};
+pub use find::{Found, FoundPerson, FoundSession, FoundSite, find, open_found};
+pub use fleet::{Enrolling, Fleet, InFleet, NewCode, enrol, fleet, rename_tablet};
 pub use follow_ups::{FollowUps, TaskItem, follow_ups};
 pub use held::held;
 pub(crate) use http::refuse;
-pub use http::{Asked, Part, handler};
+pub use http::{Part, handler};
+pub(crate) use items::name_of;
+pub use items::{Alarm, Item, Reachable, TabletSeen, Who};
+pub use letter::{Letter, letter};
 pub use names::Names;
-pub use reach::{Period, asked};
+pub use reach::{Period, asked, today_in_london};
 pub use records::{Attention, Check, Member, Person, Shown, check, history, person, record};
-pub use sessions::{Listed, PopUp, session, sessions};
+pub use sessions::{Listed, Month, Named, PopUp, Sessions, TabletHere, session, sessions};
 pub use settle::{Settle, can_settle, settle};
 pub use signs::Signs;
+pub use sites::{ListedSite, SiteFields, add_site, change_site, site, sites};
 pub use story::Told;
-pub(crate) use worklist::name_of;
-pub use worklist::{Alarm, Filter, Item, TabletSeen, When, Who, Worklist, worklist};
+pub use today::{Claim, Filter, Held, Take, Thing, Today, Wish, claim, seen_held, today};
 
 use crate::base::Base;
 use crate::error::Result;

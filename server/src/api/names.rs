@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use rusqlite::Connection;
 use serde_json::Value;
 use wayside_protocol::record::{Kind, tablet_id};
 
 use crate::base::Base;
 use crate::error::Result;
+use crate::log::db::Conn;
 use crate::views::Views;
 
 /// What stands where the server itself made a change.
@@ -20,10 +20,9 @@ pub struct Names {
 }
 
 impl Names {
-    pub fn read(base: &Base, log: &Connection, views: &Views) -> Result<Names> {
-        let mut statement = log.prepare_cached("SELECT id, name FROM tablet")?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let named: Vec<(String, String)> = rows.collect::<rusqlite::Result<_>>()?;
+    pub fn read(base: &Base, log: &Conn, views: &Views) -> Result<Names> {
+        let named: Vec<(String, String)> =
+            log.all("SELECT id, name FROM tablet", &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut times: HashMap<&str, usize> = HashMap::new();
         for (_, name) in &named {
             *times.entry(name).or_default() += 1;

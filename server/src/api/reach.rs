@@ -1,16 +1,17 @@
-//! Which days and whose are asked for. The figures themselves are `crate::reach`'s.
+//! Which months and whose are asked for. The figures themselves are `crate::reach`'s and `crate::quality`'s.
 
 use jiff::ToSpan;
+use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::worklist::now;
+use super::items::now;
 use crate::base::Base;
 use crate::reach::Asked;
 
-/// What is shown where nobody asked for days.
-const DAYS: i64 = 90;
+/// With this month, what is shown where nobody asked for others.
+const MONTHS_BEFORE: i64 = 2;
 
-/// `from` and `to` (`YYYY-MM-DD`, both included) and `team` (an id), as in the address of the page.
+/// `from` and `to` (`YYYY-MM`; of a day its month counts) and `team` (an id), as in the address of the page.
 #[derive(Debug, Default, Deserialize)]
 pub struct Period {
     #[serde(default)]
@@ -23,8 +24,17 @@ pub struct Period {
 
 /// What is not understood is as if it were not there.
 pub fn asked(base: &Base, period: &Period) -> Asked {
-    let to = period.to.parse().unwrap_or_else(|_| now(base).date());
-    let from = period.from.parse().unwrap_or_else(|_| to.saturating_sub(DAYS.days()));
+    let to = month(&period.to).unwrap_or_else(|| today_in_london(base));
+    let from = month(&period.from).unwrap_or_else(|| to.saturating_sub(MONTHS_BEFORE.months()));
     let team = if period.team.len() > 64 { String::new() } else { period.team.clone() };
-    Asked { from, to, team }
+    Asked::months(from, to, team)
+}
+
+/// Today, in London.
+pub fn today_in_london(base: &Base) -> Date {
+    now(base).date()
+}
+
+fn month(text: &str) -> Option<Date> {
+    format!("{}-01", text.get(..7)?).parse().ok()
 }

@@ -1,6 +1,5 @@
 //! Single records with their history: a person, a check, or any record as it is.
 
-use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::Value;
 use wayside_protocol::clinical::follow_up::{self, Call, Task};
@@ -11,12 +10,13 @@ use wayside_protocol::record::{Kind, Record, RecordId, View};
 
 use super::changes::{self, Change};
 use super::duplicates::{Likely, likely};
+use super::items::now;
 use super::story::{self, Told};
-use super::worklist::now;
 use super::{Names, Readers};
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::log;
+use crate::log::db::Conn;
 use crate::views::Views;
 
 /// A record in the state that its heads stand for.
@@ -29,7 +29,7 @@ pub struct Shown {
     pub history: Vec<Change>,
     /// What the rules make of a contact.
     #[serde(skip)]
-    derived: Option<Derived>,
+    pub(super) derived: Option<Derived>,
 }
 
 impl Shown {
@@ -154,7 +154,7 @@ pub fn person(base: &Base, readers: &Readers, id: RecordId) -> Result<Person> {
 pub(super) fn read<T>(
     base: &Base,
     readers: &Readers,
-    work: impl FnOnce(&Connection, &Views) -> Result<T>,
+    work: impl FnOnce(&Conn, &Views) -> Result<T>,
 ) -> Result<T> {
     base.log.read(|log| readers.read(base, |views| work(log, views)))
 }
@@ -181,7 +181,7 @@ pub(super) fn standing(views: &Views, contact: &Value) -> Result<Option<Value>> 
     if standing == id { Ok(Some(person)) } else { views.show(standing) }
 }
 
-pub(super) fn shown(conn: &Connection, id: RecordId, names: &Names) -> Result<Shown> {
+pub(super) fn shown(conn: &Conn, id: RecordId, names: &Names) -> Result<Shown> {
     let (team, team_id) = changes::team_of(conn, id)?.ok_or(Code::RecordNotFound)?;
     let changes = changes::stored(conn, team, id)?;
     let record = load(id, changes.iter().map(|change| &change.raw))?;
@@ -205,7 +205,7 @@ pub(super) fn load<'a>(id: RecordId, raws: impl Iterator<Item = &'a Vec<u8>>) ->
 }
 
 /// The fields of a contact's person, for what is derived from age and the like.
-fn person_of(log: &Connection, team: i64, view: &View) -> Result<Option<Value>> {
+fn person_of(log: &Conn, team: i64, view: &View) -> Result<Option<Value>> {
     let named = view.fields.get("person").filter(|_| view.kind == Some(Kind::Contact));
     let Some(id) = named.and_then(Value::as_str).and_then(|id| id.parse::<RecordId>().ok()) else {
         return Ok(None);

@@ -11,6 +11,7 @@ use wayside_protocol::error::{Code, Invalid};
 use wayside_protocol::record::schema::{self, AMENDMENTS, At, MEASUREMENTS_PATH, READINGS_PATH, Shape};
 use wayside_protocol::record::{Corrections, Hash, Kind, RecordId, Rules, Scalar, View, Write, chunk, path};
 
+use super::acts::needed;
 use super::author::{self, Opened, new_entry};
 use crate::base::Base;
 use crate::error::{Error, Result};
@@ -25,6 +26,8 @@ pub struct Settle {
     pub value: Value,
     /// What the page stood on.
     pub heads: Vec<Hash>,
+    /// Why. Needed for a value that nobody had recorded; it stays in the history.
+    pub reason: String,
 }
 
 impl Settle {
@@ -47,7 +50,9 @@ impl From<Invalid> for Error {
 /// Settles one conflict. What was decided is durable when this returns. Blocks.
 pub fn settle(base: &Base, id: RecordId, by: &str, settle: Settle) -> Result<()> {
     let heads = settle.heads.clone();
-    let done = author::edit(base, id, by, Some(heads), move |opened| writes(opened, &settle))?;
+    let why = settle.reason.trim().to_owned();
+    let done =
+        author::edit_because(base, id, (by, &why), Some(heads), move |opened| writes(opened, &settle))?;
     if done { Ok(()) } else { Err(Code::NotInConflict.into()) }
 }
 
@@ -56,6 +61,9 @@ fn writes(opened: &Opened, settle: &Settle) -> Result<Vec<Write>> {
     let values = conflict(&view, &settle.path).ok_or(Code::NotInConflict)?;
     // What somebody once recorded may be chosen as it is; what is typed here is checked like any entry.
     let chosen = values.iter().any(|value| value.get("value") == Some(&settle.value));
+    if !chosen {
+        needed(&settle.reason, "Say why it is another value.")?;
+    }
     let rules = if chosen { Rules::Admission } else { Rules::Entry };
     let (path, value) = if let Some((parent, root)) = entry(kind, &settle.path) {
         let entry = correction(&view, parent, root, values, settle)?;
@@ -177,7 +185,7 @@ fn correction(view: &View, parent: &str, root: &str, values: &[Value], settle: &
         merged.insert("taken_at".into(), taken_at);
     }
     if !chosen {
-        merged.insert("reason".into(), json!("Settled by a coordinator with another value"));
+        merged.insert("reason".into(), json!(settle.reason.trim()));
     }
     merged.insert("corrects".into(), json!(root));
     merged.insert("supersedes".into(), json!(live));

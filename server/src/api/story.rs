@@ -1,6 +1,5 @@
 //! The story of a person over all their records and contacts, in words.
 
-use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::Value;
 use wayside_protocol::clinical::text::Texts;
@@ -11,6 +10,7 @@ use super::Names;
 use super::changes;
 use super::records::{load, referred};
 use crate::error::Result;
+use crate::log::db::Conn;
 use crate::views::Views;
 
 /// One line of the story.
@@ -39,7 +39,7 @@ impl Whole {
 
 /// The story of the person for whom `standing` stands; `checks` are theirs.
 pub(super) fn of(
-    log: &Connection,
+    log: &Conn,
     views: &Views,
     standing: RecordId,
     checks: &[Value],
@@ -77,7 +77,7 @@ pub(super) fn of(
     Ok(told.collect())
 }
 
-fn whole(log: &Connection, id: RecordId) -> Result<Option<Whole>> {
+fn whole(log: &Conn, id: RecordId) -> Result<Option<Whole>> {
     let Some((team, _)) = changes::team_of(log, id)? else { return Ok(None) };
     let stored = changes::stored(log, team, id)?;
     let record = load(id, stored.iter().map(|change| &change.raw))?;

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::Connection;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Kind, RecordId};
 use wayside_protocol::sync::frame::What;
@@ -12,6 +11,7 @@ use wayside_protocol::sync::frame::What;
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::ledger::Entry;
+use crate::log::db::{Conn, args};
 use crate::log::{self, Audited, Made};
 use crate::views::Views;
 
@@ -40,16 +40,17 @@ pub fn erasure(base: &Base, person: RecordId) -> Result<Erasure> {
 }
 
 /// Somebody of whom no change was ever accepted.
-fn never_accepted(conn: &Connection, person: RecordId) -> Result<Erasure> {
+fn never_accepted(conn: &Conn, person: RecordId) -> Result<Erasure> {
     let persons = BTreeSet::from([person]);
     for team in log::teams(conn)? {
         let mut erasure = Erasure { team: team.id, persons: persons.clone(), contacts: BTreeSet::new() };
         erasure.extend(conn)?;
-        let mut held = conn.prepare(
+        let held = conn.exists(
             "SELECT 1 FROM quarantine WHERE team = ?1 AND record = ?2
              UNION ALL SELECT 1 FROM waiting WHERE team = ?1 AND record = ?2",
+            args![team.n, person],
         )?;
-        if held.exists((team.n, person.as_bytes()))? || !erasure.contacts.is_empty() {
+        if held || !erasure.contacts.is_empty() {
             return Ok(erasure);
         }
         if log::is_erased(conn, person)? {
@@ -69,17 +70,16 @@ impl Erasure {
     }
 
     /// Adds contacts with these people that the views do not show: refused, waiting, or of one moment ago.
-    fn extend(&mut self, conn: &Connection) -> Result<()> {
+    fn extend(&mut self, conn: &Conn) -> Result<()> {
         let team = log::team_by_id(conn, self.team)?.ok_or(Code::TeamUnknown)?.n;
         for sql in [
             "SELECT record, raw FROM quarantine WHERE team = ?",
             "SELECT record, raw FROM waiting WHERE team = ?",
         ] {
-            let mut statement = conn.prepare_cached(sql)?;
-            let mut rows = statement.query([team])?;
-            while let Some(row) = rows.next()? {
-                self.take(RecordId::from_bytes(row.get(0)?), &row.get::<_, Vec<u8>>(1)?);
-            }
+            conn.each(sql, args![team], |row| {
+                self.take(row.get(0)?, &row.get::<Vec<u8>>(1)?);
+                Ok(true)
+            })?;
         }
         Ok(())
     }
@@ -99,8 +99,8 @@ pub fn erase(base: &Base, erasure: Erasure, who: &str, reason: &str) -> Result<(
     let from = views.head(erasure.team)?.unwrap_or_default();
     let (ledger, who, reason) = (base.ledger.clone(), who.to_owned(), reason.to_owned());
     if !erasure.is_empty() {
-        base.log.write(move |txn| {
-            let mut erasure = erasure;
+        base.log.write_for(erasure.team, move |txn| {
+            let mut erasure = erasure.clone();
             let team = log::team_by_id(txn.conn, erasure.team)?.ok_or(Code::TeamUnknown)?;
             // Somebody may have been there since it was found.
             erasure.extend(txn.conn)?;

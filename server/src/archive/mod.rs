@@ -11,7 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::Connection;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 use wayside_protocol::sync::frame::What;
@@ -20,6 +19,7 @@ pub use erase::{Erasure, erase, erasure};
 
 use crate::base::Base;
 use crate::error::Result;
+use crate::log::db::{Conn, args};
 use crate::log::{self, Audited, Made, SERVER, Team};
 use crate::views::{Active, Views};
 
@@ -71,9 +71,12 @@ pub fn archive(base: &Base, days: u32, who: &str, dry_run: bool) -> Result<Archi
                 // With what was refused because it depends on it.
                 "DELETE FROM quarantine WHERE record IN
                      (SELECT record FROM quarantine WHERE code = ? AND received_at < ?)",
-                (Code::PersonErased.as_str(), now.saturating_sub(WAITS_MS)),
+                args![Code::PersonErased.as_str(), now.saturating_sub(WAITS_MS)],
             )?;
-            log::audit(txn.conn, &Audited { at: now, who, act: ACT.into(), record: None, reason })
+            log::audit(
+                txn.conn,
+                &Audited { at: now, who: who.clone(), act: ACT.into(), record: None, reason: reason.clone() },
+            )
         })?;
     }
     Ok(all)
@@ -133,12 +136,13 @@ struct Plan {
 }
 
 impl Plan {
-    fn of(conn: &Connection, views: &Views, team: &Team, cutoff: u64) -> Result<Plan> {
+    fn of(conn: &Conn, views: &Views, team: &Team, cutoff: u64) -> Result<Plan> {
         let busy = busy(conn, team.n)?;
-        let mut touched = conn
-            .prepare_cached("SELECT 1 FROM log WHERE team = ? AND record = ? AND received_at > ? LIMIT 1")?;
-        let mut stays = |active: &Active| -> Result<bool> {
-            let fresh = touched.exists((team.n, active.id.as_bytes(), cutoff))?;
+        let stays = |active: &Active| -> Result<bool> {
+            let fresh = conn.exists(
+                "SELECT 1 FROM log WHERE team = ? AND record = ? AND received_at > ? LIMIT 1",
+                args![team.n, active.id, cutoff],
+            )?;
             Ok(active.open || fresh || busy.contains(&active.id))
         };
         let mut groups: BTreeMap<RecordId, Group> = BTreeMap::new();
@@ -187,7 +191,7 @@ impl Plan {
                 size += group.ids().count();
                 batch.push(group);
             }
-            let (persons, contacts) = base.log.write(move |txn| {
+            let (persons, contacts) = base.log.write_for(id, move |txn| {
                 let touched = touched_after(txn.conn, n, from)?;
                 batch.retain(|group| !group.ids().any(|id| touched.contains(&id)));
                 let all: Vec<RecordId> = batch.iter().flat_map(Group::ids).collect();
@@ -199,8 +203,9 @@ impl Plan {
             done.contacts += contacts;
         }
         for batch in self.sessions.chunks(BATCH) {
-            let mut batch = batch.to_vec();
-            done.sessions += base.log.write(move |txn| {
+            let batch = batch.to_vec();
+            done.sessions += base.log.write_for(id, move |txn| {
+                let mut batch = batch.clone();
                 let touched = touched_after(txn.conn, n, from)?;
                 batch.retain(|(session, _)| !touched.contains(session));
                 let mut sessions = Vec::new();
@@ -219,24 +224,23 @@ impl Plan {
 }
 
 /// Records of which something waits or is in quarantine, and what that names.
-fn busy(conn: &Connection, team: i64) -> Result<BTreeSet<RecordId>> {
+fn busy(conn: &Conn, team: i64) -> Result<BTreeSet<RecordId>> {
     let mut busy = BTreeSet::new();
     for sql in [
         "SELECT record, raw FROM quarantine WHERE team = ?",
         "SELECT record, raw FROM waiting WHERE team = ?",
     ] {
-        let mut statement = conn.prepare_cached(sql)?;
-        let mut rows = statement.query([team])?;
-        while let Some(row) = rows.next()? {
-            busy.insert(RecordId::from_bytes(row.get(0)?));
-            busy.extend(log::named(&row.get::<_, Vec<u8>>(1)?).into_iter().map(|(_, record)| record));
-        }
+        conn.each(sql, args![team], |row| {
+            busy.insert(row.get(0)?);
+            busy.extend(log::named(&row.get::<Vec<u8>>(1)?).into_iter().map(|(_, record)| record));
+            Ok(true)
+        })?;
     }
     Ok(busy)
 }
 
 /// What was changed, named by a change, or fetched since the log ended there.
-fn touched_after(conn: &Connection, team: i64, from: u64) -> Result<BTreeSet<RecordId>> {
+fn touched_after(conn: &Conn, team: i64, from: u64) -> Result<BTreeSet<RecordId>> {
     let mut touched = busy(conn, team)?;
     log::rows_after(
         conn,

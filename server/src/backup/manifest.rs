@@ -17,6 +17,7 @@ use wayside_protocol::sync::frame::What;
 use super::{LOG, failed, private_file, sync_dir};
 use crate::error::{Error, Result};
 use crate::ledger::hex;
+use crate::log::db::Conn;
 use crate::log::{self, SCHEMA, Team};
 
 const FILE: &str = "manifest.json";
@@ -50,7 +51,7 @@ pub struct TeamHead {
 }
 
 impl Manifest {
-    pub fn of(copy: &Connection, made_at: Timestamp) -> Result<Manifest> {
+    pub fn of(copy: &Conn, made_at: Timestamp) -> Result<Manifest> {
         let keeper = log::keeper(copy)?.ok_or(Error::Internal("a log without a keeper"))?;
         let teams = log::teams(copy)?.into_iter().map(|team| {
             let fingerprint = hex(&log::sum_at(copy, team.n, team.head)?.fingerprint());
@@ -104,28 +105,27 @@ pub fn verify(dir: &Path) -> Result<Manifest> {
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     copy.pragma_update(None, "trusted_schema", false)?;
-    if !is_whole(&copy, &manifest).unwrap_or(false) {
+    if !is_whole(&Conn::of_sqlite(copy), &manifest).unwrap_or(false) {
         return Err(damaged());
     }
     Ok(manifest)
 }
 
-fn is_whole(copy: &Connection, manifest: &Manifest) -> Result<bool> {
-    let checked: String = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+fn is_whole(copy: &Conn, manifest: &Manifest) -> Result<bool> {
+    let checked: String = copy.only("PRAGMA quick_check(1)", &[], |row| row.get(0))?;
     let said = Manifest { digest: manifest.digest.clone(), ..Manifest::of(copy, manifest.made_at)? };
     let sums = log::teams(copy)?.iter().map(|team| sum_is_right(copy, team)).collect::<Result<Vec<_>>>()?;
     Ok(checked == "ok" && said == *manifest && sums.into_iter().all(|right| right))
 }
 
-fn sum_is_right(copy: &Connection, team: &Team) -> Result<bool> {
+/// Whether a team's log has no gap and sums up to what it says.
+pub fn sum_is_right(copy: &Conn, team: &Team) -> Result<bool> {
     let entries = log::entries(copy, team.n, 0, team.head)?;
     let mut entries = entries.into_iter().peekable();
-    let mut statement = copy.prepare("SELECT seq, record, hash FROM log WHERE team = ? ORDER BY seq")?;
-    let mut rows = statement.query([team.n])?;
-    let (mut sum, mut last, mut off) = (SetSum::default(), 0, HashSet::new());
-    loop {
-        while let Some(entry) = entries.next_if(|entry| entry.seq == last + 1) {
-            last = entry.seq;
+    let (mut sum, mut last, mut off, mut gap) = (SetSum::default(), 0, HashSet::new(), false);
+    let mut enter = |sum: &mut SetSum, last: &mut u64| -> Result<()> {
+        while let Some(entry) = entries.next_if(|entry| entry.seq == *last + 1) {
+            *last = entry.seq;
             let hashes = || log::hashes(copy, team.n, entry.record, Some(entry.seq));
             if entry.what == What::Activate {
                 off.remove(&entry.record);
@@ -134,18 +134,21 @@ fn sum_is_right(copy: &Connection, team: &Team) -> Result<bool> {
                 hashes()?.iter().for_each(|hash| sum.remove(entry.record, hash));
             }
         }
-        let Some(row) = rows.next()? else { break };
-        if row.get::<_, u64>(0)? != last + 1 {
-            return Ok(false);
-        }
-        last += 1;
-        sum.add(RecordId::from_bytes(row.get(1)?), &row.get(2)?);
-    }
-    Ok(last == team.head && sum == log::sum_at(copy, team.n, team.head)?)
+        Ok(())
+    };
+    log::each_pair(copy, team.n, u64::MAX, |seq, record, hash| {
+        enter(&mut sum, &mut last)?;
+        gap |= seq != last + 1;
+        last = seq;
+        sum.add(record, &hash);
+        Ok(!gap)
+    })?;
+    enter(&mut sum, &mut last)?;
+    Ok(!gap && last == team.head && sum == log::sum_at(copy, team.n, team.head)?)
 }
 
-fn schema(copy: &Connection) -> Result<usize> {
-    Ok(copy.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+fn schema(copy: &Conn) -> Result<usize> {
+    copy.only("PRAGMA user_version", &[], |row| row.get(0))
 }
 
 pub fn digest(path: &Path) -> Result<String> {

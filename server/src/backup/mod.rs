@@ -5,6 +5,9 @@
 //! it: who steals a backup cannot speak for the server, and who restores one cannot undo an erasure.
 
 mod manifest;
+mod moving;
+#[cfg(test)]
+mod moving_tests;
 mod rejoin;
 mod restore;
 #[cfg(test)]
@@ -17,14 +20,17 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
+use rusqlite::backup::Backup;
 
+pub(crate) use manifest::sum_is_right;
 pub use manifest::{Manifest, verify};
+pub use moving::{Shared, Standing, Where, check_copy, move_log, unseal};
 pub use rejoin::{draw_epoch, join};
-pub use restore::restore;
+pub use restore::{restore, restore_shared};
 
 use crate::base::Base;
 use crate::error::{Error, Result};
-use crate::log;
+use crate::log::{self, Conn};
 
 const LOG: &str = "log.db";
 const WHAT: &str = "backup";
@@ -64,16 +70,20 @@ pub fn backup(base: &Base, to: &Path) -> Result<PathBuf> {
 fn fill(base: &Base, draft: &Path, at: Timestamp) -> Result<Manifest> {
     let path = draft.join(LOG);
     private_file(&path).map_err(failed)?;
-    let mut copy = Connection::open(&path)?;
-    base.log.read(|conn| {
+    if base.log.is_shared() {
+        let copy = log::open_file(&path)?;
+        base.log.read(|conn| copy.alone(|copy| log::copy_all(conn, copy, &mut |_| {})))?;
+    } else {
+        let mut copy = Connection::open(&path)?;
         // All pages in one step: one moment of the log, while others go on writing.
-        rusqlite::backup::Backup::new(conn, &mut copy)?.step(-1)?;
-        Ok(())
-    })?;
+        base.log.read(|conn| Ok(Backup::new(conn.sqlite()?, &mut copy)?.step(-1).map(drop)?))?;
+    }
+    let copy = Connection::open(&path)?;
     // One file without companions, that can be read where nothing may be written.
     copy.pragma_update(None, "journal_mode", "DELETE")?;
+    let copy = Conn::of_sqlite(copy);
     let manifest = Manifest::of(&copy, at)?;
-    copy.close().map_err(|(_, error)| error)?;
+    drop(copy);
     manifest.seal(draft)?;
     verify(draft)
 }

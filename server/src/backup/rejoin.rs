@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use rusqlite::Connection;
 use wayside_protocol::error::Code;
-use wayside_protocol::record::{RecordId, tablet_id};
+use wayside_protocol::record::tablet_id;
 use wayside_protocol::sync::{PublicKey, sign_certificate};
 
 use crate::error::{Error, Result};
 use crate::keys::Identity;
 use crate::ledger::{Entry, Ledger, bytes, hex};
+use crate::log::db::{Conn, args};
 use crate::log::{self, Keeper, Log, Team};
 
 /// Whether a log and its ledger belong together.
@@ -23,7 +23,7 @@ enum Bond {
     First,
 }
 
-fn bond(conn: &Connection, identity: &PublicKey, ledger: &Ledger) -> Result<Bond> {
+fn bond(conn: &Conn, identity: &PublicKey, ledger: &Ledger) -> Result<Bond> {
     let position = ledger.position()?;
     let Some(keeper) = log::keeper(conn)? else {
         return Ok(if position == 0 { Bond::First } else { Bond::Behind });
@@ -37,67 +37,88 @@ fn bond(conn: &Connection, identity: &PublicKey, ledger: &Ledger) -> Result<Bond
     Ok(if keeper.position == position { Bond::Current } else { Bond::Behind })
 }
 
-/// Joins a log that is opened to its ledger. One that was set back without a restore raises an alarm: then this is true.
-/// Blocks.
-pub fn join(log: &Log, identity: &Identity, ledger: &Arc<Ledger>, now_ms: u64) -> Result<bool> {
-    if matches!(log.read(|conn| bond(conn, identity.public(), ledger))?, Bond::Current) {
+/// Joins a log that is opened to its ledger. One that was set back raises an alarm, and this is true: `restored` says that
+/// somebody did so and means it, otherwise it is the ledger that tells. Blocks.
+pub fn join(
+    log: &Log,
+    identity: &Identity,
+    ledger: &Arc<Ledger>,
+    restored: bool,
+    now_ms: u64,
+) -> Result<bool> {
+    if matches!(log.read(|conn| bond(conn, identity.public(), ledger))?, Bond::Current) && !restored {
         return Ok(false);
     }
     let (identity, ledger) = (identity.clone(), ledger.clone());
     // Looked at again inside: another process may be in the middle of adding to both.
-    log.write(move |txn| match bond(txn.conn, identity.public(), &ledger)? {
-        Bond::Current => Ok(false),
-        Bond::First => {
-            adopt(txn.conn, &ledger, now_ms)?;
-            let (identity, position) = (*identity.public(), ledger.position()?);
-            log::set_keeper(txn.conn, &Keeper { identity, ledger: ledger.id, position })?;
-            Ok(false)
-        }
-        Bond::Behind => {
-            adopt(txn.conn, &ledger, now_ms)?;
-            log::alarm(txn.conn, Code::LogReplaced, None, now_ms)?;
-            rejoin(txn.conn, &identity, &ledger, now_ms)?;
-            Ok(true)
-        }
+    log.write(move |txn| {
+        txn.conn.lock_all()?;
+        txn.conn.lock("keeper")?;
+        join_alone(txn.conn, &identity, &ledger, restored, now_ms)
     })
 }
 
+fn join_alone(
+    conn: &Conn,
+    identity: &Identity,
+    ledger: &Ledger,
+    restored: bool,
+    now_ms: u64,
+) -> Result<bool> {
+    match bond(conn, identity.public(), ledger)? {
+        Bond::Current if !restored => Ok(false),
+        Bond::First => {
+            adopt(conn, ledger, now_ms)?;
+            let (identity, position) = (*identity.public(), ledger.position()?);
+            log::set_keeper(conn, &Keeper { identity, ledger: ledger.id, position })?;
+            Ok(false)
+        }
+        Bond::Current | Bond::Behind => {
+            adopt(conn, ledger, now_ms)?;
+            let code = if restored { Code::ServerRestored } else { Code::LogReplaced };
+            log::alarm(conn, code, None, now_ms)?;
+            rejoin(conn, identity, ledger, now_ms)?;
+            Ok(true)
+        }
+    }
+}
+
 /// Writes into the ledger what a log holds that never met one.
-fn adopt(conn: &Connection, ledger: &Ledger, now_ms: u64) -> Result<()> {
+fn adopt(conn: &Conn, ledger: &Ledger, now_ms: u64) -> Result<()> {
     if log::keeper(conn)?.is_some() {
         return Ok(());
     }
     let mut held: Vec<Entry> =
         log::teams(conn)?.into_iter().map(|Team { id: team, name, .. }| Entry::Team { team, name }).collect();
-    let mut statement = conn.prepare(
+    conn.each(
         "SELECT enrol_code.secret, tablet.public_key, tablet.name, team.id FROM enrol_code
          JOIN tablet ON tablet.id = enrol_code.used_by JOIN team ON team.n = enrol_code.team",
+        &[],
+        |row| {
+            held.push(Entry::Enrolled {
+                code: hex(&row.get::<[u8; 32]>(0)?),
+                tablet: hex(&row.get::<PublicKey>(1)?),
+                name: row.get(2)?,
+                team: row.get(3)?,
+            });
+            Ok(true)
+        },
     )?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        held.push(Entry::Enrolled {
-            code: hex(&row.get::<_, [u8; 32]>(0)?),
-            tablet: hex(&row.get::<_, PublicKey>(1)?),
-            name: row.get(2)?,
-            team: RecordId::from_bytes(row.get(3)?),
-        });
-    }
-    let mut statement = conn.prepare("SELECT name FROM account WHERE disabled_at IS NOT NULL")?;
-    let names = statement.query_map([], |row| row.get(0))?;
-    for name in names {
-        held.push(Entry::AccountDisabled { name: name? });
-    }
-    held.iter().try_for_each(|entry| ledger.append(entry, now_ms))
+    let names = conn.all("SELECT name FROM account WHERE disabled_at IS NOT NULL", &[], |row| row.get(0))?;
+    held.extend(names.into_iter().map(|name| Entry::AccountDisabled { name }));
+    held.iter().try_for_each(|entry| ledger.append(entry, now_ms).map(drop))
 }
 
 /// Does again what a log that was set back does not know of its ledger, and draws every team a new epoch. What only
 /// the older copy still holds open (logins, links) is closed.
-pub fn rejoin(conn: &Connection, identity: &Identity, ledger: &Ledger, now_ms: u64) -> Result<()> {
+pub fn rejoin(conn: &Conn, identity: &Identity, ledger: &Ledger, now_ms: u64) -> Result<()> {
     let position = log::keeper(conn)?.map_or(0, |keeper| keeper.position);
     for entry in ledger.after(position)? {
         replay(conn, identity, &entry, now_ms)?;
     }
-    conn.execute_batch("DELETE FROM login; DELETE FROM sign_in_link;")?;
+    for sql in ["DELETE FROM login", "DELETE FROM sign_in_link"] {
+        conn.execute(sql, &[])?;
+    }
     let keeper = Keeper { identity: *identity.public(), ledger: ledger.id, position };
     log::set_keeper(conn, &keeper)?;
     for team in log::teams(conn)? {
@@ -107,46 +128,48 @@ pub fn rejoin(conn: &Connection, identity: &Identity, ledger: &Ledger, now_ms: u
 }
 
 /// Gives a team's log a new epoch, in the ledger first. Returns it.
-pub fn draw_epoch(conn: &Connection, ledger: &Ledger, team: &Team, now_ms: u64) -> Result<[u8; 8]> {
+pub fn draw_epoch(conn: &Conn, ledger: &Ledger, team: &Team, now_ms: u64) -> Result<[u8; 8]> {
     let epoch: [u8; 8] = rand::random();
     log::set_epoch(conn, team.n, epoch)?;
     ledger.note(conn, &Entry::Epoch { team: team.id, epoch: hex(&epoch) }, now_ms)?;
     Ok(epoch)
 }
 
-fn replay(conn: &Connection, identity: &Identity, entry: &Entry, now_ms: u64) -> Result<()> {
+fn replay(conn: &Conn, identity: &Identity, entry: &Entry, now_ms: u64) -> Result<()> {
     match entry {
         Entry::Team { team, name } => {
             // Its record comes back from the tablets, signed by this server. The epoch is drawn below.
-            conn.prepare_cached(
-                "INSERT INTO team (id, name, epoch, created_at) VALUES (?, ?, zeroblob(8), ?) ON CONFLICT DO NOTHING",
-            )?
-            .execute((team.as_bytes(), name, now_ms))?;
+            conn.execute(
+                "INSERT INTO team (id, name, epoch, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                args![team, name, [0; 8], now_ms],
+            )?;
         }
         Entry::Enrolled { code, tablet, name, team } => {
             let (code, key): ([u8; 32], PublicKey) = (bytes(code)?, bytes(tablet)?);
             let team = log::team_by_id(conn, *team)?.ok_or(Error::Refused(Code::LedgerMissing))?;
             let (id, certificate) = (tablet_id(&key), sign_certificate(identity.key(), &key));
             log::join_tablet(conn, &log::Joining { id: &id, key, name, certificate, team: team.n }, now_ms)?;
-            conn.prepare_cached(
+            conn.execute(
                 "INSERT INTO enrol_code (secret, team, created_at, expires_at, used_by, used_at)
                  VALUES (?1, ?2, ?3, ?3, ?4, ?3)
                  ON CONFLICT (secret) DO UPDATE SET used_by = excluded.used_by, used_at = excluded.used_at",
-            )?
-            .execute((code, team.n, now_ms, id))?;
+                args![code, team.n, now_ms, id],
+            )?;
         }
         Entry::AccountDisabled { name } => {
-            conn.prepare_cached("UPDATE account SET disabled_at = ? WHERE name = ? AND disabled_at IS NULL")?
-                .execute((now_ms, name))?;
+            conn.execute(
+                "UPDATE account SET disabled_at = ? WHERE lower(name) = lower(?) AND disabled_at IS NULL",
+                args![now_ms, name],
+            )?;
         }
         Entry::TeamLeft { tablet, team } => {
             let sql = "DELETE FROM tablet_team WHERE tablet = (SELECT n FROM tablet WHERE public_key = ?)
                 AND team = (SELECT n FROM team WHERE id = ?)";
-            conn.prepare_cached(sql)?.execute((bytes::<32>(tablet)?, team.as_bytes()))?;
+            conn.execute(sql, args![bytes::<32>(tablet)?, team])?;
         }
         Entry::Revoked { tablet } => {
             let sql = "DELETE FROM tablet_team WHERE tablet = (SELECT n FROM tablet WHERE public_key = ?)";
-            conn.prepare_cached(sql)?.execute([bytes::<32>(tablet)?])?;
+            conn.execute(sql, args![bytes::<32>(tablet)?])?;
         }
         Entry::Erased { record } => log::erase_again(conn, *record, now_ms)?,
         // Drawn anew.

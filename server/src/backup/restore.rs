@@ -2,18 +2,18 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rusqlite::TransactionBehavior;
 use wayside_protocol::error::Code;
 
 use super::manifest::{self, Manifest, verify};
 use super::{LOG, failed, private_file, rejoin, sync_dir};
+use crate::base::Places;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::keys::{self, Identity};
 use crate::ledger::{self, Ledger};
-use crate::log;
+use crate::log::{self, Conn};
 
 /// Until it is whole the log has another name, so that a restore that was interrupted is no server.
 const DRAFT: &str = "log.db.restoring";
@@ -23,14 +23,9 @@ const DRAFT: &str = "log.db.restoring";
 pub fn restore(from: &Path, data: &Path, clock: &Clock) -> Result<Manifest> {
     empty_but_for_keys(data)?;
     let manifest = verify(from)?;
-    keys::present(data)?;
+    keys::present(data, true)?;
     let (identity, ledger) = (Identity::open(data)?, Ledger::open(data)?);
-    if ledger::hex(identity.public()) != manifest.identity {
-        return Err(Code::IdentityMissing.into());
-    }
-    if ledger::hex(&ledger.id) != manifest.ledger || ledger.position()? < manifest.ledger_position {
-        return Err(Code::LedgerMissing.into());
-    }
+    belong_together(&manifest, &identity, &ledger)?;
     let draft = data.join(DRAFT);
     let copy = || {
         io::copy(&mut fs::File::open(from.join(LOG))?, &mut private_file(&draft)?)?;
@@ -40,19 +35,63 @@ pub fn restore(from: &Path, data: &Path, clock: &Clock) -> Result<Manifest> {
     if manifest::digest(&draft)? != manifest.digest {
         return Err(Code::BackupDamaged.into());
     }
-    log::rework(&draft, |connection| {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let now = clock.now_ms();
-        log::alarm(&transaction, Code::ServerRestored, None, now)?;
-        rejoin::rejoin(&transaction, &identity, &ledger, now)?;
-        Ok(transaction.commit()?)
-    })?;
+    log::rework(&draft, |conn| begin_again(conn, &identity, &ledger, clock.now_ms()))?;
     fs::File::open(&draft)
         .and_then(|file| file.sync_all())
         .and_then(|()| fs::rename(&draft, data.join(LOG)))
         .and_then(|()| sync_dir(data))
         .map_err(failed)?;
     Ok(manifest)
+}
+
+/// The same into an empty database that nodes share. Their keys are in `data`, their ledger in a database of its own.
+/// Blocks.
+pub fn restore_shared(from: &Path, data: &Path, places: &Places, clock: &Clock) -> Result<Manifest> {
+    let (Some(log), Some(ledger)) = (&places.log, &places.ledger) else {
+        return Err(Error::Internal("a shared log without its places"));
+    };
+    let manifest = verify(from)?;
+    keys::present(data, false)?;
+    let (identity, ledger) = (Identity::open(data)?, Ledger::open_shared(ledger)?);
+    belong_together(&manifest, &identity, &ledger)?;
+    // Of an older schema, it is upgraded on the way; what was verified stays as it is.
+    let work = tempfile(data)?;
+    let done = || -> Result<()> {
+        fs::copy(from.join(LOG), &work).map_err(failed)?;
+        let (copy, target) = (log::open_file(&work)?, log::open_place(log)?);
+        target.alone(|target| {
+            copy.at_one_moment(|copy| log::copy_all(copy, target, &mut |_| {}))?;
+            begin_again(target, &identity, &ledger, clock.now_ms())
+        })
+    };
+    let result = done();
+    for end in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(format!("{}{end}", work.display()));
+    }
+    result.map(|()| manifest)
+}
+
+/// Where a backup is upgraded, under the name of a restore that was interrupted.
+fn tempfile(data: &Path) -> Result<PathBuf> {
+    let path = data.join(DRAFT);
+    private_file(&path).map_err(failed)?;
+    Ok(path)
+}
+
+/// Whether keys and ledger are those of the server that was backed up.
+fn belong_together(manifest: &Manifest, identity: &Identity, ledger: &Ledger) -> Result<()> {
+    if ledger::hex(identity.public()) != manifest.identity {
+        return Err(Code::IdentityMissing.into());
+    }
+    if ledger::hex(&ledger.id) != manifest.ledger || ledger.position()? < manifest.ledger_position {
+        return Err(Code::LedgerMissing.into());
+    }
+    Ok(())
+}
+
+fn begin_again(conn: &Conn, identity: &Identity, ledger: &Ledger, now_ms: u64) -> Result<()> {
+    log::alarm(conn, Code::ServerRestored, None, now_ms)?;
+    rejoin::rejoin(conn, identity, ledger, now_ms)
 }
 
 fn empty_but_for_keys(data: &Path) -> Result<()> {

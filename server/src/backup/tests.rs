@@ -180,7 +180,7 @@ fn a_log_put_back_behind_our_back_is_noticed_when_it_is_opened() {
     let (_shelf, made) = backed_up(&site);
     let later = site.tablet();
     let before = epoch(&site.base);
-    let Site { dir, base, now, team } = site;
+    let Site { dir, base, now, team, .. } = site;
     let base = Arc::into_inner(base).unwrap();
     drop(base);
     for name in ["log.db-wal", "log.db-shm"] {

@@ -55,17 +55,17 @@ impl From<RoleArg> for Role {
 pub fn run(command: AccountCommand, out: &mut impl Write) -> Result<()> {
     match command {
         AccountCommand::Add { name, role, data } => {
-            let base = existing(&data.data)?;
+            let base = existing(&data)?;
             accounts::add(&base, &name, role.into(), &password(io::stdin().lock())?)
         }
         AccountCommand::List { data } => {
-            for account in accounts::list(&existing(&data.data)?)? {
+            for account in accounts::list(&existing(&data)?)? {
                 let disabled = if account.disabled { "\tdisabled" } else { "" };
                 writeln!(out, "{}\t{}{disabled}", account.name, account.role.as_str()).map_err(printing)?;
             }
             Ok(())
         }
-        AccountCommand::Disable { name, data } => accounts::disable(&existing(&data.data)?, &name),
+        AccountCommand::Disable { name, data } => accounts::disable(&existing(&data)?, &name),
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Erase {
 }
 
 pub fn archive(args: &Archive, out: &mut impl Write) -> Result<()> {
-    let base = existing(&args.data.data)?;
+    let base = existing(&args.data)?;
     let archived = archive::archive(&base, args.days, "wayside archive", args.dry_run)?;
     let said = if args.dry_run { "Would leave the tablets" } else { "Left the tablets" };
     writeln!(out, "{said}: {archived}.").map_err(printing)
@@ -53,7 +53,7 @@ pub fn erase(args: &Erase, out: &mut impl Write) -> Result<()> {
         let message = format!("A reason has 1 to {MAX_REASON} characters.");
         return Err(Error::Said(Code::OutOfRange, message));
     }
-    let base = existing(&args.data.data)?;
+    let base = existing(&args.data)?;
     let erasure = archive::erasure(&base, args.person.parse().map_err(|_| Code::BadId)?)?;
     let views = Views::open(base.data())?;
     let mut rows = Vec::new();
@@ -85,7 +85,7 @@ fn confirmed(mut input: impl BufRead) -> Result<()> {
 }
 
 pub fn audit(print: &Print, out: &mut impl Write) -> Result<()> {
-    let acts = existing(&print.data.data)?.log.read(log::audited)?;
+    let acts = existing(&print.data)?.log.read(log::audited)?;
     if print.json {
         return writeln!(out, "{}", Value::from_iter(acts.iter().map(shown))).map_err(printing);
     }

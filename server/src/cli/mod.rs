@@ -3,16 +3,18 @@
 
 mod account;
 mod archive;
+mod log;
 mod quarantine;
 mod reference;
 mod team;
 #[cfg(test)]
 mod tests;
 mod text;
+mod views;
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Map, Value, json};
@@ -26,10 +28,11 @@ use self::account::AccountCommand;
 use self::quarantine::Quarantine;
 use self::reference::ReferenceCommand;
 use self::team::{ServiceCommand, StaffCommand, TeamCommand};
+use self::views::ViewsCommand;
 use crate::accounts;
 use crate::archive::{DAYS, daily};
 use crate::backup;
-use crate::base::Base;
+use crate::base::{Base, Places};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::keys::TlsFiles;
@@ -126,6 +129,16 @@ enum Command {
         #[command(subcommand)]
         command: ReferenceCommand,
     },
+    /// What pages read: derived from the log, and made again when it is missing.
+    Views {
+        #[command(subcommand)]
+        command: ViewsCommand,
+    },
+    /// Where the log lies: moving it, and proving and announcing what a database's own tools restored.
+    Log {
+        #[command(subcommand)]
+        command: log::LogCommand,
+    },
     /// Copies the log below a directory, proves the copy whole, and prints where it lies. Keys and ledger are not in it.
     Backup {
         #[arg(long, value_name = "DIR")]
@@ -148,6 +161,32 @@ struct Data {
     /// The server's data directory.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    #[command(flatten)]
+    shared: Shared,
+}
+
+#[derive(Args)]
+struct Shared {
+    /// A log that nodes share: postgres://USER@HOST/DATABASE, or file:PATH of a file with such an address. Also from
+    /// WAYSIDE_LOG_URL. Who may list this machine's processes reads what stands here: put no password here.
+    #[arg(long, value_name = "URL")]
+    log: Option<String>,
+    /// The ledger of such a log, in another database. Also from WAYSIDE_LEDGER_URL.
+    #[arg(long, value_name = "URL")]
+    ledger: Option<String>,
+}
+
+impl Data {
+    fn places(&self) -> Result<Places> {
+        let given = |said: &Option<String>, name| said.clone().or_else(|| std::env::var(name).ok());
+        let Shared { log, ledger } = &self.shared;
+        let (log, ledger) = (given(log, "WAYSIDE_LOG_URL"), given(ledger, "WAYSIDE_LEDGER_URL"));
+        Places::parse(log.as_deref(), ledger.as_deref())
+    }
+
+    fn open(&self) -> Result<Base> {
+        Base::open_at(&self.data, &self.places()?, Clock::default())
+    }
 }
 
 #[derive(Args)]
@@ -228,12 +267,12 @@ fn command(command: Command, out: &mut impl Write) -> Result<()> {
         Command::Staff { command } => team::staff(command, out),
         Command::Service { command } => team::service(command, out),
         Command::EnrolCode { team, url, data } => {
-            let code = existing(&data.data)?.enrol_code(&team, url.as_deref())?;
+            let code = existing(&data)?.enrol_code(&team, url.as_deref())?;
             writeln!(out, "{}", code.to_text()).map_err(printing)
         }
         Command::Account { command } => account::run(command, out),
         Command::SignInLink { name, base, data } => {
-            let server = existing(&data.data)?;
+            let server = existing(&data)?;
             let url = base.map_or_else(|| server.pages_url(), Ok)?;
             let link = accounts::sign_in_link(&server, &name, &url)?;
             writeln!(out, "{link}").map_err(printing)
@@ -255,12 +294,18 @@ fn command(command: Command, out: &mut impl Write) -> Result<()> {
         Command::Erase(args) => archive::erase(&args, out),
         Command::Audit(print) => archive::audit(&print, out),
         Command::Reference { command } => reference::reference(command, out),
+        Command::Views { command } => self::views::views(command, out),
+        Command::Log { command } => log::log(command, out),
         Command::Backup { to, data } => {
-            let made = backup::backup(&existing(&data.data)?, &to)?;
+            let made = backup::backup(&existing(&data)?, &to)?;
             writeln!(out, "{}", made.display()).map_err(printing)
         }
         Command::Restore { from, data } => {
-            let restored = backup::restore(&from, &data.data, &Clock::default())?;
+            let (places, clock) = (data.places()?, Clock::default());
+            let restored = match places.are_shared() {
+                true => backup::restore_shared(&from, &data.data, &places, &clock)?,
+                false => backup::restore(&from, &data.data, &clock)?,
+            };
             let made_at = restored.made_at;
             writeln!(out, "Restored as of {made_at}. Tablets give back what came later when they sync next.")
                 .map_err(printing)
@@ -269,16 +314,21 @@ fn command(command: Command, out: &mut impl Write) -> Result<()> {
 }
 
 /// The directory of a server that is there already: a mistyped one must not become a new server.
-fn existing(data: &Path) -> Result<Base> {
-    if !data.join("log.db").is_file() {
+fn existing(data: &Data) -> Result<Base> {
+    is_there(data)?;
+    data.open()
+}
+
+fn is_there(data: &Data) -> Result<()> {
+    if !data.places()?.are_shared() && !data.data.join("log.db").is_file() {
         return Err(Error::File("data directory", ErrorKind::NotFound.into()));
     }
-    Base::open(data, Clock::default())
+    Ok(())
 }
 
 /// The views, as far as the log has got.
 fn views(print: &Print) -> Result<Views> {
-    let base = existing(&print.data.data)?;
+    let base = existing(&print.data)?;
     let mut views = Views::open(base.data())?;
     views.catch_up(&base.log)?;
     Ok(views)
@@ -299,9 +349,11 @@ fn serve_until_signal(serve: Serve, out: &mut impl Write) -> Result<()> {
         .map_err(|error| Error::File("async runtime", error))?;
     runtime.block_on(async {
         let tls = serve.tls_cert.zip(serve.tls_key).map(|(cert, key)| TlsFiles { cert, key });
+        let places = serve.data.places()?;
         let (data, listen, url, clock) = (serve.data.data, serve.listen, serve.url, Clock::default());
         let (name, pages) = (serve.name, serve.pages);
-        let running = Server::start(ServerConfig { data, listen, url, tls, name, pages, clock }).await?;
+        let running =
+            Server::start(ServerConfig { data, places, listen, url, tls, name, pages, clock }).await?;
         running.base().require_version(serve.oldest_version);
         let daily = (serve.archive_after > 0)
             .then(|| tokio::spawn(daily(running.base().clone(), serve.archive_after)));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Hash, RecordId};
 
-use super::{Data, Print, existing, printing, quarantined, text};
+use super::{Data, Print, Shared, existing, printing, quarantined, text};
 use crate::error::{Error, Result};
 use crate::log::{self, Readmission};
 
@@ -24,6 +24,8 @@ pub struct Quarantine {
     /// The server's data directory.
     #[arg(long, value_name = "DIR", required = true)]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    shared: Shared,
 }
 
 #[derive(Subcommand)]
@@ -50,13 +52,16 @@ struct Readmit {
 pub fn run(quarantine: Quarantine, out: &mut impl Write) -> Result<()> {
     match (quarantine.command, quarantine.data) {
         (Some(QuarantineCommand::Readmit(readmit)), _) => self::readmit(&readmit, out),
-        (None, Some(data)) => list(&Print { json: quarantine.json, data: Data { data } }, out),
+        (None, Some(data)) => {
+            let (json, data) = (quarantine.json, Data { data, shared: quarantine.shared });
+            list(&Print { json, data }, out)
+        }
         (None, None) => Err(Code::BadArguments.into()),
     }
 }
 
 pub fn list(print: &Print, out: &mut impl Write) -> Result<()> {
-    let base = existing(&print.data.data)?;
+    let base = existing(&print.data)?;
     let items: Vec<Value> = base.log.read(log::quarantine)?.iter().map(quarantined).collect();
     if print.json {
         return writeln!(out, "{}", Value::Array(items)).map_err(printing);
@@ -80,7 +85,7 @@ fn named(id: &str) -> Result<Named> {
 
 fn readmit(readmit: &Readmit, out: &mut impl Write) -> Result<()> {
     let named = readmit.ids.iter().map(|id| named(id)).collect::<Result<Vec<_>>>()?;
-    let base = existing(&readmit.print.data.data)?;
+    let base = existing(&readmit.print.data)?;
     let team = readmit.team.as_ref().map(|name| {
         let team = base.log.read(|conn| log::team_by_name(conn, name))?;
         Ok::<_, Error>(team.ok_or(Code::TeamUnknown)?.id)
@@ -102,7 +107,7 @@ fn readmit(readmit: &Readmit, out: &mut impl Write) -> Result<()> {
     for ((team, record), hashes) in wanted {
         let server = *base.identity.public();
         // A commit for each record: nobody waits long for it, and it may be stopped anywhere.
-        let done = base.log.write(move |txn| log::readmit(txn, server, team, record, &hashes))?;
+        let done = base.log.write_for(team, move |txn| log::readmit(txn, server, team, record, &hashes))?;
         items.extend(done.into_iter().map(|(hash, outcome)| outcome_json(team, record, &hash, outcome)));
     }
     if readmit.print.json {

@@ -30,12 +30,12 @@ pub enum ReferenceCommand {
 
 pub fn reference(command: ReferenceCommand, out: &mut impl Write) -> Result<()> {
     match command {
-        ReferenceCommand::Import { file, release, data } => import_file(&file, release, &data.data, out),
+        ReferenceCommand::Import { file, release, data } => import_file(&file, release, &data, out),
         ReferenceCommand::List(print) => list(&print, out),
     }
 }
 
-fn import_file(path: &Path, release: Option<String>, data: &Path, out: &mut impl Write) -> Result<()> {
+fn import_file(path: &Path, release: Option<String>, data: &Data, out: &mut impl Write) -> Result<()> {
     let base = existing(data)?;
     let file = File::open(path).map_err(|error| Error::File("file", error))?;
     let size = file.metadata().map_err(|error| Error::File("file", error))?.len();
@@ -58,7 +58,7 @@ fn import_file(path: &Path, release: Option<String>, data: &Path, out: &mut impl
 }
 
 fn list(print: &Print, out: &mut impl Write) -> Result<()> {
-    let datasets = Reference::open(existing(&print.data.data)?.data())?.datasets()?;
+    let datasets = Reference::open(existing(&print.data)?.data())?.datasets()?;
     if print.json {
         return writeln!(out, "{}", Value::Array(datasets.iter().map(to_json).collect())).map_err(printing);
     }

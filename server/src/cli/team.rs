@@ -11,7 +11,6 @@ use wayside_protocol::staff::Pin;
 use super::{Data, existing, printing};
 use crate::api::team::{self, MemberFields, ServiceFields, Team};
 use crate::base::Base;
-use crate::clock::Clock;
 use crate::error::{Error, Result};
 
 /// Who stands as author in what is done here.
@@ -175,7 +174,7 @@ pub struct Fields {
 
 impl Of {
     fn open(&self) -> Result<(Base, Team)> {
-        let base = existing(&self.data.data)?;
+        let base = existing(&self.data)?;
         let team = team::find(&base, &self.team)?;
         Ok((base, team))
     }
@@ -190,7 +189,7 @@ pub fn team(command: TeamCommand, out: &mut impl Write) -> Result<()> {
     match command {
         TeamCommand::Add { name, data } => {
             // The first thing that anybody does: this may make a new server.
-            let id = Base::open(&data.data, Clock::default())?.team_add(&name)?;
+            let id = data.open()?.team_add(&name)?;
             writeln!(out, "{id}").map_err(printing)
         }
         TeamCommand::Show(of) => show(&of, out),
@@ -314,7 +313,7 @@ pub fn staff(command: StaffCommand, out: &mut impl Write) -> Result<()> {
         StaffCommand::Unlock { member, challenge, of } => {
             let (base, known) = of.open()?;
             let id = &team::find_member(&known, &member)?.member.id;
-            let codes = team::unlock(&base, known.id, id, &challenge.concat())?;
+            let codes = team::unlock(&base, known.id, BY, id, &challenge.concat())?;
             if of.json {
                 return writeln!(out, "{}", json!(codes)).map_err(printing);
             }

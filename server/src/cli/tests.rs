@@ -224,3 +224,16 @@ fn reference_data_comes_in_from_a_file_and_is_listed() {
     assert_eq!(refused(&["reference", "import", file, "--data", data]), "reference_unknown");
     assert_eq!(refused(&["reference", "import", "/nowhere", "--data", data]), "storage_failed");
 }
+
+#[test]
+fn views_are_copied_beside_a_running_server() {
+    let site = Site::new();
+    let data = site.dir.path().to_str().unwrap();
+    let tablet = site.tablet();
+    tablet.push(&site, &[tablet.begin(Kind::Person, json!({"name": {"family": "Khan"}})).1]);
+    let copy = site.dir.path().join("copy.db");
+    let copy = copy.to_str().unwrap();
+    assert!(ok(&["views", "copy", copy, "--data", data]).contains("2 changes behind"));
+    assert_eq!(refused(&["views", "copy", copy, "--data", data]), "storage_failed", "it is there");
+    assert_eq!(refused(&["views", "copy", "/tmp/x", "--data", "/nowhere"]), "storage_failed");
+}

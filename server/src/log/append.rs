@@ -5,19 +5,18 @@
 //! quarantine are read again in any case.
 
 use std::collections::hash_map::Entry::{Occupied, Vacant};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use rusqlite::{Connection, OptionalExtension};
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Hash, Kind, RecordId};
 use wayside_protocol::sync::frame::{Entry as LogEntry, Verdict, What};
 use wayside_protocol::sync::{PublicKey, SetSum};
 
+use super::batch::{Accepted, Batch, ListRef};
+use super::db::args;
 use super::entries::{self, Made, enter_one};
 use super::{Standing, Team, Txn, known, record_changes, sum_at, team_by_id};
-use crate::admission::{
-    Judge, Judged, Judgement, Offer, Offered, Reason, SignedList, final_quarantine, owner,
-};
+use crate::admission::{Judge, Judged, Judgement, Offer, Offered, Reason, SignedList, final_quarantine};
 use crate::error::{Error, Result};
 
 /// Changes that wait for others, of one team and of one tablet.
@@ -34,6 +33,9 @@ pub struct Source {
     /// Our own identity, which alone may write teams.
     pub server: PublicKey,
     pub received_at: u64,
+    /// The tablet's number and the nonce of its request, which must still be its last one at any node. `None` where no
+    /// other can have come, or it does not matter.
+    pub turn: Option<(i64, [u8; 16])>,
 }
 
 /// Stores a batch and says what became of each change, offer by offer. `judged` goes with the offers;
@@ -44,76 +46,87 @@ pub fn append(
     offers: &[Offer],
     judged: &[Vec<Judged>],
 ) -> Result<Vec<Vec<Verdict>>> {
-    let mut judge = Judge::new(source.server);
-    let mut records = HashMap::new();
-    let mut actors = HashMap::new();
+    let mut rest = judged;
+    let mut answers = Vec::with_capacity(offers.len());
+    for run in offers.chunk_by(|one, next| one.team == next.team) {
+        let (judged, later) = rest.split_at(run.len().min(rest.len()));
+        rest = later;
+        answers.extend(append_to(txn, source, run, judged, true)?.unwrap_or_default());
+    }
+    Ok(answers)
+}
+
+/// The same for offers of one team, unless a record is not as it was when its changes were judged: then nothing is
+/// stored.
+pub fn append_unmoved(
+    txn: &mut Txn,
+    source: &Source,
+    offers: &[Offer],
+    judged: &[Vec<Judged>],
+) -> Result<Option<Vec<Vec<Verdict>>>> {
+    append_to(txn, source, offers, judged, false)
+}
+
+fn append_to(
+    txn: &mut Txn,
+    source: &Source,
+    offers: &[Offer],
+    judged: &[Vec<Judged>],
+    anyway: bool,
+) -> Result<Option<Vec<Vec<Verdict>>>> {
+    let Some(team) = offers.first().map(|offer| offer.team) else { return Ok(Some(Vec::new())) };
+    if let Some((tablet, nonce)) = source.turn {
+        // Whoever takes the turn now waits until this is committed, and then sees it.
+        let sql = "SELECT 1 FROM turn WHERE tablet = ? AND nonce = ? FOR SHARE";
+        if !txn.conn.exists(sql, args![tablet, nonce])? {
+            return Err(Code::LinkCut.into());
+        }
+    }
+    let mut appender = Appender::begin(txn, source, team)?;
+    appender.read_ahead(offers, judged)?;
+    if !anyway && !appender.unmoved(offers, judged)? {
+        return Ok(None);
+    }
     let mut answers = Vec::with_capacity(offers.len());
     for (index, offer) in offers.iter().enumerate() {
-        let mut appender =
-            Appender::begin(&mut *txn, source, offer.team, &mut judge, &mut records, &mut actors)?;
         let mut verdicts = Vec::with_capacity(offer.changes.len());
         for (at, change) in offer.changes.iter().enumerate() {
             let list = offer.lists.get(change.list).ok_or(Error::Internal("an offer's list"))?;
             let judged = judged.get(index).and_then(|judged| judged.get(at));
             verdicts.push(appender.place(change, list, judged)?);
         }
-        appender.end()?;
         answers.push(verdicts);
     }
-    Ok(answers)
+    appender.end()?;
+    Ok(Some(answers))
 }
 
 /// Judges a change that is in quarantine as if it came only now: see [`readmit`](super::readmit()).
 pub(super) fn judge_again(txn: &mut Txn, server: PublicKey, team: RecordId, held: &Held) -> Result<Verdict> {
-    let source = Source { tablet: held.tablet.clone(), server, received_at: held.received_at };
-    let (mut judge, mut records, mut actors) = (Judge::new(server), HashMap::new(), HashMap::new());
-    let mut appender = Appender::begin(txn, &source, team, &mut judge, &mut records, &mut actors)?;
+    let source = Source { tablet: held.tablet.clone(), server, received_at: held.received_at, turn: None };
+    let mut appender = Appender::begin(txn, &source, team)?;
     appender.found(held.change.record)?;
     appender.forget_waiting(&held.change)?;
-    let conn = appender.txn.conn;
-    let judgement = appender.judge.judge(conn, &appender.team, &held.change, &held.author)?.judgement;
+    let judgement = appender.judge(&held.change, &held.author)?;
     let verdict = appender.settle(&held.entry(), judgement, false)?;
     appender.end()?;
     Ok(verdict)
-}
-
-/// Whether every record is as it was when its changes were judged.
-pub fn unmoved(conn: &Connection, offers: &[Offer], judged: &[Vec<Judged>]) -> Result<bool> {
-    let changes = offers.iter().flat_map(|offer| &offer.changes);
-    let bases: BTreeMap<RecordId, u64> =
-        changes.zip(judged.iter().flatten()).map(|(change, judged)| (change.record, judged.base)).collect();
-    for (record, base) in bases {
-        if changes_of(conn, record)? != base {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// How many changes a record has in the log.
-fn changes_of(conn: &Connection, record: RecordId) -> Result<u64> {
-    let mut statement = conn.prepare_cached("SELECT changes FROM record WHERE record = ?")?;
-    let changes: Option<u64> = statement.query_row([record.as_bytes()], |row| row.get(0)).optional()?;
-    Ok(changes.unwrap_or(0))
 }
 
 struct Appender<'a, 't> {
     txn: &'a mut Txn<'t>,
     source: &'a Source,
     /// Reads inside the transaction.
-    judge: &'a mut Judge,
-    /// By team and record.
-    records: &'a mut HashMap<(i64, RecordId), Found>,
-    /// Owners and numbers of actors that came before in this batch.
-    actors: &'a mut HashMap<Vec<u8>, (i64, PublicKey)>,
+    judge: Judge,
+    records: HashMap<RecordId, Found>,
+    /// What is accepted and not written yet. Whoever reads the log or writes beside it writes this first.
+    batch: Batch,
     team: Team,
     /// Its head before.
     before: u64,
     sum: SetSum,
     /// Whether any record of the team was ever archived or erased.
     entries: bool,
-    /// Numbers of the offer's lists that are stored already.
-    lists: HashMap<usize, i64>,
 }
 
 /// A record as this commit found it, and what has become of that since.
@@ -130,12 +143,20 @@ struct Found {
     erased: bool,
 }
 
+impl Found {
+    fn of(standing: Standing, team: &Team) -> Found {
+        let Standing { bound, changes, quarantined, waiting, archived, erased, .. } = standing;
+        let archived = archived && bound.is_some_and(|(bound, _)| bound == team.n);
+        Found { changes, trusted: true, quarantined, waiting, archived, erased }
+    }
+}
+
 /// A change with all that is stored beside it.
 struct Entry<'a> {
     change: &'a Offered,
     tablet: &'a str,
     author: &'a PublicKey,
-    list: i64,
+    list: ListRef,
     received_at: u64,
 }
 
@@ -151,40 +172,65 @@ pub(super) struct Held {
 impl Held {
     fn entry(&self) -> Entry<'_> {
         let Held { change, tablet, author, list, received_at } = self;
-        Entry { change, tablet, author, list: *list, received_at: *received_at }
+        Entry { change, tablet, author, list: ListRef::Stored(*list), received_at: *received_at }
     }
 }
 
 impl<'a, 't> Appender<'a, 't> {
-    fn begin(
-        txn: &'a mut Txn<'t>,
-        source: &'a Source,
-        team: RecordId,
-        judge: &'a mut Judge,
-        records: &'a mut HashMap<(i64, RecordId), Found>,
-        actors: &'a mut HashMap<Vec<u8>, (i64, PublicKey)>,
-    ) -> Result<Self> {
+    fn begin(txn: &'a mut Txn<'t>, source: &'a Source, team: RecordId) -> Result<Self> {
         let team = team_by_id(txn.conn, team)?.ok_or(Code::TeamNotAllowed)?;
         let sum = sum_at(txn.conn, team.n, team.head)?;
         let (before, entries) = (team.head, entries::has_entries(txn.conn, team.n, 0)?);
-        Ok(Appender {
-            txn,
-            source,
-            judge,
-            records,
-            actors,
-            team,
-            before,
-            sum,
-            entries,
-            lists: HashMap::new(),
-        })
+        let (judge, records, batch) = (Judge::new(source.server), HashMap::new(), Batch::default());
+        Ok(Appender { txn, source, judge, records, batch, team, before, sum, entries })
     }
 
-    fn end(self) -> Result<()> {
+    /// Looks up together what is asked of each change of a batch.
+    fn read_ahead(&mut self, offers: &[Offer], judged: &[Vec<Judged>]) -> Result<()> {
+        let changes = || offers.iter().flat_map(|offer| &offer.changes);
+        let mut records: BTreeSet<RecordId> = changes().map(|change| change.record).collect();
+        if self.entries {
+            records
+                .extend(changes().flat_map(|change| entries::named(&change.raw)).map(|(_, record)| record));
+        }
+        let records: Vec<RecordId> = records.into_iter().collect();
+        for (record, standing) in Standing::of_all(self.txn.conn, self.team.n, &records)? {
+            self.records.insert(record, Found::of(standing, &self.team));
+        }
+        let actors = judged.iter().flatten().filter_map(|judged| match &judged.judgement {
+            Judgement::Fits { actor, .. } => Some(actor.as_slice()),
+            _ => None,
+        });
+        let lists = offers.iter().flat_map(|offer| &offer.lists);
+        self.batch.read_ahead(self.txn.conn, &self.team, actors, lists)
+    }
+
+    /// Whether every record is as it was when its changes were judged.
+    fn unmoved(&mut self, offers: &[Offer], judged: &[Vec<Judged>]) -> Result<bool> {
+        let changes = offers.iter().flat_map(|offer| &offer.changes);
+        for (change, judged) in changes.zip(judged.iter().flatten()) {
+            if self.found(change.record)?.changes != judged.base {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Writes what was gathered, so that it can be read and stands before what is written now.
+    fn flush(&mut self) -> Result<()> {
+        self.batch.flush(self.txn.conn, &self.team)
+    }
+
+    fn judge(&mut self, change: &Offered, author: &PublicKey) -> Result<Judgement> {
+        self.flush()?;
+        Ok(self.judge.judge(self.txn.conn, &self.team, change, author)?.judgement)
+    }
+
+    fn end(mut self) -> Result<()> {
+        self.flush()?;
         let Appender { txn, team, before, .. } = self;
         if team.head != before {
-            txn.conn.prepare_cached("UPDATE team SET head = ? WHERE n = ?")?.execute((team.head, team.n))?;
+            txn.conn.execute("UPDATE team SET head = ? WHERE n = ?", args![team.head, team.n])?;
             txn.moved(team.id, team.head);
         }
         Ok(())
@@ -202,10 +248,11 @@ impl<'a, 't> Appender<'a, 't> {
         });
         let quarantined = found.quarantined;
         // What was judged on this very record was not in the log.
-        if trusted.is_none()
-            && let Some(seq) = known(self.txn.conn, self.team.n, *record, hash)?
-        {
-            return Ok(Verdict::Known { seq });
+        if trusted.is_none() {
+            self.flush()?;
+            if let Some(seq) = known(self.txn.conn, self.team.n, *record, hash)? {
+                return Ok(Verdict::Known { seq });
+            }
         }
         if quarantined && let Some(code) = final_quarantine(self.txn.conn, self.team.n, *record, hash)? {
             return Ok(Verdict::Quarantined { code });
@@ -214,26 +261,25 @@ impl<'a, 't> Appender<'a, 't> {
             Some(judged) => judged.judgement.clone(),
             None => {
                 self.distrust(*record)?;
-                self.judge.judge(self.txn.conn, &self.team, change, &list.author)?.judgement
+                self.judge(change, &list.author)?
             }
         };
         let entry = Entry {
             change,
             tablet: &self.source.tablet,
             author: &list.author,
-            list: self.list(change.list, list)?,
+            list: self.batch.list(self.txn.conn, &self.team, list)?,
             received_at: self.source.received_at,
         };
         self.settle(&entry, judgement, trusted.is_some())
     }
 
     fn found(&mut self, record: RecordId) -> Result<&mut Found> {
-        Ok(match self.records.entry((self.team.n, record)) {
+        Ok(match self.records.entry(record) {
             Occupied(entry) => entry.into_mut(),
             Vacant(entry) => {
-                let Standing { changes, quarantined, waiting, archived, erased, .. } =
-                    Standing::of(self.txn.conn, self.team.n, record)?;
-                entry.insert(Found { changes, trusted: true, quarantined, waiting, archived, erased })
+                let standing = Standing::of(self.txn.conn, self.team.n, record)?;
+                entry.insert(Found::of(standing, &self.team))
             }
         })
     }
@@ -242,24 +288,6 @@ impl<'a, 't> Appender<'a, 't> {
     fn distrust(&mut self, record: RecordId) -> Result<()> {
         self.found(record)?.trusted = false;
         Ok(())
-    }
-
-    /// The number of an actor that belongs to `author`, or to nobody yet; `None` when it is another's.
-    fn actor(&mut self, actor: Vec<u8>, author: &PublicKey) -> Result<Option<i64>> {
-        let (n, owner) = match self.actors.entry(actor) {
-            Occupied(entry) => *entry.get(),
-            Vacant(entry) => {
-                let owned = match owner(self.txn.conn, entry.key())? {
-                    Some(owned) => owned,
-                    None => {
-                        let sql = "INSERT INTO actor (actor, author) VALUES (?, ?)";
-                        (self.txn.conn.prepare_cached(sql)?.insert((entry.key(), author))?, *author)
-                    }
-                };
-                *entry.insert(owned)
-            }
-        };
-        Ok((owner == *author).then_some(n))
     }
 
     fn settle(&mut self, entry: &Entry, judgement: Judgement, trusted: bool) -> Result<Verdict> {
@@ -278,19 +306,17 @@ impl<'a, 't> Appender<'a, 't> {
                 self.wait(entry, &missing)
             }
             Judgement::Fits { actor, actor_seq, kind } => {
-                let actor = if self.names_erased(entry.change, kind)? {
-                    Err(Code::PersonErased)
+                let refused = if self.names_erased(entry.change, kind)? {
+                    Some(Code::PersonErased)
                 } else {
-                    self.actor(actor, entry.author)?.ok_or(Code::ActorOwned)
+                    let takes = self.batch.takes_actor(self.txn.conn, &actor, entry.author)?;
+                    (!takes).then_some(Code::ActorOwned)
                 };
-                let actor = match actor {
-                    Ok(actor) => actor,
-                    Err(code) => {
-                        self.distrust(*record)?;
-                        self.judge.forget(&self.team, *record);
-                        return self.quarantine(entry, &code.into());
-                    }
-                };
+                if let Some(code) = refused {
+                    self.distrust(*record)?;
+                    self.judge.forget(&self.team, *record);
+                    return self.quarantine(entry, &code.into());
+                }
                 if trusted {
                     self.judge.forget(&self.team, *record);
                 }
@@ -301,36 +327,17 @@ impl<'a, 't> Appender<'a, 't> {
         }
     }
 
-    fn accept(&mut self, entry: &Entry, actor: i64, actor_seq: u64, kind: Kind) -> Result<u64> {
+    fn accept(&mut self, entry: &Entry, actor: Vec<u8>, actor_seq: u64, kind: Kind) -> Result<u64> {
         let Offered { record, hash, raw, .. } = entry.change;
-        let conn = self.txn.conn;
         self.forget_waiting(entry.change)?;
         self.activate(entry)?;
         self.team.head += 1;
         self.sum.add(*record, hash);
-        conn.prepare_cached(
-            "INSERT INTO log (team, seq, record, hash, actor, actor_seq, raw, list, received_at, sum, count)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )?
-        .execute((
-            self.team.n,
-            self.team.head,
-            record.as_bytes(),
-            hash,
-            actor,
-            actor_seq,
-            raw,
-            entry.list,
-            entry.received_at,
-            self.sum.sum,
-            self.sum.count,
-        ))?;
-        conn.prepare_cached(
-            "INSERT INTO record (record, team, kind, changes, bytes) VALUES (?, ?, ?, 1, ?)
-             ON CONFLICT (record) DO UPDATE SET changes = changes + 1, bytes = bytes + excluded.bytes",
-        )?
-        .execute((record.as_bytes(), self.team.n, kind.as_str(), raw.len()))?;
-        Ok(self.team.head)
+        let (seq, record, hash, raw) = (self.team.head, *record, *hash, raw.clone());
+        let (list, received_at, sum) = (entry.list, entry.received_at, self.sum);
+        let accepted = Accepted { seq, record, hash, actor, actor_seq, raw, list, received_at, sum };
+        self.batch.push(accepted, kind);
+        Ok(seq)
     }
 
     /// Brings back to the tablets what a change is of, and what that names: a call to make is nothing without the
@@ -342,12 +349,17 @@ impl<'a, 't> Appender<'a, 't> {
         let (conn, record) = (self.txn.conn, entry.change.record);
         let mut wanted: Vec<_> = entries::named(&entry.change.raw);
         if self.found(record)?.archived {
+            self.flush()?;
             let raws = record_changes(conn, self.team.n, record)?;
             wanted.extend(raws.iter().flat_map(|raw| entries::named(raw)));
             wanted.push(("", record));
         }
         let made = Made { at: entry.received_at, by: entry.tablet };
         for (_, record) in wanted {
+            if !self.found(record)?.archived {
+                continue;
+            }
+            self.flush()?;
             let entry = LogEntry { what: What::Activate, record, seq: 0 };
             if enter_one(conn, &mut self.team, &mut self.sum, entry, made)? {
                 self.found(record)?.archived = false;
@@ -357,12 +369,12 @@ impl<'a, 't> Appender<'a, 't> {
     }
 
     /// Whether a contact is with somebody who was erased: no tablet decides that they come back.
-    fn names_erased(&self, change: &Offered, kind: Kind) -> Result<bool> {
+    fn names_erased(&mut self, change: &Offered, kind: Kind) -> Result<bool> {
         if !self.entries || kind != Kind::Contact {
             return Ok(false);
         }
         for (name, record) in entries::named(&change.raw) {
-            if name == "person" && entries::is_erased(self.txn.conn, record)? {
+            if name == "person" && self.found(record)?.erased {
                 return Ok(true);
             }
         }
@@ -383,16 +395,15 @@ impl<'a, 't> Appender<'a, 't> {
         let Offered { record, hash, raw, .. } = entry.change;
         self.forget_waiting(entry.change)?;
         self.found(*record)?.quarantined = true;
-        self.txn
-            .conn
-            .prepare_cached(
-                "INSERT INTO quarantine
+        self.flush()?;
+        let list = self.batch.number(entry.list)?;
+        self.txn.conn.execute(
+            "INSERT INTO quarantine
                      (team, record, hash, raw, code, path, message, tablet, author, list, received_at)
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            )?
-            .execute((
+            args![
                 self.team.n,
-                record.as_bytes(),
+                record,
                 hash,
                 raw,
                 reason.code.as_str(),
@@ -400,9 +411,10 @@ impl<'a, 't> Appender<'a, 't> {
                 &reason.message,
                 entry.tablet,
                 entry.author,
-                entry.list,
-                entry.received_at,
-            ))?;
+                list,
+                entry.received_at
+            ],
+        )?;
         Ok(())
     }
 
@@ -412,51 +424,39 @@ impl<'a, 't> Appender<'a, 't> {
         if self.waits(entry.change)? {
             return Ok(Verdict::Waiting);
         }
-        let (of_team, of_tablet, of_record): (u64, u64, u64) = conn
-            .prepare_cached(
-                "SELECT (SELECT count(*) FROM waiting WHERE team = ?1),
+        let (of_team, of_tablet, of_record): (u64, u64, u64) = conn.only(
+            "SELECT (SELECT count(*) FROM waiting WHERE team = ?1),
                         (SELECT count(*) FROM waiting WHERE tablet = ?2),
                         (SELECT count(*) FROM waiting WHERE team = ?1 AND record = ?3)",
-            )?
-            .query_row((self.team.n, entry.tablet, record.as_bytes()), |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
+            args![self.team.n, entry.tablet, record],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )?;
         if of_team >= MAX_WAITING_TEAM || of_tablet >= MAX_WAITING_TABLET || of_record >= MAX_WAITING_RECORD {
             return self.quarantine(entry, &Code::WaitingFull.into());
         }
         // It may have been turned away before, when too many waited.
         self.forget_waiting(entry.change)?;
+        self.flush()?;
+        let list = self.batch.number(entry.list)?;
         self.found(*record)?.waiting = true;
-        let n = conn
-            .prepare_cached(
-                "INSERT INTO waiting (team, record, hash, raw, tablet, author, list, received_at)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            )?
-            .insert((
-                self.team.n,
-                record.as_bytes(),
-                hash,
-                raw,
-                entry.tablet,
-                entry.author,
-                entry.list,
-                entry.received_at,
-            ))?;
+        let n = conn.only(
+            "INSERT INTO waiting (team, record, hash, raw, tablet, author, list, received_at)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING n",
+            args![self.team.n, record, hash, raw, entry.tablet, entry.author, list, entry.received_at],
+            |row| row.get::<i64>(0),
+        )?;
         for dep in missing {
-            conn.prepare_cached(
+            conn.execute(
                 "INSERT INTO waiting_for (team, record, missing, waiting) VALUES (?, ?, ?, ?)",
-            )?
-            .execute((self.team.n, record.as_bytes(), dep, n))?;
+                args![self.team.n, record, dep, n],
+            )?;
         }
         Ok(Verdict::Waiting)
     }
 
     fn waits(&self, change: &Offered) -> Result<bool> {
-        let mut statement = self
-            .txn
-            .conn
-            .prepare_cached("SELECT 1 FROM waiting WHERE team = ? AND record = ? AND hash = ?")?;
-        Ok(statement.exists((self.team.n, change.record.as_bytes(), change.hash))?)
+        let sql = "SELECT 1 FROM waiting WHERE team = ? AND record = ? AND hash = ?";
+        self.txn.conn.exists(sql, args![self.team.n, change.record, change.hash])
     }
 
     /// Takes a change off the places from which it moves on: those who wait, and a quarantine that was
@@ -468,8 +468,7 @@ impl<'a, 't> Appender<'a, 't> {
             (quarantined, "DELETE FROM quarantine WHERE team = ? AND record = ? AND hash = ?"),
         ] {
             if any {
-                let row = (self.team.n, change.record.as_bytes(), change.hash);
-                self.txn.conn.prepare_cached(sql)?.execute(row)?;
+                self.txn.conn.execute(sql, args![self.team.n, change.record, change.hash])?;
             }
         }
         Ok(())
@@ -487,7 +486,7 @@ impl<'a, 't> Appender<'a, 't> {
                 let (change, entry) = (&waiting.change, waiting.entry());
                 self.distrust(record)?;
                 let judgement = if accepted {
-                    self.judge.judge(self.txn.conn, &self.team, change, entry.author)?.judgement
+                    self.judge(change, entry.author)?
                 } else {
                     Judgement::Quarantine(Code::DependsOnQuarantined.into())
                 };
@@ -499,8 +498,9 @@ impl<'a, 't> Appender<'a, 't> {
                         settled.push_back((change.hash, false));
                     }
                     Judgement::Fits { actor, actor_seq, kind } => {
-                        let actor = self.actor(actor, entry.author)?;
-                        let actor = actor.ok_or(Error::Internal("another's actor was judged to fit"))?;
+                        if !self.batch.takes_actor(self.txn.conn, &actor, entry.author)? {
+                            return Err(Error::Internal("another's actor was judged to fit"));
+                        }
                         self.accept(&entry, actor, actor_seq, kind)?;
                         settled.push_back((change.hash, true));
                     }
@@ -516,19 +516,16 @@ impl<'a, 't> Appender<'a, 't> {
     }
 
     fn waiting_for(&self, record: RecordId, missing: &Hash) -> Result<Vec<i64>> {
-        let mut statement = self.txn.conn.prepare_cached(
+        self.txn.conn.all(
             "SELECT waiting FROM waiting_for WHERE team = ? AND record = ? AND missing = ? ORDER BY waiting",
-        )?;
-        let rows = statement.query_map((self.team.n, record.as_bytes(), missing), |row| row.get(0))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+            args![self.team.n, record, missing],
+            |row| row.get(0),
+        )
     }
 
     fn waiting(&self, record: RecordId, n: i64) -> Result<Option<Held>> {
-        let mut statement = self
-            .txn
-            .conn
-            .prepare_cached("SELECT hash, raw, tablet, author, list, received_at FROM waiting WHERE n = ?")?;
-        let row = statement.query_row([n], |row| {
+        let sql = "SELECT hash, raw, tablet, author, list, received_at FROM waiting WHERE n = ?";
+        self.txn.conn.one(sql, args![n], |row| {
             Ok(Held {
                 change: Offered { record, hash: row.get(0)?, raw: row.get(1)?, list: 0 },
                 tablet: row.get(2)?,
@@ -536,36 +533,6 @@ impl<'a, 't> Appender<'a, 't> {
                 list: row.get(4)?,
                 received_at: row.get(5)?,
             })
-        });
-        Ok(row.optional()?)
-    }
-
-    /// The number of a signed list, stored whole with the first of its changes that is kept.
-    fn list(&mut self, index: usize, list: &SignedList) -> Result<i64> {
-        if let Some(n) = self.lists.get(&index) {
-            return Ok(*n);
-        }
-        let conn = self.txn.conn;
-        let stored: Option<i64> = conn
-            .prepare_cached("SELECT n FROM signed_list WHERE team = ? AND signature = ?")?
-            .query_row((self.team.n, list.signature), |row| row.get(0))
-            .optional()?;
-        let n = match stored {
-            Some(n) => n,
-            None => {
-                let items: Vec<u8> = list
-                    .items
-                    .iter()
-                    .flat_map(|(record, hash)| record.as_bytes().iter().chain(hash))
-                    .copied()
-                    .collect();
-                conn.prepare_cached(
-                    "INSERT INTO signed_list (team, author, signature, items) VALUES (?, ?, ?, ?)",
-                )?
-                .insert((self.team.n, list.author, list.signature, items))?
-            }
-        };
-        self.lists.insert(index, n);
-        Ok(n)
+        })
     }
 }

@@ -1,9 +1,9 @@
 //! The audit trail: who looked at what had left the tablets, who archived and erased. Append-only. No personal data but
 //! ids and the reason as it was typed.
 
-use rusqlite::Connection;
 use wayside_protocol::record::RecordId;
 
+use super::db::{Conn, args};
 use crate::error::Result;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,24 +12,26 @@ pub struct Audited {
     pub at: u64,
     /// A tablet's id and the name of a member of staff, or a command.
     pub who: String,
-    /// `look_up`, `fetch`, `archive` or `erase`.
+    /// `look_up`, `fetch`, `archive` or `erase`; of an account `find`, `open`, `unlock`, `enrol_code`, `rename_tablet` and
+    /// what leaves.
     pub act: String,
     pub record: Option<RecordId>,
     pub reason: String,
 }
 
 /// Appends an act, inside the transaction that does it.
-pub fn audit(conn: &Connection, act: &Audited) -> Result<()> {
+pub fn audit(conn: &Conn, act: &Audited) -> Result<()> {
     let record = act.record.map(|record| *record.as_bytes());
-    conn.prepare_cached("INSERT INTO audit (at, who, act, record, reason) VALUES (?, ?, ?, ?, ?)")?
-        .execute((act.at, &act.who, &act.act, record, &act.reason))?;
+    conn.execute(
+        "INSERT INTO audit (at, who, act, record, reason) VALUES (?, ?, ?, ?, ?)",
+        args![act.at, &act.who, &act.act, record, &act.reason],
+    )?;
     Ok(())
 }
 
 /// The whole trail, oldest first.
-pub fn audited(conn: &Connection) -> Result<Vec<Audited>> {
-    let mut statement = conn.prepare_cached("SELECT at, who, act, record, reason FROM audit ORDER BY n")?;
-    let rows = statement.query_map([], |row| {
+pub fn audited(conn: &Conn) -> Result<Vec<Audited>> {
+    conn.all("SELECT at, who, act, record, reason FROM audit ORDER BY n", &[], |row| {
         let record: Option<[u8; 16]> = row.get(3)?;
         Ok(Audited {
             at: row.get(0)?,
@@ -38,12 +40,10 @@ pub fn audited(conn: &Connection) -> Result<Vec<Audited>> {
             record: record.map(RecordId::from_bytes),
             reason: row.get(4)?,
         })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    })
 }
 
 /// When something was done last.
-pub fn last_done(conn: &Connection, act: &str) -> Result<Option<u64>> {
-    let mut statement = conn.prepare_cached("SELECT max(at) FROM audit WHERE act = ?")?;
-    Ok(statement.query_row([act], |row| row.get(0))?)
+pub fn last_done(conn: &Conn, act: &str) -> Result<Option<u64>> {
+    conn.only("SELECT max(at) FROM audit WHERE act = ?", args![act], |row| row.get(0))
 }

@@ -5,12 +5,12 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension};
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Hash, RecordId, chunk};
 use wayside_protocol::sync::SetSum;
 use wayside_protocol::sync::frame::{Entry, What};
 
+use super::db::{Conn, args};
 use super::{Team, Txn, sum_at, team_by_id};
 use crate::error::{Error, Result};
 
@@ -42,7 +42,7 @@ pub fn enter(
 
 /// The same where nobody watches yet. Returns where the log ends, too.
 fn enter_on(
-    conn: &Connection,
+    conn: &Conn,
     team: RecordId,
     what: What,
     records: &[RecordId],
@@ -56,13 +56,13 @@ fn enter_on(
             entered.push(*record);
         }
     }
-    conn.prepare_cached("UPDATE team SET head = ? WHERE n = ?")?.execute((team.head, team.n))?;
+    conn.execute("UPDATE team SET head = ? WHERE n = ?", args![team.head, team.n])?;
     Ok((entered, team.head))
 }
 
 /// Enters one, unless it changes nothing. The caller writes the team's head.
 pub(super) fn enter_one(
-    conn: &Connection,
+    conn: &Conn,
     team: &mut Team,
     sum: &mut SetSum,
     Entry { what, record, .. }: Entry,
@@ -80,23 +80,13 @@ pub(super) fn enter_one(
         _ => return Ok(false),
     }
     team.head += 1;
-    conn.prepare_cached(
+    conn.execute(
         "INSERT INTO entry (team, seq, what, record, made_at, made_by, sum, count)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    )?
-    .execute((
-        team.n,
-        team.head,
-        what as u8,
-        record.as_bytes(),
-        made.at,
-        made.by,
-        sum.sum,
-        sum.count,
-    ))?;
+        args![team.n, team.head, what as u8, record, made.at, made.by, sum.sum, sum.count],
+    )?;
     let archived = (what != What::Activate).then_some(team.head);
-    conn.prepare_cached("UPDATE record SET archived = ? WHERE record = ?")?
-        .execute((archived, record.as_bytes()))?;
+    conn.execute("UPDATE record SET archived = ? WHERE record = ?", args![archived, record])?;
     if what == What::Erase {
         redact(conn, record)?;
     }
@@ -105,13 +95,15 @@ pub(super) fn enter_one(
 
 /// Erases what was erased before this log was set back. Of a record that it does not hold, tablets hear when they offer
 /// it.
-pub fn erase_again(conn: &Connection, record: RecordId, now_ms: u64) -> Result<()> {
+pub fn erase_again(conn: &Conn, record: RecordId, now_ms: u64) -> Result<()> {
     if is_erased(conn, record)? {
         return Ok(());
     }
-    let mut statement =
-        conn.prepare_cached("SELECT team.id FROM record JOIN team ON team.n = record.team WHERE record = ?")?;
-    let team: Option<[u8; 16]> = statement.query_row([record.as_bytes()], |row| row.get(0)).optional()?;
+    let team: Option<[u8; 16]> = conn.one(
+        "SELECT team.id FROM record JOIN team ON team.n = record.team WHERE record = ?",
+        args![record],
+        |row| row.get(0),
+    )?;
     match team {
         Some(team) => {
             let made = Made { at: now_ms, by: SERVER };
@@ -122,56 +114,53 @@ pub fn erase_again(conn: &Connection, record: RecordId, now_ms: u64) -> Result<(
 }
 
 /// Takes everything that was said of a record out of the log; ids, hashes and signatures stay.
-fn redact(conn: &Connection, record: RecordId) -> Result<()> {
-    for sql in [
-        "INSERT INTO erased (record) VALUES (?)",
-        "UPDATE log SET raw = x'' WHERE team = (SELECT team FROM record WHERE record = ?1) AND record = ?1",
-        "DELETE FROM quarantine WHERE record = ?",
-        "DELETE FROM waiting WHERE record = ?",
-    ] {
-        conn.prepare_cached(sql)?.execute([record.as_bytes()])?;
+fn redact(conn: &Conn, record: RecordId) -> Result<()> {
+    conn.execute("INSERT INTO erased (record) VALUES (?)", args![record])?;
+    conn.execute(
+        "UPDATE log SET raw = ?2 WHERE team = (SELECT team FROM record WHERE record = ?1) AND record = ?1",
+        args![record, [0; 0]],
+    )?;
+    for sql in ["DELETE FROM quarantine WHERE record = ?", "DELETE FROM waiting WHERE record = ?"] {
+        conn.execute(sql, args![record])?;
     }
     Ok(())
 }
 
 /// For a record of this team, whether and since which number it is off the tablets.
-fn archived(conn: &Connection, team: i64, record: RecordId) -> Result<Option<Option<u64>>> {
-    let mut statement = conn.prepare_cached("SELECT archived FROM record WHERE record = ? AND team = ?")?;
-    Ok(statement.query_row((record.as_bytes(), team), |row| row.get(0)).optional()?)
+fn archived(conn: &Conn, team: i64, record: RecordId) -> Result<Option<Option<u64>>> {
+    conn.one("SELECT archived FROM record WHERE record = ? AND team = ?", args![record, team], |row| {
+        row.get(0)
+    })
 }
 
-pub fn is_erased(conn: &Connection, record: RecordId) -> Result<bool> {
-    Ok(conn.prepare_cached("SELECT 1 FROM erased WHERE record = ?")?.exists([record.as_bytes()])?)
+pub fn is_erased(conn: &Conn, record: RecordId) -> Result<bool> {
+    conn.exists("SELECT 1 FROM erased WHERE record = ?", args![record])
 }
 
 /// The hashes of a record's changes, those before a number if there is one.
-pub fn hashes(conn: &Connection, team: i64, record: RecordId, before: Option<u64>) -> Result<Vec<Hash>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT hash FROM log WHERE team = ?1 AND record = ?2 AND (?3 IS NULL OR seq < ?3)",
-    )?;
-    let rows = statement.query_map((team, record.as_bytes(), before), |row| row.get(0))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+pub fn hashes(conn: &Conn, team: i64, record: RecordId, before: Option<u64>) -> Result<Vec<Hash>> {
+    conn.all(
+        "SELECT hash FROM log WHERE team = ? AND record = ? AND seq < ?",
+        args![team, record, before.unwrap_or(u64::MAX)],
+        |row| row.get(0),
+    )
 }
 
 /// Whether a team's log has entries beyond a number.
-pub fn has_entries(conn: &Connection, team: i64, after: u64) -> Result<bool> {
-    let mut statement = conn.prepare_cached("SELECT 1 FROM entry WHERE team = ? AND seq > ?")?;
-    Ok(statement.exists((team, after))?)
+pub fn has_entries(conn: &Conn, team: i64, after: u64) -> Result<bool> {
+    conn.exists("SELECT 1 FROM entry WHERE team = ? AND seq > ?", args![team, after])
 }
 
 /// The entries of a team's log with numbers beyond `after` and up to `to`, in order.
-pub fn entries(conn: &Connection, team: i64, after: u64, to: u64) -> Result<Vec<Entry>> {
-    let mut statement = conn.prepare_cached(
+pub fn entries(conn: &Conn, team: i64, after: u64, to: u64) -> Result<Vec<Entry>> {
+    conn.all(
         "SELECT what, record, seq FROM entry WHERE team = ? AND seq > ? AND seq <= ? ORDER BY seq",
-    )?;
-    let rows = statement
-        .query_map((team, after, to), |row| Ok((row.get::<_, u8>(0)?, row.get(1)?, row.get::<_, u64>(2)?)))?;
-    let entries = rows.map(|row| {
-        let (what, record, seq) = row?;
-        let what = What::parse(what).ok_or(Error::Internal("an entry"))?;
-        Ok(Entry { what, record: RecordId::from_bytes(record), seq })
-    });
-    entries.collect()
+        args![team, after, to],
+        |row| {
+            let what = What::parse(row.get(0)?).ok_or(Error::Internal("an entry"))?;
+            Ok(Entry { what, record: row.get(1)?, seq: row.get(2)? })
+        },
+    )
 }
 
 /// The last entry of each record among these.
@@ -180,12 +169,12 @@ pub fn latest(entries: &[Entry]) -> HashMap<RecordId, Entry> {
 }
 
 /// The last entry of a record that is off the tablets.
-pub fn off_tablets(conn: &Connection, team: i64, record: RecordId) -> Result<Option<Entry>> {
-    let mut statement = conn.prepare_cached(
+pub fn off_tablets(conn: &Conn, team: i64, record: RecordId) -> Result<Option<Entry>> {
+    let last: Option<(u8, u64)> = conn.one(
         "SELECT what, seq FROM entry WHERE team = ? AND record = ? ORDER BY seq DESC LIMIT 1",
+        args![team, record],
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    let last: Option<(u8, u64)> =
-        statement.query_row((team, record.as_bytes()), |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let Some((what, seq)) = last else { return Ok(None) };
     let what = What::parse(what).ok_or(Error::Internal("an entry"))?;
     Ok((what != What::Activate).then_some(Entry { what, record, seq }))

@@ -6,46 +6,73 @@
 
 mod append;
 mod audit;
+mod batch;
+#[cfg(test)]
+mod contract;
+mod copy;
+pub mod db;
+mod desk;
 mod enrol;
 mod entries;
+mod fleet;
+mod job;
 mod keeper;
 mod read;
+mod readers;
 mod readmit;
+mod remote;
+mod schema;
+mod seal;
 mod team;
 #[cfg(test)]
 mod tests;
+mod watcher;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 use tokio::sync::watch;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 
-pub use append::{Source, append, unmoved};
+pub use append::{Source, append, append_unmoved};
 pub use audit::{Audited, audit, audited, last_done};
-pub use enrol::{Enrolment, Joining, Tablet, enrol, join_tablet, make_code, tablet_by_key, tablets_of};
+pub(crate) use copy::copy_all;
+pub use db::Place;
+pub use db::{Conn, ToValue};
+pub use desk::{
+    CLAIM_MS, Claimed, claim, claims, desk_state, held_unseen, held_unseen_count, leave, note_held_seen,
+};
+pub use enrol::{
+    CODE_VALID_MS, Enrolment, Joining, LastContact, Tablet, Visit, enrol, held_by_tablet, join_tablet,
+    last_contacts, make_code, tablet_by_key, tablets_of,
+};
 pub use entries::{
     Made, SERVER, enter, entries, erase_again, has_entries, hashes, is_erased, latest, named, off_tablets,
 };
+pub use fleet::{Fellow, fleet, open_codes, rename_tablet};
+pub use job::Txn;
 pub use keeper::{
     Alarm, Keeper, RESTORE_WINDOW_MS, add_restore_point, alarm, alarms, keeper, know_ledger, set_epoch,
     set_keeper, watermark,
 };
 pub use read::{
-    Quarantined, Row, Standing, heads, known, quarantine, quarantine_code, record_changes, row_at,
-    rows_after, signed_items, sum_at, touched,
+    Part, Quarantined, Row, Standing, changes_of_all, each_pair, heads, known, part, quarantine,
+    quarantine_code, record_changes, row_at, rows_after, signed_items, sum_at, touched,
 };
 pub use readmit::{Readmission, readmit};
+pub(crate) use schema::require_durable;
+pub(crate) use seal::{seal, unseal};
 pub use team::{Team, add_team, team_by_id, team_by_name, team_by_number, teams, teams_of};
-pub use writer::Txn;
 
 use crate::error::{Error, Result};
+use readers::{At, Readers};
+use watcher::Watcher;
 use writer::Writer;
 
 const MIGRATIONS: &[M<'static>] = &[
@@ -53,90 +80,130 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/log/2_accounts.sql")),
     M::up(include_str!("../../migrations/log/3_restore.sql")),
     M::up(include_str!("../../migrations/log/4_archive.sql")),
+    M::up(include_str!("../../migrations/log/5_login_position.sql")),
+    M::up(include_str!("../../migrations/log/6_today.sql")),
+    M::up(include_str!("../../migrations/log/7_tablets_say.sql")),
+    M::up(include_str!("../../migrations/log/8_seal.sql")),
 ];
 /// The schema that this program writes; a backup of a later one is a newer program's.
 pub const SCHEMA: usize = MIGRATIONS.len();
 
 /// How long one process waits for another's commit.
 pub(crate) const BUSY: Duration = Duration::from_secs(30);
-/// Idle read connections that are kept: opening one costs more than judging a frame. As many as there are requests
-/// at once.
-const KEPT_READERS: usize = 64;
-/// What each of them keeps of the file, in kilobytes; the operating system keeps the rest.
-const READER_CACHE: i64 = 512;
 /// How often a journal is tried to be emptied, each time waiting for others.
 const SCRUBS: u32 = 4;
 
 /// The last sequence number of each team.
 pub type Heads = BTreeMap<RecordId, u64>;
 
+/// A place in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    pub team: RecordId,
+    pub epoch: [u8; 8],
+    pub seq: u64,
+}
+
 pub struct Log {
-    path: PathBuf,
     writer: Writer,
-    readers: Mutex<Vec<Connection>>,
+    readers: Readers,
     heads: watch::Receiver<Heads>,
+    /// Looks for what other nodes append.
+    _watcher: Option<Watcher>,
+    place: Option<Place>,
 }
 
 impl Log {
     /// Opens `DIR/log.db`, made or upgraded as needed. One of a newer version is refused.
     pub fn open(data: &Path) -> Result<Log> {
         let path = data.join("log.db");
-        let mut connection = connect(&path)?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        migrate(&mut connection, &Migrations::from_slice(MIGRATIONS))?;
+        let connection = open_file(&path)?;
         let (sender, heads) = watch::channel(heads_of(&connection)?);
         let writer = Writer::start(connection, sender)?;
-        Ok(Log { path, writer, readers: Mutex::default(), heads })
+        let readers = Readers::new(At::File(path));
+        Ok(Log { writer, readers, heads, _watcher: None, place: None })
+    }
+
+    /// Opens a log that nodes share, made or upgraded as needed. Refused where a newer program has narrowed the schema,
+    /// and where the database does not promise that what it commits is on its disk. Blocks.
+    pub fn open_shared(place: &Place) -> Result<Log> {
+        let connection = open_place(place)?;
+        let (sender, heads) = watch::channel(heads_of(&connection)?);
+        drop(connection);
+        let sender = Arc::new(sender);
+        let writer = Writer::start_remote(place, &sender)?;
+        let watcher = Watcher::start(place.clone(), sender)?;
+        let readers = Readers::new(At::Server(Box::new(place.clone())));
+        Ok(Log { writer, readers, heads, _watcher: Some(watcher), place: Some(place.clone()) })
+    }
+
+    /// Whether other nodes may be over the same log.
+    pub fn is_shared(&self) -> bool {
+        self.place.is_some()
     }
 
     /// Reads in one snapshot. Blocks: call it where blocking is allowed.
-    pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let pooled = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = match pooled {
-            Some(connection) => connection,
-            None => {
-                let connection = connect(&self.path)?;
-                connection.pragma_update(None, "query_only", true)?;
-                connection.pragma_update(None, "cache_size", -READER_CACHE)?;
-                connection
-            }
-        };
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-        let result = work(&transaction);
-        transaction.finish()?;
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < KEPT_READERS {
-            readers.push(connection);
-        }
-        result
+    pub fn read<T>(&self, work: impl FnOnce(&Conn) -> Result<T>) -> Result<T> {
+        self.readers.read(work)
     }
 
-    /// Runs `work` in the writer's next group, and returns when that is durable. Blocks.
+    /// Writes to a shared log what may be lost with the database's server: what lies in memory where there is one node.
+    /// Not in a transaction of the log. Blocks.
+    pub(crate) fn jot<T>(&self, work: impl FnOnce(&Conn) -> Result<T>) -> Result<T> {
+        self.readers.jot(work)
+    }
+
+    /// Runs `work` in a writer's next group, and returns when that is durable. It may run several times, and only the
+    /// last counts. Blocks.
     pub fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Txn) -> Result<T> + Send + 'static,
+        work: impl FnMut(&mut Txn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.writer.write(work)
+        self.writer.write(None, work)
+    }
+
+    /// The same where the log was copied away and takes nothing else.
+    pub(crate) fn write_sealed<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Txn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.writer.write_sealed(work)
+    }
+
+    /// The same as [`Log::write`] for work on one team's log, which nobody else writes meanwhile: whatever appends to it or enters
+    /// something.
+    pub fn write_for<T: Send + 'static>(
+        &self,
+        team: RecordId,
+        work: impl FnMut(&mut Txn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.writer.write(Some(team), work)
     }
 
     /// Leaves `work` for the writer's next group. For what may be lost.
-    pub fn post(&self, work: impl FnOnce(&mut Txn) -> Result<()> + Send + 'static) {
+    pub fn post(&self, work: impl FnMut(&mut Txn) -> Result<()> + Send + 'static) {
         self.writer.post(work);
     }
 
     /// Notes that a tablet was here, and how far its estimate of the time was off. Kept in memory until the next
     /// commit, at most a minute: nobody waits for a disk because a tablet looked in.
-    pub fn seen(&self, tablet: i64, now_ms: u64, skew_ms: i64) {
-        self.writer.seen(tablet, now_ms, skew_ms);
+    pub fn seen(&self, tablet: i64, visit: Visit) {
+        self.writer.seen(tablet, visit);
     }
 
-    /// Changes after every commit of this process. Another process may append too: poll as well.
+    /// Changes after every commit of this process, and soon after those of other nodes. Another process over the same
+    /// file may append too: poll as well.
     pub fn watch(&self) -> watch::Receiver<Heads> {
         self.heads.clone()
     }
 }
 
-fn heads_of(connection: &Connection) -> Result<Heads> {
+/// Brings the database of a shared ledger to the schema of this program.
+pub(crate) fn upgrade_ledger(connection: &Conn) -> Result<()> {
+    schema::upgrade(connection, schema::LEDGER)
+}
+
+fn heads_of(connection: &Conn) -> Result<Heads> {
     Ok(heads(connection)?.into_iter().map(|(team, _, head)| (team, head)).collect())
 }
 
@@ -152,19 +219,39 @@ pub(crate) fn connect(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "trusted_schema", false)?;
     // What is erased is overwritten where it lay.
     connection.pragma_update(None, "secure_delete", true)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(192);
+    Ok(connection)
+}
+
+/// A connection of its own to the log in a file, made or upgraded as needed.
+pub(crate) fn open_file(path: &Path) -> Result<Conn> {
+    let mut connection = connect(path)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    migrate(&mut connection, &Migrations::from_slice(MIGRATIONS))?;
+    Ok(Conn::of_sqlite(connection))
+}
+
+/// The same to a shared one.
+pub(crate) fn open_place(place: &Place) -> Result<Conn> {
+    let connection = Conn::writer(place)?;
+    schema::require_durable(&connection)?;
+    schema::upgrade(&connection, schema::LOG)?;
     Ok(connection)
 }
 
 /// Works on a log that nobody else has open, and leaves it one file, all of it on disk.
-pub(crate) fn rework(path: &Path, work: impl FnOnce(&mut Connection) -> Result<()>) -> Result<()> {
+pub(crate) fn rework(path: &Path, work: impl FnOnce(&Conn) -> Result<()>) -> Result<()> {
     let mut connection = connect(path)?;
     migrate(&mut connection, &Migrations::from_slice(MIGRATIONS))?;
-    work(&mut connection)?;
+    let conn = Conn::of_sqlite(connection);
+    conn.begin()?;
+    work(&conn)?;
+    conn.commit()?;
+    let connection = conn.sqlite()?;
     // Nothing stays of what was erased on the way.
     connection.execute_batch("VACUUM")?;
     connection.pragma_update(None, "journal_mode", "DELETE")?;
-    Ok(connection.close().map_err(|(_, error)| error)?)
+    Ok(())
 }
 
 /// Writes a database anew, so that no page of it holds anything that was deleted, and empties its journal. `secure_delete`

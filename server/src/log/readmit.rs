@@ -3,13 +3,13 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use rusqlite::OptionalExtension;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Hash, Message, RecordId, ShortHash, chunk};
 use wayside_protocol::sync::PublicKey;
 use wayside_protocol::sync::frame::Verdict;
 
 use super::append::{Held, judge_again};
+use super::db::args;
 use super::{Team, Txn, record_changes, team_by_id};
 use crate::admission::Offered;
 use crate::error::{Error, Result};
@@ -65,30 +65,29 @@ pub fn readmit(
 }
 
 fn held(txn: &Txn, team: i64, record: RecordId, hash: Hash) -> Result<Option<Held>> {
-    let mut statement = txn.conn.prepare_cached(
+    txn.conn.one(
         "SELECT raw, tablet, author, list, received_at FROM quarantine
          WHERE team = ? AND record = ? AND hash = ?",
-    )?;
-    let held = statement.query_row((team, record.as_bytes(), hash), |row| {
-        Ok(Held {
-            change: Offered { record, hash, raw: row.get(0)?, list: 0 },
-            tablet: row.get(1)?,
-            author: row.get(2)?,
-            list: row.get(3)?,
-            received_at: row.get(4)?,
-        })
-    });
-    Ok(held.optional()?)
+        args![team, record, hash],
+        |row| {
+            Ok(Held {
+                change: Offered { record, hash, raw: row.get(0)?, list: 0 },
+                tablet: row.get(1)?,
+                author: row.get(2)?,
+                list: row.get(3)?,
+                received_at: row.get(4)?,
+            })
+        },
+    )
 }
 
 /// What is in quarantine of a record, with its code.
 fn quarantined(txn: &Txn, team: i64, record: RecordId) -> Result<Vec<(Hash, Vec<u8>, String)>> {
-    let mut statement = txn.conn.prepare_cached(
+    txn.conn.all(
         "SELECT hash, raw, code FROM quarantine WHERE team = ? AND record = ? ORDER BY received_at, n",
-    )?;
-    let rows =
-        statement.query_map((team, record.as_bytes()), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+        args![team, record],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )
 }
 
 /// What was refused for depending on this change.
@@ -123,8 +122,7 @@ mod tests {
         let south = site.base.team_add("South").unwrap();
         let bind = |record: RecordId, team: RecordId| {
             let sql = "UPDATE record SET team = (SELECT n FROM team WHERE id = ?) WHERE record = ?";
-            let ids = (*team.as_bytes(), *record.as_bytes());
-            site.base.log.write(move |txn| Ok(txn.conn.execute(sql, ids)?)).unwrap();
+            site.base.log.write(move |txn| txn.conn.execute(sql, args![team, record])).unwrap();
         };
         let (mut record, begin) = tablet.begin(Kind::Person, json!({"sex": "F"}));
         let first = tablet.edit(&mut record, None, json!({"phone": "1"}));

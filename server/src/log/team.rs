@@ -1,9 +1,9 @@
 //! Teams: the unit of access and of replication.
 
-use rusqlite::{Connection, OptionalExtension, Row};
 use wayside_protocol::{error::Code, record::RecordId};
 
 use super::Txn;
+use super::db::{self, Conn, args};
 use crate::error::{Error, Result};
 
 /// A team and where its log stands.
@@ -19,14 +19,8 @@ pub struct Team {
 
 const COLUMNS: &str = "team.n, team.id, team.name, team.epoch, team.head";
 
-fn team(row: &Row) -> rusqlite::Result<Team> {
-    Ok(Team {
-        n: row.get(0)?,
-        id: RecordId::from_bytes(row.get(1)?),
-        name: row.get(2)?,
-        epoch: row.get(3)?,
-        head: row.get(4)?,
-    })
+fn team(row: &db::Row) -> Result<Team> {
+    Ok(Team { n: row.get(0)?, id: row.get(1)?, name: row.get(2)?, epoch: row.get(3)?, head: row.get(4)? })
 }
 
 /// Registers a team. Its record is appended by the caller, in the same transaction.
@@ -34,40 +28,38 @@ pub fn add_team(txn: &Txn, id: RecordId, name: &str, epoch: [u8; 8], now_ms: u64
     if team_by_name(txn.conn, name)?.is_some() {
         return Err(Error::Refused(Code::TeamExists));
     }
-    txn.conn
-        .prepare_cached("INSERT INTO team (id, name, epoch, created_at) VALUES (?, ?, ?, ?)")?
-        .execute((id.as_bytes(), name, epoch, now_ms))?;
+    txn.conn.execute(
+        "INSERT INTO team (id, name, epoch, created_at) VALUES (?, ?, ?, ?)",
+        args![id, name, epoch, now_ms],
+    )?;
     team_by_id(txn.conn, id)?.ok_or(Error::Internal("a team was not stored"))
 }
 
-pub fn team_by_name(conn: &Connection, name: &str) -> Result<Option<Team>> {
-    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM team WHERE name = ?"))?;
-    Ok(statement.query_row([name], team).optional()?)
+pub fn team_by_name(conn: &Conn, name: &str) -> Result<Option<Team>> {
+    conn.one(&format!("SELECT {COLUMNS} FROM team WHERE name = ?"), args![name], team)
 }
 
-pub fn team_by_id(conn: &Connection, id: RecordId) -> Result<Option<Team>> {
-    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM team WHERE id = ?"))?;
-    Ok(statement.query_row([id.as_bytes()], team).optional()?)
+pub fn team_by_id(conn: &Conn, id: RecordId) -> Result<Option<Team>> {
+    conn.one(&format!("SELECT {COLUMNS} FROM team WHERE id = ?"), args![id], team)
 }
 
-pub fn team_by_number(conn: &Connection, n: i64) -> Result<Option<Team>> {
-    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM team WHERE n = ?"))?;
-    Ok(statement.query_row([n], team).optional()?)
+pub fn team_by_number(conn: &Conn, n: i64) -> Result<Option<Team>> {
+    conn.one(&format!("SELECT {COLUMNS} FROM team WHERE n = ?"), args![n], team)
 }
 
 /// All teams, in the order in which they were added.
-pub fn teams(conn: &Connection) -> Result<Vec<Team>> {
-    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM team ORDER BY n"))?;
-    let teams = statement.query_map([], team)?.collect::<rusqlite::Result<_>>()?;
-    Ok(teams)
+pub fn teams(conn: &Conn) -> Result<Vec<Team>> {
+    conn.all(&format!("SELECT {COLUMNS} FROM team ORDER BY n"), &[], team)
 }
 
 /// The teams that a tablet belongs to.
-pub fn teams_of(conn: &Connection, tablet: i64) -> Result<Vec<Team>> {
-    let mut statement = conn.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM team JOIN tablet_team ON tablet_team.team = team.n
+pub fn teams_of(conn: &Conn, tablet: i64) -> Result<Vec<Team>> {
+    conn.all(
+        &format!(
+            "SELECT {COLUMNS} FROM team JOIN tablet_team ON tablet_team.team = team.n
          WHERE tablet_team.tablet = ? ORDER BY team.n"
-    ))?;
-    let teams = statement.query_map([tablet], team)?.collect::<rusqlite::Result<_>>()?;
-    Ok(teams)
+        ),
+        args![tablet],
+        team,
+    )
 }

@@ -10,7 +10,7 @@ use super::places::{Place, Places};
 use super::suppress::{self, Funnel};
 use super::{Asked, Completeness, Cut, Line, Reach};
 use crate::error::Result;
-use crate::views::{DECLINED, ReachRow, Step, Views};
+use crate::views::{BAND_ACROSS, DECLINED, ReachRow, SessionPlaces, Step, Views, age_band};
 
 const STEPS: usize = Step::ALL.len();
 /// What is known of everybody, in this order.
@@ -35,19 +35,31 @@ struct Somebody {
 
 /// Counts who was reached on these days. Blocks.
 pub fn reach(views: &Views, places: &mut Places, asked: &Asked) -> Result<Reach> {
-    let (from, to) = (asked.from.to_string(), asked.to.to_string());
     let team: Option<RecordId> = asked.team.parse().ok();
-    let sites = views.sites_of_sessions()?;
+    let sessions = views.places_of_sessions()?;
     let mut rows = Vec::new();
-    views.reach(&from, &to, |row| {
+    views.reach(&asked.from.to_string(), &asked.to.to_string(), |row| {
         if team.is_none_or(|team| *team.as_bytes() == row.team) {
             rows.push(row);
         }
     })?;
+    figures(rows, &sessions, places, asked)
+}
+
+/// The figures of these contacts. `sessions` says of each session where and on which day it was.
+pub fn figures(
+    rows: Vec<ReachRow>,
+    sessions: &SessionPlaces,
+    places: &mut Places,
+    asked: &Asked,
+) -> Result<Reach> {
     let mut everybody: HashMap<[u8; 16], Somebody> = HashMap::new();
     for row in rows {
         let place = places.of(&row.postcode)?;
-        let site = sites.get(&row.session).map(RecordId::to_string).unwrap_or_default();
+        let site = sessions
+            .get(&row.session)
+            .and_then(|(site, _)| site.map(|site| site.to_string()))
+            .unwrap_or_default();
         let who = row.who;
         let now = Somebody::of(row, place, site);
         match everybody.entry(who) {
@@ -72,14 +84,17 @@ pub fn reach(views: &Views, places: &mut Places, asked: &Asked) -> Result<Reach>
             people.iter().map(|one| (if one.groups.contains(group) { "in" } else { "out" }, one.step));
         cuts.push(cut_up(&format!("plus:{group}"), within));
     }
+    let compared_with =
+        district.map(|district| places.reference().area_name(district)).transpose()?.flatten();
     Ok(Reach {
-        from,
-        to,
+        from: asked.from.to_string(),
+        to: asked.to.to_string(),
         people: suppress::total(&funnel(people.iter().map(|one| one.step))),
         cuts,
         months: months(&people),
         completeness: QUESTIONS.iter().map(|field| complete(&people, field)).collect(),
         deprivation: places.year,
+        compared_with,
     })
 }
 
@@ -172,6 +187,23 @@ fn compare(cut: &mut Cut, district: Option<&str>, places: &Places) -> Result<()>
             None => return Ok(()),
         },
         ("ethnic_category" | "sex", _) => places.reference().population(district, &cut.by)?,
+        ("age", _) => {
+            let people = places.reference().population(district, "age_band")?;
+            let ours = |(code, people): (String, u64)| (age_band(&code).to_owned(), people);
+            let mut people: Vec<(String, u64)> = people.into_iter().map(ours).collect();
+            if people.iter().any(|(code, _)| code == BAND_ACROSS) {
+                // Its bands are not ours: nothing can be put beside them.
+                return Ok(());
+            }
+            people.sort();
+            people.dedup_by(|from, into| {
+                from.0 == into.0 && {
+                    into.1 += from.1;
+                    true
+                }
+            });
+            people
+        }
         _ => return Ok(()),
     };
     let all: u64 = population.iter().map(|(_, people)| people).sum();

@@ -3,9 +3,11 @@
 //!
 //! `count` adds up, one pass over the rows that `views::reach` keeps, in people: somebody who came three times counts once,
 //! with the furthest that they came. `suppress` decides what of it may be shown. Everything that leaves this room has been
-//! through it: pages, JSON and CSV show the same figures.
+//! through it: pages, JSON and CSV show the same figures. `disclosure` tries to get behind them.
 
 mod count;
+#[cfg(test)]
+mod disclosure;
 mod kept;
 mod places;
 mod suppress;
@@ -16,18 +18,26 @@ use jiff::civil::Date;
 use serde::{Serialize, Serializer};
 
 pub use kept::Reaches;
-pub use suppress::{Figure, SMALL};
+pub use suppress::{Figure, Funnel, SMALL, cut, total};
 
 use crate::reference::Year;
 
-/// Which days and whose.
+/// Which months and whose.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Asked {
-    /// Both included.
+    /// The first day of a month and the last of one, both included.
     pub from: Date,
     pub to: Date,
     /// The id of a team; all of them where empty.
     pub team: String,
+}
+
+impl Asked {
+    /// The whole months from that of one day to that of another. Nobody may ask for single days: the same figures for
+    /// one day more would say who came on it.
+    pub fn months(from: Date, to: Date, team: String) -> Asked {
+        Asked { from: from.min(to).first_of_month(), to: to.max(from).last_of_month(), team }
+    }
 }
 
 /// What a page, the API and the CSV show.
@@ -46,6 +56,9 @@ pub struct Reach {
     /// The year of the index of deprivation that was used; `None` where none was imported.
     #[serde(serialize_with = "spell_year")]
     pub deprivation: Option<Year>,
+    /// The district with whose population cuts are compared: where most of these people live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared_with: Option<String>,
 }
 
 /// One way to cut everybody up. Its lines add up to everybody, but for what is hidden and rounded.

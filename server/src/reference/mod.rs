@@ -254,6 +254,19 @@ impl Reference {
         Ok(any.then_some(people))
     }
 
+    /// What an area is called whose population was imported, or a district of the index of deprivation.
+    pub fn area_name(&self, area: &str) -> Result<Option<String>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT area_name FROM population
+             WHERE dataset = (SELECT dataset FROM current WHERE kind = 'population') AND area = ?1 AND area_name <> ''
+             UNION ALL
+             SELECT district_name FROM deprivation
+             WHERE dataset IN (SELECT dataset FROM current) AND district = ?1 AND district_name <> ''
+             LIMIT 1",
+        )?;
+        Ok(statement.query_row([area], |row| row.get(0)).optional()?)
+    }
+
     /// What the population file says of an area: (code, people) of one measure, in the order of the codes.
     pub fn population(&self, area: &str, measure: &str) -> Result<Vec<(String, u64)>> {
         let mut statement = self.conn.prepare_cached(

@@ -32,7 +32,7 @@ pub fn enrol(base: &Base, body: &[u8]) -> Result<Vec<u8>> {
     let team = base.log.write(move |txn| {
         let team = log::enrol(txn, &enrolment, now)?;
         let (code, tablet) = (hex(&Sha256::digest(enrolment.secret)), hex(&enrolment.tablet));
-        let entry = Entry::Enrolled { code, tablet, name: enrolment.name, team: team.id };
+        let entry = Entry::Enrolled { code, tablet, name: enrolment.name.clone(), team: team.id };
         ledger.note(txn.conn, &entry, now)?;
         Ok(team)
     })?;

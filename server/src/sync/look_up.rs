@@ -59,7 +59,7 @@ pub fn answer(base: &Base, tablet: &Tablet, asked: &LookUp, now: u64) -> Result<
 /// Activates people with all that belongs to them.
 fn fetch(base: &Base, tablet: &Tablet, team: RecordId, wanted: Belongings, audited: Audited) -> Result<()> {
     let (by, at) = (tablet.id.clone(), audited.at);
-    base.log.write(move |txn| {
+    base.log.write_for(team, move |txn| {
         for person in &wanted.persons {
             let audited = Audited { act: "fetch".into(), record: Some(*person), ..audited.clone() };
             log::audit(txn.conn, &audited)?;

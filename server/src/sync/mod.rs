@@ -18,16 +18,15 @@ mod streamed_tests;
 pub(crate) mod tests;
 mod turns;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use rusqlite::Connection;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 use wayside_protocol::staff::unlock_secret;
 use wayside_protocol::sync::frame::{
-    self, Ask, Changes, Frame, Head, Hello, Incoming, LookUp, PROTOCOL_VERSION, Refusal, STREAMED_VERSION,
-    State, TeamState, Terms, Unlock, Verdict, Verdicts,
+    self, Ask, Changes, Frame, Head, Hello, Incoming, Item, LookUp, PROTOCOL_VERSION, Refusal,
+    STREAMED_VERSION, State, TeamState, Terms, Unlock, Verdict, Verdicts,
 };
 use wayside_protocol::sync::{CLOCK_WINDOW_MS, Position, capability, combined, verify_request};
 
@@ -38,11 +37,14 @@ pub(crate) use nonces::Nonces;
 pub(crate) use repair::Sets;
 pub(crate) use stream::{Gate, Reading, receive};
 pub(crate) use turns::Turns;
+#[cfg(test)]
+pub(crate) use turns::take_shared;
 
 use crate::admission::{Judge, Judged, Offer};
 use crate::base::Base;
 use crate::error::{Error, Result};
-use crate::log::{self, Source, Tablet, Team};
+use crate::log::db::Conn;
+use crate::log::{self, Source, Tablet, Team, Visit};
 use repair::Repair;
 
 /// So often a batch is judged outside the writer. Where its records move every time, the writer judges
@@ -71,9 +73,14 @@ pub struct Exchange {
     /// Whether it asks for the tablet's secret for unlock codes.
     asks_unlock: bool,
     now: u64,
+    skew_ms: i64,
+    /// How many changes the tablet still holds back, where it says so.
+    waiting: Option<u64>,
     verdicts: Vec<Verdicts>,
     /// Changes frames of this request and of the one that it asks about.
     frames: u64,
+    /// By which it is known that this is still the tablet's last request, where other nodes may have a later one.
+    turn: Option<(i64, [u8; 16])>,
 }
 
 impl Exchange {
@@ -119,7 +126,9 @@ impl Exchange {
         let named = hello.teams.iter().map(|place| place.team).chain(asked);
         let named = named.chain(look_up.iter().map(|asked: &LookUp| asked.team));
         let named = named.chain(repair.teams()).chain(changes.iter().map(|frame| frame.team)).collect();
-        let skew = i64::try_from(i128::from(hello.time_ms) - i128::from(now)).unwrap_or_default();
+        let skew_ms = i64::try_from(i128::from(hello.time_ms) - i128::from(now)).unwrap_or_default();
+        let says = hello.capabilities & capability::WAITING != 0;
+        let waiting = ask.as_ref().filter(|_| says).map(|ask| ask.waiting);
         let mut exchange = Exchange {
             tablet,
             teams,
@@ -129,21 +138,40 @@ impl Exchange {
             look_up,
             asks_unlock,
             now,
+            skew_ms,
+            waiting,
             verdicts: Vec::new(),
             frames: 0,
+            turn: None,
         };
         exchange.allow(named)?;
-        if !base.nonces.is_new(exchange.tablet.n, exchange.hello.nonce, now) {
+        if !base.nonces.is_new_to(&base.log, exchange.tablet.n, exchange.hello.nonce, now)? {
             return Err(Code::Replayed.into());
         }
-        base.log.seen(exchange.tablet.n, now, skew);
+        exchange.note_visit(base);
         exchange.repair.inspect(base, &exchange.tablet, &exchange.hello, &exchange.teams, now)?;
         Ok((exchange, changes))
+    }
+
+    fn note_visit(&self, base: &Base) {
+        let capabilities = self.hello.capabilities;
+        let visit = Visit { at: self.now, skew_ms: self.skew_ms, waiting: self.waiting, capabilities };
+        base.log.seen(self.tablet.n, visit);
     }
 
     /// For [`Turns::take`].
     fn turn(&self) -> (i64, [u8; 16], Option<[u8; 16]>) {
         (self.tablet.n, self.hello.nonce, self.ask.as_ref().and_then(|ask| ask.given_up))
+    }
+
+    /// Takes the turn at all other nodes, too. What it pushes without having it is not stored.
+    pub fn take_turn(&mut self, base: &Base) -> Result<()> {
+        if base.log.is_shared() {
+            let (tablet, nonce, given_up) = self.turn();
+            turns::take_shared(&base.log, tablet, nonce, given_up)?;
+            self.turn = Some((tablet, nonce));
+        }
+        Ok(())
     }
 
     /// Looks up what the tablet asks about, once nothing of its earlier requests is under way any more.
@@ -165,9 +193,20 @@ impl Exchange {
             return Err(Code::FrameMalformed.into());
         }
         self.allow(frames.iter().map(|frame| frame.team).collect())?;
+        // Noted with the commit that stores them: a link that is cut behind it leaves the number right.
+        let items = frames.iter().flat_map(|frame| &frame.lists).flat_map(|list| &list.items);
+        let brought = items.filter(|item| matches!(item, Item::Body { .. })).count() as u64;
+        self.waiting = self.waiting.map(|waiting| waiting.saturating_sub(brought));
+        self.note_visit(base);
         let first = self.frames;
         self.frames += frames.len() as u64;
-        let pushed = push(base, &self.tablet, &self.teams, frames, self.now)?;
+        let source = Source {
+            tablet: self.tablet.id.clone(),
+            server: *base.identity.public(),
+            received_at: self.now,
+            turn: self.turn,
+        };
+        let pushed = push(base, &self.tablet, &self.teams, frames, &source)?;
         let known = |frame: &&Verdicts| frame.verdicts.iter().any(|v| matches!(v, Verdict::Known { .. }));
         pushed.iter().filter(known).for_each(|_| base.count_frame_again());
         let numbered =
@@ -238,7 +277,7 @@ impl Exchange {
     }
 
     /// How many of its places have entries beyond them that the tablet does not know.
-    fn too_old(&self, conn: &Connection) -> Result<usize> {
+    fn too_old(&self, conn: &Conn) -> Result<usize> {
         let mut count = 0;
         for place in &self.hello.teams {
             let team = log::team_by_id(conn, place.team)?.ok_or(Code::TeamNotAllowed)?;
@@ -248,12 +287,7 @@ impl Exchange {
     }
 
     /// Where the tablet stands when it holds everything: what its receipt is for.
-    fn positions(
-        &self,
-        conn: &Connection,
-        states: &[TeamState],
-        rest_same: bool,
-    ) -> Result<Option<Vec<Position>>> {
+    fn positions(&self, conn: &Conn, states: &[TeamState], rest_same: bool) -> Result<Option<Vec<Position>>> {
         let able = self.hello.capabilities & capability::REPAIR != 0;
         // One that names no place shows no receipt, and has nothing new.
         if !able || states.is_empty() || !(rest_same || states.len() == self.teams.len()) {
@@ -263,7 +297,7 @@ impl Exchange {
     }
 
     /// Whether the tablet's teams that it does not name stand at the ends of their logs.
-    fn rest_same(&self, conn: &Connection) -> Result<bool> {
+    fn rest_same(&self, conn: &Conn) -> Result<bool> {
         let Some(rest) = self.ask.as_ref().and_then(|ask| ask.rest) else { return Ok(false) };
         let named = |team: &&Team| self.hello.teams.iter().any(|place| place.team == team.id);
         let places = self.teams.iter().filter(|team| !named(team)).map(|team| {
@@ -314,54 +348,72 @@ fn whole_changes(incoming: &mut Incoming) -> Result<Vec<Changes>> {
     Ok(changes)
 }
 
-/// Admits what was pushed: verified and judged here, stored by the writer in one piece.
+/// Admits what was pushed: verified and judged here, stored by the writer team by team.
 fn push(
     base: &Base,
     tablet: &Tablet,
     teams: &[Team],
     pushed: Vec<Changes>,
-    now: u64,
+    source: &Source,
 ) -> Result<Vec<Verdicts>> {
-    if pushed.is_empty() {
-        return Ok(Vec::new());
+    // By team, with the places of their frames.
+    let mut offers: BTreeMap<RecordId, (Vec<u64>, Vec<Offer>)> = BTreeMap::new();
+    for (frame, pushed) in (0..).zip(pushed) {
+        let offer = Offer::verify(pushed, &tablet.public_key, &source.server)?;
+        let of_team = offers.entry(offer.team).or_default();
+        of_team.0.push(frame);
+        of_team.1.push(offer);
     }
-    let server = *base.identity.public();
-    let offers = pushed
-        .into_iter()
-        .map(|frame| Offer::verify(frame, &tablet.public_key, &server))
-        .collect::<Result<Vec<_>>>()?;
-    let named: Vec<RecordId> = offers.iter().map(|offer| offer.team).collect();
+    let mut answers = Vec::new();
+    for (team, (frames, offers)) in offers {
+        let verdicts = push_team(base, source, teams, team, offers)?;
+        answers.extend(frames.into_iter().zip(verdicts).map(|(frame, verdicts)| Verdicts {
+            team,
+            frame,
+            verdicts,
+        }));
+    }
+    answers.sort_by_key(|verdicts| verdicts.frame);
+    Ok(answers)
+}
+
+fn push_team(
+    base: &Base,
+    source: &Source,
+    teams: &[Team],
+    team: RecordId,
+    offers: Vec<Offer>,
+) -> Result<Vec<Vec<Verdict>>> {
     let offers = Arc::new(offers);
-    let mut verdicts = None;
     for attempt in 1..=ATTEMPTS {
-        let judge = if attempt == 1 { Judge::on_trust(server) } else { Judge::new(server) };
+        let judge = if attempt == 1 { Judge::on_trust(source.server) } else { Judge::new(source.server) };
         let judged = base.log.read(|conn| judge_all(judge, conn, teams, &offers))?;
-        let source = Source { tablet: tablet.id.clone(), server, received_at: now };
-        let offers = offers.clone();
-        verdicts = base.log.write(move |txn| {
-            if attempt < ATTEMPTS && !log::unmoved(txn.conn, &offers, &judged)? {
-                return Ok(None);
+        let (source, offers) = (source.clone(), offers.clone());
+        let verdicts = base.log.write_for(team, move |txn| {
+            if attempt < ATTEMPTS {
+                log::append_unmoved(txn, &source, &offers, &judged)
+            } else {
+                log::append(txn, &source, &offers, &judged).map(Some)
             }
-            log::append(txn, &source, &offers, &judged).map(Some)
         })?;
-        if verdicts.is_some() {
-            break;
+        if let Some(verdicts) = verdicts {
+            return Ok(verdicts);
         }
     }
-    let verdicts = verdicts.ok_or(Error::Internal("a batch without verdicts"))?;
-    let frames = named.into_iter().zip(verdicts).zip(0..);
-    Ok(frames.map(|((team, verdicts), frame)| Verdicts { team, frame, verdicts }).collect())
+    Err(Error::Internal("a batch without verdicts"))
 }
 
 /// Judges a whole batch, each change after those before it.
-fn judge_all(
-    mut judge: Judge,
-    conn: &Connection,
-    teams: &[Team],
-    offers: &[Offer],
-) -> Result<Vec<Vec<Judged>>> {
+fn judge_all(mut judge: Judge, conn: &Conn, teams: &[Team], offers: &[Offer]) -> Result<Vec<Vec<Judged>>> {
+    let team_of = |offer: &Offer| {
+        teams.iter().find(|team| team.id == offer.team).ok_or(Error::Refused(Code::TeamNotAllowed))
+    };
+    if let Some(offer) = offers.first().filter(|_| conn.is_postgres()) {
+        // They are all of one team.
+        judge.read_ahead(conn, team_of(offer)?, offers)?;
+    }
     let offers = offers.iter().map(|offer| {
-        let team = teams.iter().find(|team| team.id == offer.team).ok_or(Code::TeamNotAllowed)?;
+        let team = team_of(offer)?;
         let judged = offer.changes.iter().map(|change| {
             let list = offer.lists.get(change.list).ok_or(Error::Internal("an offer's list"))?;
             judge.judge(conn, team, change, &list.author)

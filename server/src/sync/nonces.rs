@@ -5,6 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use wayside_protocol::sync::CLOCK_WINDOW_MS;
 
+use crate::error::Result;
+use crate::log::Log;
+use crate::log::db::args;
+
 /// At most so many are remembered, the oldest forgotten first: with 500 tablets a hundred requests each, within the
 /// window. What is forgotten too early, or by a restart, can be played again and stores nothing new.
 const MOST: usize = 50_000;
@@ -22,8 +26,20 @@ struct Memory {
 }
 
 impl Nonces {
-    /// Remembers a tablet's nonce; false if it was here within the clock window.
-    pub fn is_new(&self, tablet: i64, nonce: [u8; 16], now_ms: u64) -> bool {
+    /// Remembers a tablet's nonce, for all nodes over this log; false if it was here within the clock window. Blocks.
+    pub fn is_new_to(&self, log: &Log, tablet: i64, nonce: [u8; 16], now_ms: u64) -> Result<bool> {
+        if !self.is_new(tablet, nonce, now_ms) {
+            return Ok(false);
+        }
+        if !log.is_shared() {
+            return Ok(true);
+        }
+        let sql = "INSERT INTO nonce (tablet, nonce) VALUES (?, ?) ON CONFLICT DO NOTHING";
+        log.jot(|conn| Ok(conn.execute(sql, args![tablet, nonce])? == 1))
+    }
+
+    /// Remembers a tablet's nonce here; false if it was here within the clock window.
+    fn is_new(&self, tablet: i64, nonce: [u8; 16], now_ms: u64) -> bool {
         let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A request's time may lie this far ahead when it is first seen, and stays good as long after it.
         let gone = |at: u64| now_ms.saturating_sub(at) > 2 * CLOCK_WINDOW_MS;

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::iter::Peekable;
 
-use rusqlite::Connection;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 use wayside_protocol::sync::frame::{
@@ -14,6 +13,7 @@ use wayside_protocol::sync::{ListItem, PublicKey, SignatureBytes, capability, si
 
 use crate::error::Result;
 use crate::keys::Identity;
+use crate::log::db::{Conn, args};
 use crate::log::{self, Row, Team};
 
 use super::repair::Repair;
@@ -66,7 +66,7 @@ pub fn unmoved(place: &Place) -> TeamState {
 }
 
 /// Whether a tablet cannot be told what happened since: it does not know entries of the log.
-pub fn is_too_old(conn: &Connection, hello: &Hello, place: &Place, team: &Team) -> Result<bool> {
+pub fn is_too_old(conn: &Conn, hello: &Hello, place: &Place, team: &Team) -> Result<bool> {
     let from = if place.epoch == team.epoch { place.cursor } else { 0 };
     Ok(hello.capabilities & capability::ARCHIVE == 0 && log::has_entries(conn, team.n, from)?)
 }
@@ -74,7 +74,7 @@ pub fn is_too_old(conn: &Connection, hello: &Hello, place: &Place, team: &Team) 
 /// Appends the frames of all places and says how far each team got. `offered` are sequence numbers
 /// that the tablet has just offered itself.
 pub fn pull(
-    conn: &Connection,
+    conn: &Conn,
     identity: &Identity,
     hello: &Hello,
     repair: &Repair,
@@ -135,16 +135,17 @@ impl<'a> Held<'a> {
 }
 
 /// What was archived, and of which the tablet has just offered something that the log has: it does not know.
-fn say_again(conn: &Connection, team: &Team, held: &Held, frames: &mut Vec<Frame>) -> Result<()> {
+fn say_again(conn: &Conn, team: &Team, held: &Held, frames: &mut Vec<Frame>) -> Result<()> {
     let mut missed = BTreeMap::new();
-    let mut statement = conn.prepare_cached(
-        "SELECT record.record FROM log JOIN record ON record.record = log.record
-         WHERE log.team = ? AND log.seq = ? AND record.archived <= ?",
-    )?;
     for seq in held.offered {
-        let records = statement.query_map((team.n, seq, held.cursor), |row| row.get(0))?;
-        for record in records {
-            let entry = log::off_tablets(conn, team.n, RecordId::from_bytes(record?))?;
+        let record: Option<RecordId> = conn.one(
+            "SELECT record.record FROM log JOIN record ON record.record = log.record
+         WHERE log.team = ? AND log.seq = ? AND record.archived <= ?",
+            args![team.n, seq, held.cursor],
+            |row| row.get(0),
+        )?;
+        if let Some(record) = record {
+            let entry = log::off_tablets(conn, team.n, record)?;
             missed.extend(entry.map(|entry| (entry.seq, entry)));
         }
     }
@@ -161,7 +162,7 @@ fn push_entries(team: &Team, entries: Vec<Entry>, frames: &mut Vec<Frame>) {
 
 /// Returns the cursor that this answer reaches.
 fn pull_team(
-    conn: &Connection,
+    conn: &Conn,
     identity: &Identity,
     team: &Team,
     held: &Held,
@@ -240,7 +241,7 @@ impl Budget {
 
 /// Appends the changes of these numbers, as far as one answer holds them: the tablet knows which are missing.
 pub fn send(
-    conn: &Connection,
+    conn: &Conn,
     identity: &Identity,
     team: &Team,
     numbers: &BTreeSet<u64>,
@@ -279,7 +280,7 @@ struct Run {
 }
 
 struct Filler<'a> {
-    conn: &'a Connection,
+    conn: &'a Conn,
     identity: &'a Identity,
     team: &'a Team,
     wishes: &'a Wishes,
@@ -326,9 +327,11 @@ impl Filler<'_> {
         if entry.what != What::Activate {
             return Ok(ENTRY_COST);
         }
-        let mut statement = self.conn.prepare_cached("SELECT bytes, changes FROM record WHERE record = ?")?;
-        let (bytes, changes): (usize, usize) =
-            statement.query_row([entry.record.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (bytes, changes): (usize, usize) = self.conn.only(
+            "SELECT bytes, changes FROM record WHERE record = ?",
+            args![entry.record],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
         Ok(ENTRY_COST + bytes + changes * (LIST_COST + BODY_COST))
     }
 
@@ -342,11 +345,8 @@ impl Filler<'_> {
         push_entries(self.team, run, self.frames);
         let mut numbers = BTreeSet::new();
         for record in back {
-            let mut statement =
-                self.conn.prepare_cached("SELECT seq FROM log WHERE team = ? AND record = ?")?;
-            for seq in statement.query_map((self.team.n, record.as_bytes()), |row| row.get(0))? {
-                numbers.insert(seq?);
-            }
+            let sql = "SELECT seq FROM log WHERE team = ? AND record = ?";
+            numbers.extend(self.conn.all(sql, args![self.team.n, record], |row| row.get::<u64>(0))?);
         }
         // Later ones come in their turn.
         numbers.retain(|seq| *seq < last.seq);

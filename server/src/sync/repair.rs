@@ -6,7 +6,6 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::Connection;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 use wayside_protocol::sync::frame::{Frame, Hello, Place, Reconcile, TeamState, Want, What};
@@ -17,6 +16,7 @@ use super::pull::{self, Wishes};
 use crate::backup;
 use crate::base::Base;
 use crate::error::Result;
+use crate::log::db::{Conn, args};
 use crate::log::{self, Tablet, Team};
 
 /// Sets that are remembered together hold at most this many pairs, some 64 bytes each.
@@ -32,6 +32,8 @@ pub struct Repair {
     wants: Vec<Want>,
     shown: Option<Receipt>,
     token: Option<Token>,
+    /// That of the last receipt, when this exchange began.
+    given: Option<Token>,
     /// The token shown is that of the last receipt.
     current: bool,
     /// The tablet was set back to an older copy of itself, or there are two of it.
@@ -63,7 +65,7 @@ impl Repair {
     /// What a tablet is told of a team that is compared, or must be, instead of being sent what follows its place.
     pub fn instead(
         &self,
-        conn: &Connection,
+        conn: &Conn,
         hello: &Hello,
         place: &Place,
         team: &Team,
@@ -98,14 +100,18 @@ impl Repair {
         let (contradicted, tokens) =
             base.log.read(|conn| Ok((contradicts(conn, &positions, teams)?, tokens(conn, tablet.n)?)))?;
         if !contradicted {
+            self.given = tokens.given;
             self.current = tokens.given.is_some() && self.token == tokens.given;
-            // Nothing is known of the token of a tablet that was given none since the log was set back.
-            self.copied = tokens.given.is_some() && !self.current && self.token != tokens.shown;
+            // Nothing is known of the token of a tablet that was given none since the log was set back. One whose place is
+            // beyond the log shows that this was set back: a quiet one shows no receipt before it is compared.
+            let strange = self.token != tokens.shown && !hello.teams.iter().any(|place| beyond(place, teams));
+            self.copied = tokens.given.is_some() && !self.current && strange;
             return Ok(());
         }
         let ledger = base.ledger.clone();
         let ids: Vec<RecordId> = teams.iter().map(|team| team.id).collect();
         base.log.write(move |txn| {
+            txn.conn.lock_all()?;
             let all = log::teams(txn.conn)?;
             let own: Vec<Team> = all.iter().filter(|team| ids.contains(&team.id)).cloned().collect();
             // Another tablet may have been first.
@@ -120,13 +126,7 @@ impl Repair {
     }
 
     /// Appends the answers to what was asked.
-    pub fn answer(
-        &self,
-        base: &Base,
-        conn: &Connection,
-        wishes: &Wishes,
-        frames: &mut Vec<Frame>,
-    ) -> Result<()> {
+    pub fn answer(&self, base: &Base, conn: &Conn, wishes: &Wishes, frames: &mut Vec<Frame>) -> Result<()> {
         for ask in &self.asks {
             let team = log::team_by_id(conn, ask.team)?.ok_or(Code::TeamNotAllowed)?;
             if ask.epoch != team.epoch || ask.head > team.head {
@@ -149,7 +149,8 @@ impl Repair {
     }
 
     /// The receipt of a sync that ends with these positions, its token noted before it is given. None for a tablet
-    /// that has its receipt and stands where it stood.
+    /// that has its receipt and stands where it stood, nor for one that came again meanwhile: what it was given then
+    /// counts.
     pub fn receipt(
         &self,
         base: &Base,
@@ -162,23 +163,24 @@ impl Repair {
             return Ok(None);
         }
         let (token, before): (Token, _) = (rand::random(), self.token);
-        let (n, id, copied) = (tablet.n, tablet.id.clone(), self.copied);
-        base.log.write(move |txn| {
-            if copied {
+        let (n, id, copied, given) = (tablet.n, tablet.id.clone(), self.copied, self.given);
+        let noted = base.log.write(move |txn| {
+            let noted = txn.conn.execute(
+                "UPDATE tablet SET token_shown = ?, token_given = ? WHERE n = ? AND token_given IS NOT DISTINCT FROM ?",
+                args![before, token, n, given],
+            )?;
+            if copied && noted > 0 {
                 log::alarm(txn.conn, Code::TabletCopied, Some(&id), now)?;
             }
-            txn.conn
-                .prepare_cached("UPDATE tablet SET token_shown = ?, token_given = ? WHERE n = ?")?
-                .execute((before, token, n))?;
-            Ok(())
+            Ok(noted > 0)
         })?;
-        Ok(Some(Receipt::sign(base.identity.key(), &tablet.public_key, token, positions)))
+        Ok(noted.then(|| Receipt::sign(base.identity.key(), &tablet.public_key, token, positions)))
     }
 }
 
 /// Whether the log, in the epoch that a receipt names, is shorter than it says or another. Receipts of other epochs
 /// are of before a restore.
-fn contradicts(conn: &Connection, positions: &[Position], teams: &[Team]) -> Result<bool> {
+fn contradicts(conn: &Conn, positions: &[Position], teams: &[Team]) -> Result<bool> {
     for position in positions {
         let team = teams.iter().find(|team| team.id == position.team && team.epoch == position.epoch);
         let Some(team) = team else { continue };
@@ -191,21 +193,28 @@ fn contradicts(conn: &Connection, positions: &[Position], teams: &[Team]) -> Res
     Ok(false)
 }
 
+/// Whether a tablet has pulled further than its team's log goes, in the same epoch.
+fn beyond(place: &Place, teams: &[Team]) -> bool {
+    let team = teams.iter().find(|team| team.id == place.team && team.epoch == place.epoch);
+    team.is_some_and(|team| place.cursor > team.head)
+}
+
 /// What a tablet showed last and what it was given then. It shows either next time: the answer may have been lost.
 struct Tokens {
     shown: Option<Token>,
     given: Option<Token>,
 }
 
-fn tokens(conn: &Connection, tablet: i64) -> Result<Tokens> {
-    let mut statement = conn.prepare_cached("SELECT token_shown, token_given FROM tablet WHERE n = ?")?;
-    Ok(statement.query_row([tablet], |row| Ok(Tokens { shown: row.get(0)?, given: row.get(1)? }))?)
+fn tokens(conn: &Conn, tablet: i64) -> Result<Tokens> {
+    conn.only("SELECT token_shown, token_given FROM tablet WHERE n = ?", args![tablet], |row| {
+        Ok(Tokens { shown: row.get(0)?, given: row.get(1)? })
+    })
 }
 
 /// The positions of a tablet that holds all of its teams' logs as these states and the ends of the others say;
 /// `None` while there is more to pull.
 pub fn positions(
-    conn: &Connection,
+    conn: &Conn,
     states: &[TeamState],
     teams: &[Team],
     now: u64,
@@ -236,20 +245,16 @@ struct Set {
 }
 
 impl Set {
-    fn read(conn: &Connection, team: &Team, head: u64) -> Result<Set> {
+    fn read(conn: &Conn, team: &Team, head: u64) -> Result<Set> {
         let (mut pairs, mut numbers) = (Vec::new(), Vec::new());
         let off = log::latest(&log::entries(conn, team.n, 0, head)?);
-        let mut statement =
-            conn.prepare_cached("SELECT seq, record, hash FROM log WHERE team = ? AND seq <= ?")?;
-        let mut rows = statement.query((team.n, head))?;
-        while let Some(row) = rows.next()? {
-            let pair = (RecordId::from_bytes(row.get(1)?), row.get(2)?);
-            if off.get(&pair.0).is_some_and(|entry| entry.what != What::Activate) {
-                continue;
+        log::each_pair(conn, team.n, head, |seq, record, hash| {
+            if off.get(&record).is_none_or(|entry| entry.what == What::Activate) {
+                numbers.push((brief(&pair_id(record, &hash)), seq));
+                pairs.push((record, hash));
             }
-            numbers.push((brief(&pair_id(pair.0, &pair.1)), row.get(0)?));
-            pairs.push(pair);
-        }
+            Ok(true)
+        })?;
         numbers.sort_unstable();
         Ok(Set { team: team.id, epoch: team.epoch, head, pairs: Pairs::new(pairs), numbers })
     }
@@ -270,7 +275,7 @@ pub struct Sets(Mutex<VecDeque<Arc<Set>>>);
 
 impl Sets {
     /// The set of a team's log up to `head`; at 0 one that is about as long as the log.
-    fn of(&self, conn: &Connection, team: &Team, head: u64) -> Result<Arc<Set>> {
+    fn of(&self, conn: &Conn, team: &Team, head: u64) -> Result<Arc<Set>> {
         let fits = |set: &Set| match head {
             0 => team.head - set.head.min(team.head) <= STALE,
             head => set.head == head,

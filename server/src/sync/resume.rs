@@ -3,16 +3,16 @@
 //! A frame is committed whole, with the list that it holds, and an author never signs the same list twice: so a list
 //! that is stored under the tablet's signature is a frame that arrived.
 
-use rusqlite::{Connection, OptionalExtension};
 use wayside_protocol::record::{Hash, RecordId};
 use wayside_protocol::sync::ListItem;
 use wayside_protocol::sync::frame::{Sent, Verdict, Verdicts};
 
 use crate::error::Result;
+use crate::log::db::{Conn, args};
 use crate::log::{self, Tablet, Team};
 
 /// Verdicts on those of these frames that were committed, numbered as they were asked for.
-pub fn verdicts(conn: &Connection, tablet: &Tablet, teams: &[Team], sent: &[Sent]) -> Result<Vec<Verdicts>> {
+pub fn verdicts(conn: &Conn, tablet: &Tablet, teams: &[Team], sent: &[Sent]) -> Result<Vec<Verdicts>> {
     let mut found = Vec::new();
     for (frame, sent) in (0..).zip(sent) {
         let team = teams.iter().find(|team| team.id == sent.team);
@@ -28,24 +28,21 @@ pub fn verdicts(conn: &Connection, tablet: &Tablet, teams: &[Team], sent: &[Sent
 }
 
 /// What stands in a list that the tablet itself signed.
-fn own_list(
-    conn: &Connection,
-    team: i64,
-    tablet: &Tablet,
-    signature: &[u8; 16],
-) -> Result<Option<Vec<ListItem>>> {
+fn own_list(conn: &Conn, team: i64, tablet: &Tablet, signature: &[u8; 16]) -> Result<Option<Vec<ListItem>>> {
     let (mut from, mut to) = ([0; 64], [0xff; 64]);
     from[..16].copy_from_slice(signature);
     to[..16].copy_from_slice(signature);
-    let mut statement =
-        conn.prepare_cached("SELECT n FROM signed_list WHERE team = ? AND signature BETWEEN ? AND ?")?;
-    let n: Option<i64> = statement.query_row((team, from, to), |row| row.get(0)).optional()?;
+    let n: Option<i64> = conn.one(
+        "SELECT n FROM signed_list WHERE team = ? AND signature BETWEEN ? AND ?",
+        args![team, from, to],
+        |row| row.get(0),
+    )?;
     let Some(n) = n else { return Ok(None) };
     let (author, _, items) = log::signed_items(conn, n)?;
     Ok((author == tablet.public_key).then_some(items))
 }
 
-fn verdict(conn: &Connection, team: i64, record: RecordId, hash: &Hash) -> Result<Option<Verdict>> {
+fn verdict(conn: &Conn, team: i64, record: RecordId, hash: &Hash) -> Result<Option<Verdict>> {
     if log::is_erased(conn, record)? {
         return Ok(Some(Verdict::Erased));
     }
@@ -55,9 +52,10 @@ fn verdict(conn: &Connection, team: i64, record: RecordId, hash: &Hash) -> Resul
     if let Some(code) = log::quarantine_code(conn, team, record, hash)? {
         return Ok(Some(Verdict::Quarantined { code }));
     }
-    let mut waiting =
-        conn.prepare_cached("SELECT 1 FROM waiting WHERE team = ? AND record = ? AND hash = ?")?;
-    let waits: Option<i64> =
-        waiting.query_row((team, record.as_bytes(), hash), |row| row.get(0)).optional()?;
+    let waits: Option<i64> = conn.one(
+        "SELECT 1 FROM waiting WHERE team = ? AND record = ? AND hash = ?",
+        args![team, record, hash],
+        |row| row.get(0),
+    )?;
     Ok(waits.map(|_| Verdict::Waiting))
 }

@@ -218,7 +218,11 @@ pub async fn receive(base: Arc<Base>, gate: &Gate, reading: &mut Reading) -> Res
     let (tablet, nonce, given_up) = exchange.turn();
     let mut turn = base.turns.take(tablet, nonce, given_up).await?;
     let recalling = base.clone();
-    exchange = gate.work(move || exchange.recall(&recalling).map(|()| exchange)).await?;
+    let recall = move || {
+        exchange.take_turn(&recalling)?;
+        exchange.recall(&recalling).map(|()| exchange)
+    };
+    exchange = gate.work(recall).await?;
     loop {
         let changes = whole_changes(&mut incoming)?;
         if !changes.is_empty() {

@@ -104,6 +104,38 @@ async fn a_body_cut_anywhere_leaves_its_whole_frames_and_they_can_be_asked_about
     }
 }
 
+/// What the server knows of the one tablet that says how much it holds back, once something is committed.
+fn waiting(site: &Site, tablet: &TestTablet) -> Option<u64> {
+    site.base.log.write(|_| Ok(())).unwrap();
+    let id = wayside_protocol::record::tablet_id(&tablet.public());
+    site.base.log.read(log::last_contacts).unwrap()[&id].waiting
+}
+
+#[tokio::test]
+async fn a_tablet_says_what_it_holds_back_and_what_arrived_of_a_cut_body_is_taken_off() {
+    let site = Site::new();
+    let server = *site.base.identity.public();
+    let tablet = site.tablet();
+    let hello = |capabilities| {
+        let hello = tablet.streamed_hello(START, vec![nowhere(site.team)]);
+        Hello { capabilities, ..hello }
+    };
+    let changes: Vec<_> = (0..3).map(|_| tablet.frame(site.team, &people(&tablet, 2))).collect();
+    // Of a tablet that does not know of it nothing is said.
+    let (body, _) = tablet.streamed(&server, hello(capability::STREAMED), Ask::default(), vec![]);
+    exchange(&site.base, &body).unwrap();
+    assert_eq!(waiting(&site, &tablet), None);
+    let can = capability::STREAMED | capability::WAITING;
+    let ask = Ask { waiting: 14, ..Ask::default() };
+    let (body, ends) = tablet.streamed(&server, hello(can), ask, changes);
+    let pieces = vec![body[..ends[2]].to_vec(), body[ends[2]..ends[2] + 40].to_vec()];
+    let code = received(&site, arriving(pieces, true)).await.unwrap_err().code();
+    assert_eq!((code, waiting(&site, &tablet)), (Code::LinkCut, Some(10)));
+    let (body, _) = tablet.streamed(&server, hello(can), Ask::default(), vec![]);
+    exchange(&site.base, &body).unwrap();
+    assert_eq!(waiting(&site, &tablet), Some(0));
+}
+
 #[tokio::test]
 async fn what_is_asked_about_has_the_verdict_that_it_was_given() {
     let site = Site::new();

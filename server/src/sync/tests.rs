@@ -443,7 +443,7 @@ fn a_visit_is_noted_with_its_skew() {
         .log
         .read(|conn| {
             let sql = "SELECT last_seen_at, clock_skew_ms FROM tablet";
-            Ok(conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
+            conn.only(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))
         })
         .unwrap();
     assert_eq!(noted, (START, -5000));

@@ -12,6 +12,8 @@ use tokio::sync::{OwnedMutexGuard, watch};
 use wayside_protocol::error::Code;
 
 use crate::error::Result;
+use crate::log::Log;
+use crate::log::db::{Conn, args};
 
 type Nonce = [u8; 16];
 
@@ -73,6 +75,26 @@ impl Turn {
     fn allow(&self, nonce: Nonce) -> Result<()> {
         if self.given_up.contains(&nonce) { Err(Code::LinkCut.into()) } else { Ok(()) }
     }
+}
+
+/// Takes the turn of a request at all nodes over one log. Whoever had it stores nothing any more, once what it is
+/// committing now is there: see `log::append`. Blocks.
+pub fn take_shared(log: &Log, tablet: i64, nonce: Nonce, given_up: Option<Nonce>) -> Result<()> {
+    let take = |conn: &Conn| {
+        // The first of all: the row keeps others of this tablet waiting until this one is done.
+        conn.execute(
+            "INSERT INTO turn (tablet, nonce) VALUES (?, ?)
+             ON CONFLICT (tablet) DO UPDATE SET nonce = excluded.nonce",
+            args![tablet, nonce],
+        )?;
+        if let Some(given_up) = given_up {
+            let sql = "INSERT INTO given_up (tablet, nonce) VALUES (?, ?) ON CONFLICT DO NOTHING";
+            conn.execute(sql, args![tablet, given_up])?;
+        }
+        let sql = "SELECT 1 FROM given_up WHERE tablet = ? AND nonce = ?";
+        if conn.exists(sql, args![tablet, nonce])? { Err(Code::LinkCut.into()) } else { Ok(()) }
+    };
+    log.jot(|conn| conn.alone(take))
 }
 
 impl Mine {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use wayside_protocol::record::RecordId;
 
 use super::Views;
-use super::follow::parse;
+use super::write::parse;
 use crate::error::Result;
 
 /// A record that is on the tablets.

@@ -1,6 +1,6 @@
 //! What coordinators' lists read: tasks by their day, people who may be one, who stands for whom.
 
-use rusqlite::params;
+use rusqlite::{ToSql, params};
 use wayside_protocol::record::RecordId;
 
 use super::{Views, people};
@@ -28,19 +28,32 @@ pub struct Pair {
     pub reasons: Vec<String>,
 }
 
-/// Pairs of those that stand, without what was merged and what coordinators said are two people.
-const PAIRS: &str = "
-    SELECT min(pa.standing, pb.standing) AS x, max(pa.standing, pb.standing) AS y, max(pair.weight) AS weight,
-           pair.likely, pair.reasons
-    FROM pair JOIN person AS pa ON pa.id = pair.a JOIN person AS pb ON pb.id = pair.b
-    WHERE pa.standing <> pb.standing
-      AND (?1 IS NULL OR pa.standing = ?1 OR pb.standing = ?1)
-      AND NOT EXISTS (
-          SELECT 1 FROM person AS pc JOIN not_same ON not_same.holder = pc.id
-          JOIN person AS pd ON pd.id = not_same.other
-          WHERE (pc.standing = pa.standing AND pd.standing = pb.standing)
-             OR (pc.standing = pb.standing AND pd.standing = pa.standing))
-    GROUP BY x, y";
+/// Of some rows of `pair`, those that stand: by who stands for whom, each two once, without what was merged and what
+/// coordinators said are two people.
+fn standing_pairs(rows: &str) -> String {
+    format!(
+        "SELECT min(pa.standing, pb.standing) AS x, max(pa.standing, pb.standing) AS y,
+                max(pair.weight) AS weight, pair.likely AS likely, pair.reasons AS reasons
+         FROM ({rows}) AS pair JOIN person AS pa ON pa.id = pair.a JOIN person AS pb ON pb.id = pair.b
+         WHERE pa.standing <> pb.standing
+           AND NOT EXISTS (
+               SELECT 1 FROM person AS pc JOIN not_same ON not_same.holder = pc.id
+               JOIN person AS pd ON pd.id = not_same.other
+               WHERE (pc.standing = pa.standing AND pd.standing = pb.standing)
+                  OR (pc.standing = pb.standing AND pd.standing = pa.standing))
+         GROUP BY x, y"
+    )
+}
+
+/// Nearly all pairs are of two people of whom nobody has said anything: those are read as they are. The few of whom
+/// somebody was merged, or said to be another, are looked at one by one.
+const DECIDED: &str = "
+    decided AS MATERIALIZED (
+        SELECT id FROM person WHERE standing IN (SELECT standing FROM person WHERE standing <> id)
+        UNION SELECT holder FROM not_same UNION SELECT other FROM not_same),
+    touched AS MATERIALIZED (
+        SELECT a, b, weight, likely, reasons FROM pair WHERE a IN (SELECT id FROM decided)
+        UNION SELECT a, b, weight, likely, reasons FROM pair WHERE b IN (SELECT id FROM decided))";
 
 impl Views {
     /// Open tasks with a day from `from` to before `until` (`YYYY-MM-DD`, empty for no end), the earliest
@@ -69,15 +82,40 @@ impl Views {
         Ok(statement.query_row([today], counts)?)
     }
 
-    /// People who may be one, the likeliest first: all of them, or those of one person.
-    pub fn pairs(&self, of: Option<RecordId>, skip: u64, limit: u64) -> Result<Vec<Pair>> {
+    /// People who may be one, the likeliest first.
+    pub fn pairs(&self, skip: u64, limit: u64) -> Result<Vec<Pair>> {
+        let touched = standing_pairs("SELECT * FROM touched");
+        self.read_pairs(
+            &format!(
+                "WITH {DECIDED}, found (x, y, weight, likely, reasons) AS (
+                     SELECT * FROM (
+                         SELECT a, b, weight, likely, reasons FROM pair
+                         WHERE a NOT IN (SELECT id FROM decided) AND b NOT IN (SELECT id FROM decided)
+                         ORDER BY likely DESC, weight DESC, a, b LIMIT ?1 + ?2)
+                     UNION ALL {touched})"
+            ),
+            params![skip, limit],
+        )
+    }
+
+    /// Who may be the same as one person, by the record that stands for them: the likeliest first.
+    pub fn pairs_of(&self, standing: RecordId, limit: u64) -> Result<Vec<Pair>> {
+        let theirs = "SELECT id FROM person WHERE standing = ?3";
+        let found = standing_pairs(&format!(
+            "SELECT * FROM pair WHERE a IN ({theirs}) UNION SELECT * FROM pair WHERE b IN ({theirs})"
+        ));
+        let with = format!("WITH found (x, y, weight, likely, reasons) AS ({found})");
+        self.read_pairs(&with, params![0, limit, standing.as_bytes()])
+    }
+
+    /// Of `found`: ?1 are skipped, ?2 are read.
+    fn read_pairs(&self, with: &str, values: &[&dyn ToSql]) -> Result<Vec<Pair>> {
         let mut statement = self.conn.prepare_cached(&format!(
-            "SELECT x, y, ta.team, tb.team, likely, reasons FROM ({PAIRS})
+            "{with} SELECT x, y, ta.team, tb.team, likely, reasons FROM found
              JOIN person AS ta ON ta.id = x JOIN person AS tb ON tb.id = y
-             ORDER BY likely DESC, weight DESC, x, y LIMIT ?2 OFFSET ?3"
+             ORDER BY likely DESC, weight DESC, x, y LIMIT ?2 OFFSET ?1"
         ))?;
-        let of = of.map(|id| *id.as_bytes());
-        let rows = statement.query_map(params![of, limit, skip], |row| {
+        let rows = statement.query_map(values, |row| {
             let id = |index| row.get(index).map(RecordId::from_bytes);
             let (likely, reasons): (i64, String) = (row.get(4)?, row.get(5)?);
             Ok((id(0)?, id(1)?, id(2)?, id(3)?, likely == 2, reasons))
@@ -93,11 +131,20 @@ impl Views {
 
     /// How many pairs there are: likely ones, and possible ones.
     pub fn pair_counts(&self) -> Result<(u64, u64)> {
+        let touched = standing_pairs("SELECT * FROM touched");
+        let of = |likely: u8| {
+            format!(
+                "(SELECT count(*) FROM pair WHERE likely = {likely})
+                 - (SELECT count(*) FROM touched WHERE likely = {likely})
+                 + (SELECT count(*) FROM standing WHERE likely = {likely})"
+            )
+        };
         let mut statement = self.conn.prepare_cached(&format!(
-            "SELECT coalesce(sum(likely = 2), 0), coalesce(sum(likely = 1), 0) FROM ({PAIRS})"
+            "WITH {DECIDED}, standing AS MATERIALIZED ({touched}) SELECT {}, {}",
+            of(2),
+            of(1)
         ))?;
-        let none: Option<[u8; 16]> = None;
-        Ok(statement.query_row([none], |row| Ok((row.get(0)?, row.get(1)?)))?)
+        Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
     /// The record that stands for a person: the lowest id of all that were merged with it.

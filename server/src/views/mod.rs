@@ -1,9 +1,13 @@
 //! Views: what people read, in a SQLite file of its own, derived from the log by following it.
 //!
-//! `follow` writes, `query` reads. `serve` and any command line may follow at the same time: the cursor
-//! is read and moved inside the transaction that writes the rows.
+//! `follow` reads the log, `derive` says what it comes to, `write` writes it, `query` reads. `serve` and any command line
+//! may follow at the same time: the cursor is read and moved inside the transaction that writes the rows.
 
 mod archive;
+mod changed;
+mod copy;
+mod derive;
+mod find;
 mod follow;
 mod followed;
 mod lists;
@@ -11,8 +15,11 @@ mod pages;
 mod people;
 mod query;
 mod reach;
+mod sessions;
 #[cfg(test)]
 mod tests;
+mod today;
+mod write;
 
 use std::path::Path;
 
@@ -21,11 +28,15 @@ use rusqlite_migration::{M, Migrations};
 use wayside_protocol::{clinical::RULES_VERSION, record::schema::SCHEMA_VERSION};
 
 pub use archive::{Active, Belongings};
+pub use changed::{Changed, Position};
 pub use follow::follow;
-pub use followed::Followed;
+pub(crate) use followed::LITTLE;
+pub use followed::{Behind, Followed, Shown};
 
 pub use lists::{Pair, TaskRow};
-pub use reach::{DECLINED, ReachRow, Step};
+pub use reach::{BAND_ACROSS, DECLINED, QualityRow, ReachRow, SessionPlaces, Step, age_band};
+pub use sessions::{SessionRow, Whose};
+pub use today::{Part, Todo, Wanted};
 
 use crate::error::Result;
 use crate::log::{connect, migrate};
@@ -35,6 +46,10 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/views/2_coordinator.sql")),
     M::up(include_str!("../../migrations/views/3_archive.sql")),
     M::up(include_str!("../../migrations/views/4_reach.sql")),
+    M::up(include_str!("../../migrations/views/5_sessions.sql")),
+    M::up(include_str!("../../migrations/views/6_today.sql")),
+    M::up(include_str!("../../migrations/views/7_find.sql")),
+    M::up(include_str!("../../migrations/views/8_changed.sql")),
 ];
 
 /// Rows are derived again when this, the schema or the clinical rules change.
@@ -43,6 +58,9 @@ const DERIVATION: u32 = 3;
 /// The views of one data directory.
 pub struct Views {
     conn: Connection,
+    known: people::Known,
+    /// Whether they were found to be of the log that they follow.
+    fits: bool,
 }
 
 impl Views {
@@ -63,11 +81,13 @@ impl Views {
             transaction.execute_batch(
                 "DELETE FROM made_by; DELETE FROM cursor; DELETE FROM record; DELETE FROM contact;
                  DELETE FROM task; DELETE FROM person; DELETE FROM person_key; DELETE FROM pair;
-                 DELETE FROM not_same; DELETE FROM reach;",
+                 DELETE FROM not_same; DELETE FROM reach; DELETE FROM todo;
+                 DELETE FROM find_key;
+                 DELETE FROM find_word; DELETE FROM changed;",
             )?;
             transaction.execute("INSERT INTO made_by (rules) VALUES (?)", [&rules])?;
         }
         transaction.commit()?;
-        Ok(Views { conn })
+        Ok(Views { conn, known: people::Known::default(), fits: false })
     }
 }

@@ -4,6 +4,7 @@
 //! that a key which very many share counts no more: whoever brings it over that number, or back under it,
 //! has everybody under it compared again.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
@@ -11,46 +12,104 @@ use serde_json::Value;
 use wayside_protocol::matching::{Likeness, PersonFacts, merged, score};
 use wayside_protocol::record::RecordId;
 
-use super::follow::parse;
+use super::derive::Person;
+use super::find;
+use super::write::parse;
 use crate::error::Result;
 
 /// A key that more people share than this says nothing about two of them: a common name, the first of
 /// January. It bounds what one new person costs.
 const MOST_OF_A_KEY: i64 = 50;
+const EVERYBODY: i64 = i64::MAX;
 
 /// Writes who these persons of one team are by now, given as from `View::whole`. Their rows in `record` are there
 /// already.
-pub(super) fn write(views: &Transaction, team: &[u8; 16], persons: &BTreeMap<RecordId, Value>) -> Result<()> {
-    let (mut keys, mut facts) = (BTreeMap::new(), HashMap::new());
-    for (id, person) in persons {
-        place(views, team, *id, named(person.get("merged_into")))?;
-        decided(views, *id, person)?;
-        let known = PersonFacts::of(person);
+pub(super) fn write(
+    views: &Transaction,
+    known: &mut Known,
+    team: &[u8; 16],
+    persons: &BTreeMap<RecordId, Person>,
+) -> Result<()> {
+    let mut keys = BTreeMap::new();
+    for (id, Person { whole, facts, .. }) in persons {
+        place(views, team, *id, named(whole.get("merged_into")))?;
+        decided(views, *id, whole)?;
+        find::write(views, *id, whole)?;
         // Who was entered in error is nobody's duplicate.
-        let there = person.get("entered_in_error").is_none();
-        keys.insert(*id, if there { known.keys() } else { Vec::new() });
-        facts.insert(*id, known);
+        let there = whole.get("entered_in_error").is_none();
+        keys.insert(*id, if there { facts.keys() } else { Vec::new() });
+        known.facts.insert(*id, facts.clone());
     }
-    rekey(views, &keys, facts)
+    rekey(views, known, &keys)?;
+    known.shrink();
+    Ok(())
+}
+
+/// What is known of persons without reading their rows again: most of those with whom one is compared were compared
+/// with somebody a moment before.
+#[derive(Default)]
+pub(super) struct Known {
+    facts: HashMap<RecordId, PersonFacts>,
+    /// As SQLite counts what others wrote.
+    version: i64,
+}
+
+impl Known {
+    /// Persons in memory: some 25 MB.
+    const MOST: usize = 50_000;
+
+    /// Drops everything where somebody else has written meanwhile.
+    pub fn of_version(&mut self, version: i64) {
+        if self.version != version {
+            self.facts.clear();
+        }
+        self.version = version;
+    }
+
+    pub fn forget_all(&mut self) {
+        self.facts.clear();
+    }
+
+    fn shrink(&mut self) {
+        if self.facts.len() > Known::MOST {
+            self.facts.clear();
+        }
+    }
+
+    fn know(&mut self, views: &Connection, id: RecordId) -> Result<()> {
+        if let Entry::Vacant(unknown) = self.facts.entry(id) {
+            unknown.insert(facts_of(views, id)?);
+        }
+        Ok(())
+    }
 }
 
 /// Forgets the persons of a team, before they are derived again.
-pub(super) fn forget(views: &Transaction, team: &[u8; 16]) -> Result<()> {
+pub(super) fn forget(views: &Transaction, known: &mut Known, team: &[u8; 16]) -> Result<()> {
     let mut statement = views.prepare_cached("SELECT id FROM person WHERE team = ?")?;
     let ids = ids(statement.query_map([team], |row| row.get(0))?)?;
-    rekey(views, &ids.iter().map(|id| (*id, Vec::new())).collect(), HashMap::new())?;
+    known.forget_all();
+    rekey(views, known, &ids.iter().map(|id| (*id, Vec::new())).collect())?;
+    ids.iter().try_for_each(|id| find::forget(views, *id))?;
     views.execute("DELETE FROM not_same WHERE holder IN (SELECT id FROM person WHERE team = ?)", [team])?;
     views.execute("DELETE FROM person WHERE team = ?", [team])?;
     Ok(())
 }
 
 /// Forgets one person.
-pub(super) fn forget_one(views: &Transaction, team: &[u8; 16], id: RecordId) -> Result<()> {
+pub(super) fn forget_one(
+    views: &Transaction,
+    known: &mut Known,
+    team: &[u8; 16],
+    id: RecordId,
+) -> Result<()> {
     let mut together = views.prepare_cached(
         "SELECT id FROM person WHERE standing = (SELECT standing FROM person WHERE id = ?1) AND id <> ?1",
     )?;
     let together = ids(together.query_map([id.as_bytes()], |row| row.get(0))?)?;
-    rekey(views, &BTreeMap::from([(id, Vec::new())]), HashMap::new())?;
+    known.facts.remove(&id);
+    rekey(views, known, &BTreeMap::from([(id, Vec::new())]))?;
+    find::forget(views, id)?;
     for sql in ["DELETE FROM not_same WHERE holder = ?", "DELETE FROM person WHERE id = ?"] {
         views.prepare_cached(sql)?.execute([id.as_bytes()])?;
     }
@@ -158,22 +217,19 @@ fn decided(views: &Transaction, id: RecordId, person: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Gives persons their keys of today, and compares whoever that concerns. `facts` are of persons that are at hand.
-fn rekey(
-    views: &Transaction,
-    changed: &BTreeMap<RecordId, Vec<String>>,
-    facts: HashMap<RecordId, PersonFacts>,
-) -> Result<()> {
+/// Gives persons their keys of today, and compares whoever that concerns.
+fn rekey(views: &Transaction, known: &mut Known, changed: &BTreeMap<RecordId, Vec<String>>) -> Result<()> {
     // By key: how many more come under it than leave it.
     let mut moves: BTreeMap<String, i64> = BTreeMap::new();
-    let mut known: BTreeSet<RecordId> = BTreeSet::new();
+    // Whoever had no key yet is in no pair.
+    let mut concerned: BTreeSet<RecordId> = BTreeSet::new();
     let mut old = views.prepare_cached("SELECT key FROM person_key WHERE person = ?")?;
     for (id, keys) in changed {
         for key in old.query_map([id.as_bytes()], |row| row.get(0))? {
             *moves.entry(key?).or_default() -= 1;
-            known.insert(*id);
+            concerned.insert(*id);
         }
-        if known.contains(id) {
+        if concerned.contains(id) {
             views.prepare_cached("DELETE FROM person_key WHERE person = ?")?.execute([id.as_bytes()])?;
         }
         for key in keys {
@@ -183,14 +239,15 @@ fn rekey(
                 .execute((key, id.as_bytes()))?;
         }
     }
-    // Whoever had no key yet is in no pair.
-    let mut concerned = known;
+    let mut sharing = Sharing { views, by_key: HashMap::new() };
     for (key, more) in &moves {
-        let enough = MOST_OF_A_KEY + (*more).max(0) + 1;
-        let now = under(views, key, enough)?.len() as i64;
-        if (now > MOST_OF_A_KEY) != (now - more > MOST_OF_A_KEY) {
-            concerned.extend(under(views, key, i64::MAX)?);
+        let enough = MOST_OF_A_KEY + more.abs() + 1;
+        let under = under(views, key, enough)?;
+        let now = under.len() as i64;
+        if says_little(now) != says_little(now - more) {
+            concerned.extend(self::under(views, key, EVERYBODY)?);
         }
+        sharing.note(key.clone(), under);
     }
     for id in &concerned {
         for sql in ["DELETE FROM pair WHERE a = ?", "DELETE FROM pair WHERE b = ?"] {
@@ -198,68 +255,76 @@ fn rekey(
         }
     }
     concerned.extend(changed.keys());
-    let mut comparing = Comparing { views, facts, compared: BTreeSet::new() };
-    concerned.into_iter().try_for_each(|id| comparing.with_all(id))
+    let mut compared = BTreeSet::new();
+    for id in concerned {
+        compared.insert(id);
+        let keys = match changed.get(&id) {
+            Some(keys) => keys.clone(),
+            None => old.query_map([id.as_bytes()], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?,
+        };
+        let mut candidates = BTreeSet::new();
+        for key in keys {
+            candidates.extend(sharing.of(key)?.iter().filter(|other| !compared.contains(other)));
+        }
+        for other in candidates {
+            compare(views, known, id, other)?;
+        }
+    }
+    Ok(())
+}
+/// Who shares a key with whom, read once for everybody who is compared.
+struct Sharing<'a> {
+    views: &'a Connection,
+    /// Nobody where it is very many.
+    by_key: HashMap<String, Vec<RecordId>>,
 }
 
-/// So many at the most who come under a key.
-fn under(views: &Connection, key: &str, most: i64) -> Result<Vec<RecordId>> {
-    // Not as a parameter: SQLite would plan the query again for each.
-    let sql = format!("SELECT person FROM person_key WHERE key = ? LIMIT {most}");
+impl Sharing<'_> {
+    fn note(&mut self, key: String, under: Vec<RecordId>) -> &[RecordId] {
+        let few = if says_little(under.len() as i64) { Vec::new() } else { under };
+        self.by_key.entry(key).or_insert(few)
+    }
+
+    fn of(&mut self, key: String) -> Result<&[RecordId]> {
+        if !self.by_key.contains_key(&key) {
+            let under = under(self.views, &key, MOST_OF_A_KEY + 1)?;
+            return Ok(self.note(key, under));
+        }
+        Ok(self.by_key.get(&key).map_or(&[], Vec::as_slice))
+    }
+}
+
+/// Whether a key that so many share says nothing about two of them.
+fn says_little(sharing: i64) -> bool {
+    sharing > MOST_OF_A_KEY
+}
+
+/// At least so many who come under a key, as far as there are.
+fn under(views: &Connection, key: &str, enough: i64) -> Result<Vec<RecordId>> {
+    // Not as a parameter: SQLite would plan the query again for each. In few different texts, which are all kept.
+    let limit = u64::try_from(enough).unwrap_or_default().next_power_of_two().min(i64::MAX as u64);
+    let sql = format!("SELECT person FROM person_key WHERE key = ? LIMIT {limit}");
     let mut statement = views.prepare_cached(&sql)?;
     ids(statement.query_map([key], |row| row.get(0))?)
 }
 
-/// Finds the pairs of persons who are in none.
-struct Comparing<'a> {
-    views: &'a Connection,
-    facts: HashMap<RecordId, PersonFacts>,
-    /// Their pairs have been found.
-    compared: BTreeSet<RecordId>,
-}
-
-impl Comparing<'_> {
-    fn with_all(&mut self, id: RecordId) -> Result<()> {
-        self.compared.insert(id);
-        let mut candidates = BTreeSet::new();
-        let mut own = self.views.prepare_cached("SELECT key FROM person_key WHERE person = ?")?;
-        for key in own.query_map([id.as_bytes()], |row| row.get::<_, String>(0))? {
-            let sharing = under(self.views, &key?, MOST_OF_A_KEY + 1)?;
-            if sharing.len() as i64 <= MOST_OF_A_KEY {
-                candidates.extend(sharing);
-            }
-        }
-        candidates.retain(|other| !self.compared.contains(other));
-        for other in candidates {
-            self.with(id, other)?;
-        }
-        Ok(())
-    }
-
-    fn with(&mut self, id: RecordId, other: RecordId) -> Result<()> {
-        self.know(id)?;
-        self.know(other)?;
-        let (Some(one), Some(two)) = (self.facts.get(&id), self.facts.get(&other)) else { return Ok(()) };
-        let found = score(one, two);
-        let likely = match found.likely {
-            Likeness::None => return Ok(()),
-            Likeness::Possible => 1,
-            Likeness::Likely => 2,
-        };
-        let reasons: Vec<&str> = found.reasons.iter().map(|reason| reason.id.as_str()).collect();
-        let (a, b) = (id.min(other), id.max(other));
-        self.views
-            .prepare_cached("INSERT INTO pair (a, b, weight, likely, reasons) VALUES (?, ?, ?, ?, ?)")?
-            .execute((a.as_bytes(), b.as_bytes(), found.weight, likely, Value::from(reasons).to_string()))?;
-        Ok(())
-    }
-
-    fn know(&mut self, id: RecordId) -> Result<()> {
-        if !self.facts.contains_key(&id) {
-            self.facts.insert(id, facts_of(self.views, id)?);
-        }
-        Ok(())
-    }
+/// Notes two as a pair where they may be one.
+fn compare(views: &Transaction, known: &mut Known, id: RecordId, other: RecordId) -> Result<()> {
+    known.know(views, id)?;
+    known.know(views, other)?;
+    let (Some(one), Some(two)) = (known.facts.get(&id), known.facts.get(&other)) else { return Ok(()) };
+    let found = score(one, two);
+    let likely = match found.likely {
+        Likeness::None => return Ok(()),
+        Likeness::Possible => 1,
+        Likeness::Likely => 2,
+    };
+    let reasons: Vec<&str> = found.reasons.iter().map(|reason| reason.id.as_str()).collect();
+    let (a, b) = (id.min(other), id.max(other));
+    views
+        .prepare_cached("INSERT INTO pair (a, b, weight, likely, reasons) VALUES (?, ?, ?, ?, ?)")?
+        .execute((a.as_bytes(), b.as_bytes(), found.weight, likely, Value::from(reasons).to_string()))?;
+    Ok(())
 }
 
 fn facts_of(views: &Connection, id: RecordId) -> Result<PersonFacts> {

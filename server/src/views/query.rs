@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use wayside_protocol::record::{Kind, RecordId, View};
 
 use super::Views;
-use super::follow::{parse, person_of};
+use super::write::{parse, person_of};
 use crate::error::Result;
 
 const COLUMNS: &str = "team, kind, fields, conflicts, archived";
@@ -40,8 +40,10 @@ impl Views {
 
     /// All records, or those of a kind, in the order in which they say they were made.
     pub fn list(&self, kind: Option<Kind>) -> Result<Vec<Value>> {
-        let kind = kind.map(Kind::as_str);
-        self.all("?1 IS NULL OR kind = ?1", &[&kind])
+        match kind.map(Kind::as_str) {
+            Some(kind) => self.all("kind = ?", &[&kind]),
+            None => self.all("1", &[]),
+        }
     }
 
     /// Records in which every word of `text` occurs, in whatever case. A number that is written in

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
-use rusqlite::Transaction;
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Transaction, params};
 use serde_json::Value;
 use wayside_protocol::clinical::follow_up::{TaskState, tasks};
 use wayside_protocol::clinical::identity::Postcode;
@@ -17,6 +17,9 @@ use crate::web::LONDON;
 
 /// What stands for "asked, declined to say".
 pub const DECLINED: &str = "?";
+
+/// What stands for an age that was written down as a band across two of ours.
+pub const BAND_ACROSS: &str = "across";
 
 /// How far a contact came. Each step is part of the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,51 +60,131 @@ pub struct ReachRow {
     pub step: usize,
 }
 
-/// Writes the row of a contact; takes it out where the contact was entered in error.
-pub(super) fn write(
-    views: &Transaction,
-    team: &[u8; 16],
-    id: RecordId,
-    contact: &Value,
-    person: Option<&Value>,
-    derived: &Derived,
-) -> Result<()> {
-    if contact.get("entered_in_error").is_some() {
-        views.prepare_cached("DELETE FROM reach WHERE contact = ?")?.execute([id.as_bytes()])?;
-        return Ok(());
-    }
-    // Of the person; of the contact where nobody gave details.
-    let about = person.unwrap_or(contact);
-    let text = |name: &str| said(about, &format!("/{name}"), name);
-    let started = contact.get("started_at").and_then(Value::as_str).unwrap_or_default();
-    let named = |name: &str| contact.get(name)?.as_str()?.parse::<RecordId>().ok().map(|id| *id.as_bytes());
-    let (person_id, session) = (named("person"), named("session"));
-    let postcode = match text("address/postcode") {
-        written if written.is_empty() || written == DECLINED => written,
-        written => Postcode::parse(&written).normalised,
-    };
-    views
-        .prepare_cached(
-            "INSERT OR REPLACE INTO reach (contact, team, person, session, day, sex, ethnic, age, language, registered, postcode,
-                                plus_groups, step)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )?
-        .execute((
-            id.as_bytes(),
-            team,
-            person_id,
-            session.unwrap_or_default(),
-            day(started),
-            text("sex"),
-            text("ethnic_category"),
-            age(derived, contact),
-            text("language"),
-            said(about, "/gp/registered", "gp/registered"),
+/// Site and day of each session, by its id.
+pub type SessionPlaces = HashMap<[u8; 16], (Option<RecordId>, String)>;
+
+/// How well one contact was recorded.
+#[derive(Debug, Clone)]
+pub struct QualityRow {
+    pub team: [u8; 16],
+    /// Of its session; all zeros where it names none.
+    pub session: [u8; 16],
+    pub day: String,
+    pub ethnic: String,
+    /// Systolic and diastolic of the readings that our own people took and that count.
+    pub readings: Vec<(i64, i64)>,
+    /// A reading was taken long before or after the contact began.
+    pub odd_times: bool,
+}
+
+/// The row of a contact, without whose it is.
+pub(super) struct Reached {
+    session: Option<RecordId>,
+    day: String,
+    sex: String,
+    ethnic: String,
+    age: String,
+    language: String,
+    registered: String,
+    postcode: String,
+    plus_groups: String,
+    step: Step,
+    readings: String,
+    odd_times: bool,
+}
+
+impl Reached {
+    /// `None` where the contact was entered in error. Both as from `View::whole`.
+    pub fn of(contact: &Value, person: Option<&Value>, derived: &Derived) -> Option<Reached> {
+        if contact.get("entered_in_error").is_some() {
+            return None;
+        }
+        // Of the person; of the contact where nobody gave details.
+        let about = person.unwrap_or(contact);
+        let text = |name: &str| said(about, &format!("/{name}"), name);
+        let started = contact.get("started_at").and_then(Value::as_str).unwrap_or_default();
+        let postcode = match text("address/postcode") {
+            written if written.is_empty() || written == DECLINED => written,
+            written => Postcode::parse(&written).normalised,
+        };
+        Some(Reached {
+            session: contact.get("session").and_then(Value::as_str).and_then(|id| id.parse().ok()),
+            day: day(started),
+            sex: text("sex"),
+            ethnic: text("ethnic_category"),
+            age: age(derived, contact),
+            language: text("language"),
+            registered: said(about, "/gp/registered", "gp/registered"),
             postcode,
-            groups(about),
-            step(contact, derived) as i64,
-        ))?;
-    Ok(())
+            plus_groups: groups(about),
+            step: step(contact, derived),
+            readings: readings(contact),
+            odd_times: odd_times(contact, started),
+        })
+    }
+
+    pub fn write(
+        &self,
+        views: &Transaction,
+        team: &[u8; 16],
+        contact: RecordId,
+        person: Option<[u8; 16]>,
+    ) -> Result<()> {
+        views
+            .prepare_cached(
+                "INSERT OR REPLACE INTO reach (contact, team, person, session, day, sex, ethnic, age, language,
+                                               registered, postcode, plus_groups, step, readings, odd_times)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                contact.as_bytes(),
+                team,
+                person,
+                self.session.map(|id| *id.as_bytes()).unwrap_or_default(),
+                &self.day,
+                &self.sex,
+                &self.ethnic,
+                &self.age,
+                &self.language,
+                &self.registered,
+                &self.postcode,
+                &self.plus_groups,
+                self.step as i64,
+                &self.readings,
+                self.odd_times,
+            ])?;
+        Ok(())
+    }
+}
+
+/// A session's check takes minutes. Beyond this something is wrong with a time, not with a queue.
+const LONGEST_CHECK: SignedDuration = SignedDuration::from_hours(12);
+
+/// The live readings that our own people took: a home diary says nothing of how they read a monitor.
+fn own_readings(contact: &Value) -> impl Iterator<Item = &Value> {
+    let all = contact.pointer("/bp/readings").and_then(Value::as_object).into_iter().flatten();
+    all.map(|(_, reading)| reading).filter(|reading| {
+        let gone = reading.get("struck_out").is_some_and(|struck| !struck.is_null());
+        let corrected =
+            reading.get("corrected_by").and_then(Value::as_array).is_some_and(|by| !by.is_empty());
+        let at_home = reading.get("setting").and_then(Value::as_str).is_some_and(|at| at != "clinic");
+        !gone && !corrected && !at_home
+    })
+}
+
+fn readings(contact: &Value) -> String {
+    let number = |reading: &Value, name: &str| reading.get(name).and_then(Value::as_i64);
+    let pair = |reading: &Value| Some((number(reading, "systolic")?, number(reading, "diastolic")?));
+    let pairs =
+        own_readings(contact).filter_map(pair).map(|(systolic, diastolic)| format!("{systolic}/{diastolic}"));
+    pairs.collect::<Vec<_>>().join(",")
+}
+
+fn odd_times(contact: &Value, started: &str) -> bool {
+    let Ok(started) = started.parse::<Timestamp>() else { return false };
+    let taken = own_readings(contact)
+        .filter_map(|reading| reading.get("taken_at")?.as_str()?.parse::<Timestamp>().ok());
+    taken.into_iter().any(|taken| taken.duration_since(started).abs() > LONGEST_CHECK)
 }
 
 /// The day in London on which something began.
@@ -130,13 +213,32 @@ fn age(derived: &Derived, contact: &Value) -> String {
         Some(60..70) => "60-69",
         Some(70..80) => "70-79",
         Some(_) => "80+",
-        None => match contact.get("age_band").and_then(Value::as_str) {
-            Some("80-89" | "90-99") => "80+",
-            Some(band) => return band.to_owned(),
-            None => "",
-        },
+        None => contact.get("age_band").and_then(Value::as_str).map_or("", age_band),
     }
     .to_owned()
+}
+
+/// Somebody without details has a band that a tablet wrote down, which need not be one of ours: where it lies within one
+/// of ours it is that one, and where it lies across two nobody knows which.
+pub fn age_band(written: &str) -> &str {
+    let ends = match written.strip_suffix('+') {
+        Some(from) => (from.parse().ok(), Some(u8::MAX)),
+        None => {
+            written.split_once('-').map_or((None, None), |(from, to)| (from.parse().ok(), to.parse().ok()))
+        }
+    };
+    match ends {
+        (Some(..), Some(..18)) => "under_18",
+        (Some(18..), Some(..30)) => "18-29",
+        (Some(30..), Some(..40)) => "30-39",
+        (Some(40..), Some(..50)) => "40-49",
+        (Some(50..), Some(..60)) => "50-59",
+        (Some(60..), Some(..70)) => "60-69",
+        (Some(70..), Some(..80)) => "70-79",
+        (Some(80..), Some(_)) => "80+",
+        _ if written == "under_18" => written,
+        _ => BAND_ACROSS,
+    }
 }
 
 /// A set is an array of its members in JSON.
@@ -173,20 +275,48 @@ fn step(contact: &Value, derived: &Derived) -> Step {
 }
 
 impl Views {
-    /// The site of each session, by their ids, as far as they are here.
-    pub fn sites_of_sessions(&self) -> Result<HashMap<[u8; 16], RecordId>> {
-        let mut statement = self
-            .conn
-            .prepare_cached("SELECT id, json_extract(fields, '$.site') FROM record WHERE kind = 'session'")?;
-        let mut sites = HashMap::new();
+    /// The first day on which anybody was seen, as far as days are known.
+    pub fn first_day(&self) -> Result<Option<String>> {
+        let mut statement = self.conn.prepare_cached("SELECT min(day) FROM reach WHERE day > ''")?;
+        Ok(statement.query_row([], |row| row.get(0))?)
+    }
+
+    /// How well every contact of these days was recorded, as [`Views::reach`] has them.
+    pub fn quality(&self, from: &str, to: &str, mut each: impl FnMut(QualityRow)) -> Result<()> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT team, session, day, ethnic, readings, odd_times FROM reach WHERE day BETWEEN ? AND ?",
+        )?;
+        let mut rows = statement.query((from, to))?;
+        while let Some(row) = rows.next()? {
+            let readings = row.get_ref(4)?.as_str().unwrap_or_default().split(',');
+            let pair = |text: &str| {
+                let (systolic, diastolic) = text.split_once('/')?;
+                Some((systolic.parse().ok()?, diastolic.parse().ok()?))
+            };
+            each(QualityRow {
+                team: row.get(0)?,
+                session: row.get(1)?,
+                day: row.get(2)?,
+                ethnic: row.get(3)?,
+                readings: readings.filter_map(pair).collect(),
+                odd_times: row.get(5)?,
+            });
+        }
+        Ok(())
+    }
+
+    /// Site and day of each session, by its id, as far as they are here.
+    pub fn places_of_sessions(&self) -> Result<SessionPlaces> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT id, json_extract(fields, '$.site'), json_extract(fields, '$.date') FROM record WHERE kind = 'session'",
+        )?;
+        let mut sessions = HashMap::new();
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let site: Option<String> = row.get(1)?;
-            if let Some(site) = site.and_then(|site| site.parse().ok()) {
-                sites.insert(row.get(0)?, site);
-            }
+            let (site, day): (Option<String>, Option<String>) = (row.get(1)?, row.get(2)?);
+            sessions.insert(row.get(0)?, (site.and_then(|site| site.parse().ok()), day.unwrap_or_default()));
         }
-        Ok(sites)
+        Ok(sessions)
     }
 
     /// Every contact of these days (`YYYY-MM-DD`, both included), in no order.
@@ -216,5 +346,33 @@ impl Views {
             });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_band_counts_as_the_one_of_ours_within_which_it_lies() {
+        for (written, ours) in [
+            ("under_18", "under_18"),
+            ("0-9", "under_18"),
+            ("10-17", "under_18"),
+            ("20-29", "18-29"),
+            ("18-29", "18-29"),
+            ("40-49", "40-49"),
+            ("65-69", "60-69"),
+            ("80-89", "80+"),
+            ("90+", "80+"),
+            ("80+", "80+"),
+            ("10-19", BAND_ACROSS),
+            ("35-44", BAND_ACROSS),
+            ("70+", BAND_ACROSS),
+            ("about forty", BAND_ACROSS),
+            ("", BAND_ACROSS),
+        ] {
+            assert_eq!(age_band(written), ours, "{written}");
+        }
     }
 }

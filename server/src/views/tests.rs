@@ -1,3 +1,5 @@
+use std::os::unix::fs::PermissionsExt;
+
 use rusqlite::types::Value as Sql;
 use serde_json::{Value, json};
 use wayside_protocol::error::Code;
@@ -17,7 +19,21 @@ fn views(site: &Site) -> Views {
 /// Every row of every table.
 fn dump(views: &Views) -> Vec<Vec<Sql>> {
     let mut rows = Vec::new();
-    for table in ["cursor", "record", "contact", "task", "person", "person_key", "pair", "not_same"] {
+    for table in [
+        "cursor",
+        "record",
+        "contact",
+        "task",
+        "person",
+        "person_key",
+        "pair",
+        "not_same",
+        "todo",
+        "reach",
+        "find_key",
+        "find_word",
+        "changed",
+    ] {
         let columns = views.conn.prepare(&format!("SELECT * FROM {table}")).unwrap().column_count();
         let order: Vec<String> = (1..=columns).map(|n| n.to_string()).collect();
         let sql = format!("SELECT * FROM {table} ORDER BY {}", order.join(", "));
@@ -135,7 +151,7 @@ fn two_may_follow_at_once() {
     std::thread::scope(|scope| {
         let all: Vec<_> = (0..3).map(|_| scope.spawn(|| dump(&views(&site)))).collect();
         let dumps: Vec<_> = all.into_iter().map(|one| one.join().unwrap()).collect();
-        assert!(dumps.iter().all(|dump| *dump == dumps[0] && dump.len() == 1202));
+        assert!(dumps.iter().all(|dump| *dump == dumps[0] && dump.len() == 1803));
     });
 }
 
@@ -216,7 +232,7 @@ fn merges_follow_ups_and_pairs_are_the_same_when_they_are_derived_again() {
     lowest(&[3]);
     lowest(&[4, 5]);
     // Three that stand, each like the others.
-    assert_eq!(grown.pairs(None, 0, 100).unwrap().len(), 3);
+    assert_eq!(grown.pairs(0, 100).unwrap().len(), 3);
     assert_eq!(grown.task_counts("2026-11-20").unwrap(), [0, 7, 0, 0]);
     let before = dump(&grown);
     drop(grown);
@@ -236,11 +252,11 @@ fn a_key_that_very_many_share_says_nothing() {
     let some: Vec<_> = (0..3).map(|_| named()).collect();
     tablet.push(&site, &some);
     grown.catch_up(&site.base.log).unwrap();
-    assert_eq!(grown.pairs(None, 0, 100).unwrap().len(), 3);
+    assert_eq!(grown.pairs(0, 100).unwrap().len(), 3);
     let many: Vec<_> = (0..60).map(|_| named()).collect();
     tablet.push(&site, &many);
     grown.catch_up(&site.base.log).unwrap();
-    assert_eq!(grown.pairs(None, 0, 100).unwrap().len(), 0);
+    assert_eq!(grown.pairs(0, 100).unwrap().len(), 0);
     let (grown, fresh) = (dump(&grown), {
         for file in ["views.db", "views.db-wal", "views.db-shm"] {
             let _ = std::fs::remove_file(site.dir.path().join(file));
@@ -288,4 +304,42 @@ fn views_that_were_deleted_come_back_the_same_after_archiving_and_erasing() {
     assert_eq!(grown.list(Some(Kind::Person)).unwrap().len(), 2);
     assert_eq!(grown.list(Some(Kind::Contact)).unwrap().len(), 2);
     assert_eq!(grown.standing(ids[2]).unwrap(), ids[1], "still one, by the next");
+}
+
+/// A file of views that came from elsewhere is taken as far as it is of this log, and no farther.
+#[test]
+fn copied_views_are_followed_from_where_they_are_and_foreign_ones_forgotten() {
+    let (site, elsewhere) = (Site::new(), Site::new());
+    let tablet = site.tablet();
+    let begin = |family: &str| tablet.begin(Kind::Person, json!({"name": {"family": family}})).1;
+    tablet.push(&site, &[begin("Khan"), begin("Begum")]);
+    let copy = site.dir.path().join("copy.db");
+    views(&site).copy_to(&copy).unwrap();
+    assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(matches!(views(&site).copy_to(&copy), Err(Error::File(..))), "never over another file");
+    tablet.push(&site, &[begin("Ali")]);
+    let expected = dump(&views(&site));
+    let spoilt_if_derived_again = "UPDATE record SET search = 'copied' WHERE kind = 'person'";
+    let begin_with = |file: &std::path::Path, sql: &str| {
+        for file in ["views.db", "views.db-wal", "views.db-shm"] {
+            let _ = std::fs::remove_file(site.dir.path().join(file));
+        }
+        std::fs::copy(file, site.dir.path().join("views.db")).unwrap();
+        Views::open(site.dir.path()).unwrap().conn.execute_batch(sql).unwrap();
+        views(&site)
+    };
+    // What it held is not read again, what came later is.
+    let taken = begin_with(&copy, spoilt_if_derived_again);
+    assert_eq!((taken.search("copied").unwrap().len(), taken.search("ali").unwrap().len()), (2, 1));
+    assert_eq!(dump(&begin_with(&copy, "")), expected);
+
+    // It says that it is farther than this log ever was.
+    let beyond = format!("UPDATE cursor SET seq = 1000; {spoilt_if_derived_again}");
+    assert_eq!(dump(&begin_with(&copy, &beyond)), expected);
+    // Of another server.
+    let other = elsewhere.tablet();
+    other.push(&elsewhere, &[other.begin(Kind::Person, json!({"name": {"family": "Smith"}})).1]);
+    let foreign = elsewhere.dir.path().join("copy.db");
+    views(&elsewhere).copy_to(&foreign).unwrap();
+    assert_eq!(dump(&begin_with(&foreign, "")), expected);
 }

@@ -27,6 +27,9 @@ static STYLE: LazyLock<Asset> = LazyLock::new(|| {
 static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("live", "js", "text/javascript; charset=utf-8", include_str!("../../assets/live.js"))
 });
+static TODAY: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("today", "js", "text/javascript; charset=utf-8", include_str!("../../assets/today.js"))
+});
 static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("../../assets/icon.svg")));
 
@@ -38,12 +41,16 @@ pub fn script() -> String {
     format!("/assets/{}", SCRIPT.name)
 }
 
+pub fn today_script() -> String {
+    format!("/assets/{}", TODAY.name)
+}
+
 pub fn icon() -> String {
     format!("/assets/{}", ICON.name)
 }
 
 pub async fn asset(Path(name): Path<String>) -> Response {
-    let found = [&STYLE, &SCRIPT, &ICON].into_iter().find(|asset| asset.name == name);
+    let found = [&STYLE, &SCRIPT, &TODAY, &ICON].into_iter().find(|asset| asset.name == name);
     let Some(asset) = found else { return StatusCode::NOT_FOUND.into_response() };
     let mut response = asset.content.into_response();
     let headers = response.headers_mut();

@@ -2,6 +2,7 @@
 //! is signed in and what they may do; and the headers that every answer carries.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
@@ -12,9 +13,9 @@ use wayside_protocol::error::Code;
 
 use super::{Door, blocking, pages};
 use crate::accounts::{self, Login, Role, Token};
-use crate::api;
+use crate::api::{self, VIEWED};
 use crate::error::{Error, Result};
-use crate::router::{Route, Who};
+use crate::router::{BEHIND_S, Route, Who};
 
 /// Nothing runs or loads but our own files; nobody frames us; forms go nowhere else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
@@ -43,6 +44,15 @@ impl Visitor {
         self.login.as_ref().is_some_and(|login| login.account.role >= Role::Coordinator)
     }
 
+    /// Who is signed in: refused where nobody is.
+    pub fn account(&self) -> Result<&accounts::Account> {
+        self.login.as_ref().map(|login| &login.account).ok_or(Code::NotSignedIn.into())
+    }
+
+    pub fn may_administer(&self) -> bool {
+        self.login.as_ref().is_some_and(|login| login.account.role >= Role::Administrator)
+    }
+
     pub fn name(&self) -> Option<&str> {
         self.login.as_ref().map(|login| login.account.name.as_str())
     }
@@ -55,9 +65,16 @@ pub async fn guard(
 ) -> Response {
     let (visitor, admitted) =
         match visit(&door, route, request.method().clone(), request.headers().clone()).await {
-            Ok(visitor) => (visitor.clone(), allowed(route, &visitor)),
+            Ok(visitor) => {
+                let admitted = allowed(route, &visitor);
+                (visitor, admitted)
+            }
             Err(error) => (Visitor::default(), Err(error)),
         };
+    let admitted = match admitted {
+        Ok(()) => up_to_date(&door, route, &visitor).await,
+        refused => refused,
+    };
     let mut response = match admitted {
         Ok(()) => {
             request.extensions_mut().insert(visitor);
@@ -113,6 +130,28 @@ fn allowed(route: &Route, visitor: &Visitor) -> Result<()> {
     }
 }
 
+/// Whether the views here show all that this login wrote, wherever that was, and are whole. Waits a little for them.
+async fn up_to_date(door: &Arc<Door>, route: &Route, visitor: &Visitor) -> Result<()> {
+    // Signing out shows nothing, and the live channel says nothing of what was recorded.
+    let Some(login) = visitor.login.as_ref().filter(|_| !matches!(route.path, "/sign-out" | "/events"))
+    else {
+        return Ok(());
+    };
+    let base = &door.web.base;
+    if base.followed.is_incomplete() {
+        return Err(Code::Behind.into());
+    }
+    let Some(wrote) = login.wrote.filter(|wrote| !base.followed.wait_for(wrote, Duration::ZERO)) else {
+        return Ok(());
+    };
+    let base = base.clone();
+    blocking(move || match base.followed.wait_for(&wrote, VIEWED) {
+        true => Ok(()),
+        false => Err(Code::Behind.into()),
+    })
+    .await
+}
+
 fn host(headers: &HeaderMap) -> Result<Authority> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     host.and_then(|host| host.parse().ok()).ok_or(Error::Refused(Code::HostUnknown))
@@ -146,28 +185,32 @@ fn refuse(door: &Arc<Door>, route: &Route, visitor: &Visitor, error: &Error) -> 
     if route.method == "GET" && error.code() == Code::NotSignedIn {
         return Redirect::to("/sign-in").into_response();
     }
-    pages::refuse(door, visitor, error)
+    let mut response = pages::refuse(door, visitor, error);
+    if route.method == "GET" && error.code() == Code::Behind {
+        response.headers_mut().insert(header::REFRESH, HeaderValue::from(BEHIND_S));
+    }
+    response
 }
 
 /// The status that goes with a code.
 pub fn status(error: &Error) -> StatusCode {
     match error.code() {
         Code::NotSignedIn | Code::SignInWrong | Code::LinkInvalid => StatusCode::UNAUTHORIZED,
-        Code::RoleNotAllowed | Code::CrossOrigin => StatusCode::FORBIDDEN,
+        Code::RoleNotAllowed | Code::CrossOrigin | Code::ConsentMissing => StatusCode::FORBIDDEN,
         Code::HostUnknown => StatusCode::MISDIRECTED_REQUEST,
         Code::TryLater => StatusCode::TOO_MANY_REQUESTS,
         Code::RecordNotFound | Code::NotFound | Code::BadId => StatusCode::NOT_FOUND,
         Code::NotInConflict | Code::HeadsUnknown | Code::ChangedMeanwhile => StatusCode::CONFLICT,
-        Code::StorageFailed | Code::ServerFailed => StatusCode::SERVICE_UNAVAILABLE,
+        Code::StorageFailed | Code::ServerFailed | Code::Behind => StatusCode::SERVICE_UNAVAILABLE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        Code::BadJson | Code::BadArguments => StatusCode::BAD_REQUEST,
+        Code::BadJson | Code::BadArguments | Code::CursorInvalid => StatusCode::BAD_REQUEST,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 
 /// Notes what failed, without anybody's data.
 pub fn note(error: &Error) {
-    if status(error).is_server_error() {
+    if status(error).is_server_error() && error.code() != Code::Behind {
         tracing::error!(code = %error.code(), detail = error.detail(), "page failed");
     } else {
         tracing::debug!(code = %error.code(), "page refused");
@@ -176,7 +219,10 @@ pub fn note(error: &Error) {
 
 /// Where an answer says how long to wait.
 pub fn retry_after(error: &Error, response: &mut Response) {
-    if let Error::TryLater(seconds) = error {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
-    }
+    let seconds = match error {
+        Error::TryLater(seconds) => *seconds,
+        error if error.code() == Code::Behind => BEHIND_S,
+        _ => return,
+    };
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
 }

@@ -11,7 +11,7 @@ mod pages;
 mod sign_in;
 #[cfg(test)]
 mod tests;
-mod words;
+pub(crate) mod words;
 
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, get, post};
 use tokio::sync::{Semaphore, watch};
+use tower_http::compression::CompressionLayer;
 use wayside_protocol::error::Code;
 
 use crate::accounts::{Role, Throttle};
@@ -100,12 +101,26 @@ const fn page(path: &'static str) -> Route {
     Route { method: "GET", path, who: Who::Account(Role::Viewer) }
 }
 
+/// A form that changes nothing: what is asked must not stand in an address.
+const fn reads(path: &'static str) -> Route {
+    Route { method: "POST", path, who: Who::Account(Role::Viewer) }
+}
+
 const fn open(method: &'static str, path: &'static str) -> Route {
     Route { method, path, who: Who::Anyone }
 }
 
 const fn settles(path: &'static str) -> Route {
     Route { method: "POST", path, who: Who::Account(Role::Coordinator) }
+}
+
+const fn administers(path: &'static str) -> Route {
+    Route { method: "POST", path, who: Who::Account(Role::Administrator) }
+}
+
+/// What leaves this server with names in it.
+const fn exports(path: &'static str) -> Route {
+    Route { method: "GET", path, who: Who::Account(Role::Coordinator) }
 }
 
 /// Every address of the pages and of the API under them.
@@ -120,11 +135,27 @@ pub const ROUTES: &[Route] = &[
     page("/sessions/{id}"),
     page("/people/{id}"),
     page("/checks/{id}"),
+    page("/checks/{id}/letter"),
     page("/records/{id}"),
     settles("/records/{id}/settle"),
     settles("/records/{id}/act"),
     page("/follow-ups"),
     page("/duplicates"),
+    page("/fleet"),
+    page("/fleet/{id}"),
+    settles("/fleet/{id}"),
+    administers("/fleet"),
+    page("/sites"),
+    page("/sites/{id}"),
+    settles("/sites"),
+    settles("/sites/{id}"),
+    page("/api/v1/fleet"),
+    page("/api/v1/sites"),
+    page("/quality"),
+    page("/api/v1/quality"),
+    page("/find"),
+    reads("/find"),
+    page("/find/{id}"),
     page("/reach"),
     page("/reach.csv"),
     page("/people/{id}/beside/{other}"),
@@ -145,7 +176,11 @@ pub const ROUTES: &[Route] = &[
     page("/api/v1/teams"),
     page("/api/v1/teams/{id}"),
     page("/events"),
-    page("/api/v1/worklist"),
+    settles("/records/{id}/claim"),
+    settles("/quarantine/{hash}/seen"),
+    page("/api/v1/today"),
+    settles("/api/v1/records/{id}/claim"),
+    settles("/api/v1/quarantine/{hash}/seen"),
     page("/api/v1/sessions"),
     page("/api/v1/sessions/{id}"),
     page("/api/v1/people/{id}"),
@@ -155,9 +190,15 @@ pub const ROUTES: &[Route] = &[
     settles("/api/v1/records/{id}/act"),
     page("/api/v1/follow-ups"),
     page("/api/v1/duplicates"),
+    page("/api/v1/conflicts"),
     page("/api/v1/reach"),
+    reads("/api/v1/find"),
     page("/api/v1/people/{id}/beside/{other}"),
     page("/api/v1/quarantine"),
+    exports("/api/v1/checks/{id}/fhir"),
+    exports("/api/v1/checks/{id}/gp-summary"),
+    exports("/api/v1/sessions/{id}/fhir"),
+    exports("/api/v1/fhir/{name}"),
 ];
 
 fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
@@ -167,16 +208,31 @@ fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
         ("POST", "/sign-in") => post(sign_in::with_password),
         ("GET", "/sign-in/once") => get(sign_in::with_link),
         ("POST", "/sign-out") => post(sign_in::out),
-        ("GET", "/") => get(pages::worklist),
+        ("GET", "/") => get(pages::today),
         ("GET", "/sessions") => get(pages::sessions),
         ("GET", "/sessions/{id}") => get(pages::session),
         ("GET", "/people/{id}") => get(pages::person),
         ("GET", "/checks/{id}") => get(pages::check),
+        ("GET", "/checks/{id}/letter") => get(pages::letter),
         ("GET", "/records/{id}") => get(pages::record),
         ("POST", "/records/{id}/settle") => post(pages::settle),
         ("POST", "/records/{id}/act") => post(pages::act),
+        ("POST", "/records/{id}/claim") => post(pages::claim),
+        ("POST", "/quarantine/{hash}/seen") => post(pages::looked),
         ("GET", "/follow-ups") => get(pages::follow_ups),
         ("GET", "/duplicates") => get(pages::duplicates),
+        ("GET", "/fleet") => get(pages::fleet),
+        ("POST", "/fleet") => post(pages::enrol),
+        ("GET", "/fleet/{id}") => get(pages::tablet),
+        ("POST", "/fleet/{id}") => post(pages::rename_tablet),
+        ("GET", "/sites") => get(pages::sites),
+        ("POST", "/sites") => post(pages::add_site),
+        ("GET", "/sites/{id}") => get(pages::site),
+        ("POST", "/sites/{id}") => post(pages::change_site),
+        ("GET", "/quality") => get(pages::quality),
+        ("GET", "/find") => get(pages::find_form),
+        ("POST", "/find") => post(pages::find),
+        ("GET", "/find/{id}") => get(pages::open_found),
         ("GET", "/reach") => get(pages::reach),
         ("GET", "/reach.csv") => get(pages::reach_csv),
         ("GET", "/people/{id}/beside/{other}") => get(pages::beside),
@@ -216,7 +272,9 @@ pub fn routes(door: &Arc<Door>) -> Router {
             router = router.route(route.path, handler.layer(guard));
         }
     }
-    router.layer(DefaultBodyLimit::max(MAX_FORM)).with_state(door.clone())
+    // Pages shrink to a tenth; what streams (events) is left alone. How long an answer is gives away what is in it only to
+    // somebody who can have it asked for with text of their own beside it, and no other site can: cookies are strict.
+    router.layer(CompressionLayer::new()).layer(DefaultBodyLimit::max(MAX_FORM)).with_state(door.clone())
 }
 
 /// What answers where there is nothing: a page for people, a code for programs.

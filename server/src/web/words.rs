@@ -59,10 +59,22 @@ pub fn phone(text: &str) -> String {
     if text.bytes().all(|c| c.is_ascii_digit()) { show_phone(text) } else { text.to_owned() }
 }
 
+/// "20 November" for a time, in London.
+pub fn short_day(text: &str) -> String {
+    let Ok(at) = text.parse::<Timestamp>() else { return text.to_owned() };
+    at.to_zoned(LONDON.clone()).strftime("%-d %B").to_string()
+}
+
 /// "November 2026", for `2026-11`.
 pub fn month(text: &str) -> String {
     let Ok(date) = format!("{text}-01").parse::<Date>() else { return text.to_owned() };
     date.strftime("%B %Y").to_string()
+}
+
+/// "Nov 26", for `2026-11`.
+pub fn short_month(text: &str) -> String {
+    let Ok(date) = format!("{text}-01").parse::<Date>() else { return text.to_owned() };
+    date.strftime("%b %y").to_string()
 }
 
 /// "today at 1:06pm", "3 days ago", for something that was.

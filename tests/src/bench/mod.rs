@@ -2,13 +2,16 @@
 
 mod bytes;
 pub mod exchanges;
+pub mod nodes;
 mod offered;
+pub mod pages;
 pub mod party;
 pub mod peers;
 pub mod prepared;
 mod records;
 pub mod server;
 pub mod tablet;
+pub mod views;
 
 use anyhow::Result;
 use serde_json::{Map, Value};
@@ -63,6 +66,6 @@ impl Bench {
 }
 
 /// What a record's JSON line is made of, for changes that no tablet made.
-fn part(line: &Value, name: &str) -> Map<String, Value> {
+pub(crate) fn part(line: &Value, name: &str) -> Map<String, Value> {
     line.get(name).and_then(Value::as_object).cloned().unwrap_or_default()
 }

@@ -98,6 +98,7 @@ impl Pen {
             offset: 0,
             tablet: self.tablet.clone(),
             supersedes: Vec::new(),
+            reason: String::new(),
         };
         let json = json.as_object().cloned().unwrap_or_default();
         let mut new_id = || entry_id(rng.random());

@@ -68,12 +68,12 @@ impl Demo {
     }
 
     /// Makes an account with a password that nobody knows, and a link that signs it in once.
-    async fn sign_in(&self, name: &'static str) -> Result<String> {
-        let (base, url) = (self.server.base().clone(), self.server.pages_url());
+    pub async fn sign_in(&self, name: &str) -> Result<String> {
+        let (base, url, name) = (self.server.base().clone(), self.server.pages_url(), name.to_owned());
         let made = tokio::task::spawn_blocking(move || {
             let password: String = (0..4).map(|_| format!("{:016x}", rand::random::<u64>())).collect();
-            accounts::add(&base, name, Role::Coordinator, &password)?;
-            accounts::sign_in_link(&base, name, &url)
+            accounts::add(&base, &name, Role::Coordinator, &password)?;
+            accounts::sign_in_link(&base, &name, &url)
         });
         made.await?.context("no account")
     }

@@ -194,7 +194,7 @@ impl Demo {
             // A tablet in sync has proved by fingerprint that base holds each of its changes.
             let held = base.log.read(|conn| {
                 let team = team_by_name(conn, TEAM)?.ok_or(Code::TeamUnknown)?;
-                Ok(touched(conn, team.n, 0, i64::MAX as usize)?.1)
+                Ok(touched(conn, team.n, 0, i64::MAX as usize)?.1.into_keys().collect())
             })?;
             summary.on_server = recorded.intersection(&held).count();
             Ok(summary)

@@ -202,7 +202,8 @@ fn known_to_both(world: &World) {
 }
 
 fn rows(coordinator: &Screen) -> Vec<String> {
-    let rows = "return [...document.querySelectorAll('#live-list tbody tr')].map((row) => row.innerText)";
+    let rows = "const rows = document.querySelectorAll('#live-list .app-thing, #live-list tbody tr'); \
+        return [...rows].map((row) => row.innerText)";
     let rows = coordinator.run(rows, json!([]));
     rows.as_array().unwrap().iter().map(|row| row.as_str().unwrap().to_owned()).collect()
 }
@@ -248,8 +249,8 @@ fn forty_people_seen_without_signal_are_all_with_the_coordinator_the_urgent_ones
     }
 
     let coordinator = &world.coordinator;
-    coordinator.tap("Today only");
-    coordinator.see("2 urgent:");
+    coordinator.tap("Today’s checks only");
+    coordinator.see("Urgent (2)");
     let listed = rows(coordinator);
     assert!(listed[0].contains("186/122") && listed[0].contains("Emergency"), "{listed:?}");
     assert!(listed[1].contains("Rashida Malik") && listed[1].contains("184/112"), "{listed:?}");
@@ -272,7 +273,7 @@ fn forty_people_seen_without_signal_are_all_with_the_coordinator_the_urgent_ones
     coordinator.tap_in("main", "Parveen");
     coordinator.see("To settle");
     assert!(coordinator.shows("Ahmad") && coordinator.shows("Ahmed-Shah"));
-    coordinator.tap("Duplicates");
+    coordinator.tap("To put right");
     coordinator.see("Farida Chaudhry");
     coordinator.see("Fareeda Chaudhry");
 

@@ -27,13 +27,13 @@ fn recorded(world: &World, given: &str, family: &str, contact: &Value) {
 }
 
 /// Opens another page of the same site.
-fn go(coordinator: &Screen, path: &str) {
+pub fn go(coordinator: &Screen, path: &str) {
     let origin = coordinator.run("return location.origin", json!([]));
     coordinator.go(&format!("{}{path}", origin.as_str().unwrap()));
 }
 
 /// From a phone to a desk: nothing is wider than the screen, and axe-core finds nothing.
-fn look(coordinator: &Screen, name: &str) {
+pub fn look(coordinator: &Screen, name: &str) {
     // All of it, also what is folded away.
     coordinator.run("document.querySelectorAll('details').forEach((one) => (one.open = true))", json!([]));
     let mut looks = Looks::new(coordinator, (1024, 1024), &[(320, 640), (800, 1280), (1280, 800)]);
@@ -72,8 +72,16 @@ fn a_follow_up_is_done_from_the_list_and_a_call_takes_the_check_in_hand() {
     coordinator.tap_in("#check-phone", "Save the call");
     coordinator.see("In hand.");
     go(coordinator, "/");
-    coordinator.until("the worklist", "return document.title.includes('Worklist')", json!([]));
-    assert!(!coordinator.shows("Joy Okafor"), "what is in hand has left the worklist");
+    coordinator.until("today’s list", "return document.title.includes('Today')", json!([]));
+    let urgent = "return document.querySelector('[aria-labelledby=part-urgent]')?.innerText ?? ''";
+    let urgent = coordinator.run(urgent, json!([]));
+    assert!(
+        !urgent.as_str().unwrap().contains("Joy Okafor"),
+        "what is in hand is no longer urgent: {urgent}"
+    );
+    let referrals =
+        "return document.querySelector('[aria-labelledby=part-referral]')?.innerText.includes('Joy Okafor')";
+    coordinator.until("the referral that nobody confirmed to be asked after", referrals, json!([]));
     coordinator.tap("In hand (");
     coordinator.tap("Joy Okafor");
     coordinator.tap("Take back: Reached");

@@ -39,8 +39,9 @@ fn both_values_reach_the_coordinator_and_what_is_settled_reaches_both_tablets() 
 
     let coordinator = &world.coordinator;
     coordinator.tap("Sessions");
+    coordinator.tap("List");
     // The newest stands first.
-    coordinator.see("Sessions");
+    coordinator.see("Sessions, the latest first");
     coordinator.tap_in("#live-list", MOSQUE);
     coordinator.tap("Parveen");
     coordinator.see("About this check");

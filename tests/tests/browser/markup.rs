@@ -104,7 +104,7 @@ fn markup_in_any_text_field_is_shown_as_text() {
     known_person(tablet, "amina", "Amina");
     reading(tablet, "128", "82");
     tablet.see("At base");
-    coordinator.tap("Worklist");
+    coordinator.tap("Today");
     coordinator.tap("Amina");
     coordinator.see("About this check");
     coordinator.tap_in("main", "Amina");

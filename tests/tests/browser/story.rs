@@ -13,13 +13,13 @@ use crate::{
     world::{MOSQUE, World},
 };
 
-/// Notes the moment at which the name is the first on the worklist, whatever the test does meanwhile.
+/// Notes the moment at which the name is the first on Today, whatever the test does meanwhile.
 const WATCH: &str = r#"
 const [name] = arguments;
 window.sameDocument = true;
 window.firstSeen = null;
 const look = () => {
-  const first = document.querySelector('#live-list tbody tr');
+  const first = document.querySelector('#live-list .app-thing');
   if (window.firstSeen === null && first?.innerText.includes(name)) window.firstSeen = Date.now();
 };
 new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
@@ -39,7 +39,7 @@ fn a_check_without_signal_is_at_base_a_second_after_the_signal_returns() {
     let World { tablet, coordinator, .. } = &world;
     world.at_the_mosque();
     earlier_today(&world);
-    coordinator.tap("Today only");
+    coordinator.tap("Today’s checks only");
     coordinator.see("Shabana Mirza");
     coordinator.run(WATCH, json!(["Yusuf Rahman"]));
 
@@ -67,13 +67,13 @@ fn a_check_without_signal_is_at_base_a_second_after_the_signal_returns() {
 
     tablet.run(WATCH_SWITCH, json!([]));
     tablet.tap("No signal");
-    let seen = coordinator.until("the check on top of the worklist", "return window.firstSeen", json!([]));
+    let seen = coordinator.until("the check on top of Today", "return window.firstSeen", json!([]));
     let switched = tablet.run("return window.switchedAt", json!([]));
     let took = seen.as_i64().unwrap() - switched.as_i64().unwrap();
     eprintln!("from signal on to seen by the coordinator: {took} ms");
     assert!((0..1000).contains(&took), "{took} ms");
     assert_eq!(coordinator.run("return window.sameDocument", json!([])), true, "without a reload");
-    let first = "return document.querySelector('#live-list tbody tr').innerText";
+    let first = "return document.querySelector('#live-list .app-thing').innerText";
     let first = coordinator.run(first, json!([]));
     assert!(first.as_str().unwrap().contains("185/100"), "{first}");
     tablet.see("All at base, just now");

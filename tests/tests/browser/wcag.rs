@@ -185,10 +185,10 @@ fn every_page_of_the_coordinator_is_accessible() {
     let Some(world) = World::start() else { return };
     let page = &world.coordinator;
     let mut looks = Looks::new(page, (1024, 1024), SIZES);
-    looks.at("worklist");
-    page.tap("Today only");
+    looks.at("today");
+    page.tap("Today’s checks only");
     page.see("Nothing here.");
-    looks.at("worklist, empty");
+    looks.at("today, empty");
     page.tap("Any day");
     page.tap("Amina");
     page.see("About this check");
@@ -212,7 +212,7 @@ fn every_page_of_the_coordinator_is_accessible() {
     page.go(&page.url().replace("/records/", "/people/"));
     page.see("Go back to look at the record again");
     looks.at("problem");
-    page.tap("worklist");
+    page.tap_in("main", "Today");
     page.tap("Sign out");
     page.see("Sign in");
     looks.at("sign in");

@@ -25,15 +25,20 @@ pub struct World {
     _turn: File,
 }
 
+/// One at a time, over threads and processes: a second is measured here, and browsers are hungry.
+pub fn turn() -> File {
+    let turn = File::create(target().join("tmp/one-browser-test-at-a-time")).unwrap();
+    turn.lock().unwrap();
+    turn
+}
+
 impl World {
     /// `None` where somebody said that there is no browser.
     pub fn start() -> Option<World> {
         if browser::skipped() {
             return None;
         }
-        // One at a time, over threads and processes: a second is measured here, and browsers are hungry.
-        let turn = File::create(target().join("tmp/one-browser-test-at-a-time")).unwrap();
-        turn.lock().unwrap();
+        let turn = turn();
         let dir = tempfile::tempdir().unwrap();
         let runtime = Runtime::new().unwrap();
         let date = Timestamp::now().to_zoned(TimeZone::UTC).date().yesterday().unwrap();
@@ -50,7 +55,7 @@ impl World {
         tablet.see("Where are you today?");
         let coordinator = Screen::open(&driver, 1024, 1024);
         coordinator.go(&live.coordinator_url);
-        coordinator.see("Whom to look at");
+        coordinator.see("What to do next");
         Some(World { tablet, coordinator, driver, live, demo, runtime, _dir: dir, _turn: turn })
     }
 

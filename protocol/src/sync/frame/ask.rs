@@ -25,6 +25,9 @@ pub struct Ask {
     pub given_up: Option<[u8; 16]>,
     /// The tablet's teams that the hello does not name, because nothing is new of them on the tablet.
     pub rest: Option<Rest>,
+    /// Changes that have not arrived yet as far as the tablet knows, those of this very request among them. Nothing is
+    /// written for 0: a quiet tablet pays nothing for it.
+    pub waiting: u64,
 }
 
 /// A frame that was sent, of one list signed by the tablet itself.
@@ -81,6 +84,10 @@ impl Ask {
         if let Some(nonce) = self.given_up.filter(|_| !self.sent.is_empty()) {
             w.raw(&nonce);
         }
+        // Where a nonce is due and missing, its place would be taken for it.
+        if self.waiting > 0 && (self.sent.is_empty() || self.given_up.is_some()) {
+            w.varint(self.waiting);
+        }
         ASK
     }
 
@@ -97,7 +104,8 @@ impl Ask {
             teams => Some(Rest { teams, fingerprint: r.array()? }),
         };
         let given_up = if sent.is_empty() || r.is_empty() { None } else { Some(r.array()?) };
-        Ok(Ask { frame_bytes, sent, given_up, rest })
+        let waiting = if r.is_empty() { 0 } else { r.varint()? };
+        Ok(Ask { frame_bytes, sent, given_up, rest, waiting })
     }
 }
 

@@ -15,7 +15,7 @@ pub fn set_group(base: &Base, team: RecordId, by: &str, group: &str, there: bool
     let group = needed("A group", group)?;
     ensure_record(base, team)?;
     author::edit(base, team, by, None, move |opened| {
-        opened.write("plus_groups", json!({group: there}), Rules::Entry)
+        opened.write("plus_groups", json!({&group: there}), Rules::Entry)
     })?;
     Ok(())
 }
@@ -33,10 +33,10 @@ pub fn set_guide(
     ensure_record(base, team)?;
     author::edit(base, team, by, None, move |opened| {
         let now = GuideSettings::of_team(&serde_json::Value::Object(opened.record.view().fields));
-        if before.is_some_and(|before| before != now) {
+        if before.as_ref().is_some_and(|before| *before != now) {
             return Err(Code::ChangedMeanwhile.into());
         }
-        opened.write("settings/guide", value, Rules::Entry)
+        opened.write("settings/guide", value.clone(), Rules::Entry)
     })?;
     Ok(())
 }

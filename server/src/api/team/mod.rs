@@ -12,7 +12,6 @@ mod unlock;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use wayside_protocol::clinical::guide::GuideSettings;
@@ -30,6 +29,7 @@ use super::changes;
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::log;
+use crate::log::db::Conn;
 
 /// Characters of a name, and of any other line that is typed here.
 const LONGEST: usize = 200;
@@ -72,7 +72,7 @@ pub fn find(base: &Base, text: &str) -> Result<Team> {
     })
 }
 
-fn read(conn: &Connection, team: &log::Team) -> Result<Team> {
+fn read(conn: &Conn, team: &log::Team) -> Result<Team> {
     let stored = changes::stored(conn, team.n, team.id)?;
     let raws: Vec<Vec<u8>> = stored.into_iter().map(|change| change.raw).collect();
     let unreadable = |_| Error::Internal("an accepted record");
@@ -134,14 +134,14 @@ fn add(
     by: &str,
     map: &'static str,
     entry: Value,
-    check: impl FnOnce(&Map<String, Value>) -> Result<()> + Send + 'static,
+    check: impl Fn(&Map<String, Value>) -> Result<()> + Send + 'static,
 ) -> Result<String> {
     ensure_record(base, team)?;
     let id = new_entry();
     let at = path::join(map, &id);
     author::edit(base, team, by, None, move |opened| {
         check(&opened.record.view().fields)?;
-        opened.write(&at, entry, Rules::Entry)
+        opened.write(&at, entry.clone(), Rules::Entry)
     })?;
     Ok(id)
 }
@@ -154,7 +154,7 @@ fn amend(
     by: &str,
     at: String,
     seen_before: Option<String>,
-    change: impl FnOnce(&mut Map<String, Value>, &Map<String, Value>) -> Result<()> + Send + 'static,
+    change: impl Fn(&mut Map<String, Value>, &Map<String, Value>) -> Result<()> + Send + 'static,
 ) -> Result<()> {
     ensure_record(base, team)?;
     author::edit(base, team, by, None, move |opened| {
@@ -162,7 +162,7 @@ fn amend(
         let (map, id) = at.split_once('/').unwrap_or_default();
         let entry = fields.get(map).and_then(|entries| entries.get(id)).ok_or(Code::EntryNotFound)?;
         let live = live_amendments(opened.raws)?.remove(&at);
-        if seen_before.is_some_and(|before| before != seen(live.as_ref())) {
+        if seen_before.as_ref().is_some_and(|before| *before != seen(live.as_ref())) {
             return Err(Code::ChangedMeanwhile.into());
         }
         let names: Vec<&str> = schema::amendable(&at).iter().map(|member| member.name).collect();
@@ -184,7 +184,7 @@ fn amend(
 }
 
 /// One line as somebody typed it.
-fn line(what: &str, text: &str) -> Result<String> {
+pub(super) fn line(what: &str, text: &str) -> Result<String> {
     let text = text.trim();
     if text.chars().count() > LONGEST || text.chars().any(char::is_control) {
         return Err(Error::Said(
@@ -195,7 +195,7 @@ fn line(what: &str, text: &str) -> Result<String> {
     Ok(text.to_owned())
 }
 
-fn needed(what: &str, text: &str) -> Result<String> {
+pub(super) fn needed(what: &str, text: &str) -> Result<String> {
     let text = line(what, text)?;
     if text.is_empty() {
         return Err(Error::Said(Code::MissingField, format!("{what} is missing.")));

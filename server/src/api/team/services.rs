@@ -107,7 +107,7 @@ pub fn change_service(
 ) -> Result<()> {
     let fields = fields.checked()?;
     amend(base, team, by, format!("{MAP}/{id}"), seen, move |set, _| {
-        set.extend(fields);
+        set.extend(fields.clone());
         Ok(())
     })
 }

@@ -64,8 +64,8 @@ pub fn change_member(
         if let Some(name) = &name {
             is_free(whole, name, &own)?;
         }
-        set.extend(name.map(|name| ("name".to_owned(), json!(name))));
-        set.extend(role.map(|role| ("role".to_owned(), json!(role))));
+        set.extend(name.as_ref().map(|name| ("name".to_owned(), json!(name))));
+        set.extend(role.as_ref().map(|role| ("role".to_owned(), json!(role))));
         set.extend(fields.active.map(|active| ("active".to_owned(), json!(active))));
         Ok(())
     })

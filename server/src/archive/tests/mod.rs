@@ -201,10 +201,11 @@ fn bodies(frame: &Changes) -> Vec<(RecordId, Hash, u64)> {
 /// What of a team is active, by other means than sums.
 fn active(base: &Base) -> BTreeSet<(RecordId, Hash)> {
     let sql = "SELECT log.record, log.hash FROM log JOIN record ON record.record = log.record WHERE archived IS NULL";
-    let read = |row: &rusqlite::Row| Ok((RecordId::from_bytes(row.get(0)?), row.get(1)?));
     base.log
-        .read(|conn| Ok(conn.prepare(sql)?.query_map([], read)?.collect::<rusqlite::Result<_>>()?))
+        .read(|conn| conn.all(sql, &[], |row| Ok((row.get(0)?, row.get(1)?))))
         .unwrap()
+        .into_iter()
+        .collect()
 }
 
 fn enter(site: &Site, what: What, records: &[RecordId]) {

@@ -12,6 +12,7 @@ use super::super::words;
 use super::Ask;
 use super::check_tables::{advice, measurements, notes, readings, red_flags};
 use super::frame::Frame;
+use super::pressures::{self, Figure};
 use super::record::{Common, unknown};
 use super::table::{Fact, Table, entries, facts, struck, text};
 use super::task::{self, TaskCard};
@@ -67,6 +68,7 @@ struct CheckPage {
     actions: Vec<String>,
     another_due: bool,
     facts: Vec<Fact>,
+    figures: Vec<Figure>,
     /// Readings, red flags, measurements, advice, notes: those that there are.
     tables: Vec<Table>,
     /// Where today's rules would say something else than what was said to the person.
@@ -147,6 +149,7 @@ pub async fn check(ask: Ask, Path(id): Path<String>) -> Response {
             lent: record.get("monitor_loan").is_some_and(Value::is_object)
                 && text(record, "/monitor_loan/returned_at").is_none(),
             facts: about(&found),
+            figures: pressures::of_check(record),
             tables: tables.into_iter().filter(|table| !table.rows.is_empty()).collect(),
             lifestyle: lifestyle(record),
             more: more(record),

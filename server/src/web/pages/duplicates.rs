@@ -11,6 +11,7 @@ use wayside_protocol::matching::Likeness;
 use super::super::words;
 use super::Ask;
 use super::frame::Frame;
+use super::lists::{Choice, grouped, kind_words};
 use super::pager::Pager;
 use super::person::identifying;
 use super::table::{Cell, Fact, Row, Table, text};
@@ -20,43 +21,94 @@ use crate::api::{self, Likely, Part};
 #[template(path = "duplicates.html")]
 struct DuplicatesPage {
     frame: Frame,
+    choices: Vec<Choice>,
+    /// What is listed.
+    about: &'static str,
     first: String,
     table: Table,
     pager: Pager,
 }
 
+/// Who may be recorded twice; with `show=conflicts`, records in which values disagree.
 pub async fn duplicates(ask: Ask, part: Result<Query<Part>, QueryRejection>) -> Response {
     let part = part.map(|Query(part)| part).unwrap_or_default();
     ask.page(move |door, frame| {
-        let list = api::duplicates(&door.web.base, &door.web.readers, part.page())?;
-        let rows = list.pairs.iter().map(|pair| {
-            let next =
-                if pair.across_teams { "Look at both: of two teams, so only linked" } else { "Look at both" };
-            let cells = vec![
-                likeness(pair.one.likely),
-                someone(&pair.one, pair.across_teams),
-                someone(&pair.other, pair.across_teams),
-                Cell::default().lines(pair.one.reasons.clone()),
-                Cell::link(next, format!("/people/{}/beside/{}", pair.one.id, pair.other.id)),
-            ];
-            Row { key: format!("{}-{}", pair.one.id, pair.other.id), class: "", cells }
-        });
-        let head = vec!["How likely", "One", "The other", "What speaks for it and against it", "Next"];
-        Ok(DuplicatesPage {
-            frame: frame.titled("Likely duplicates", "/duplicates", "pair"),
-            first: match (list.likely, list.possible) {
-                (0, 0) => "Nobody seems to be recorded twice.".to_owned(),
-                (likely, possible) => format!("{likely} likely, {possible} possible."),
-            },
-            table: Table {
-                caption: "Who may be recorded twice, the likeliest first",
-                head,
-                rows: rows.collect(),
-            },
-            pager: Pager::new(list.page, list.pages, |page| format!("/duplicates?page={page}")),
+        let (base, readers) = (&door.web.base, &door.web.readers);
+        let conflicts = part.show == "conflicts";
+        // Of the other list only how long it is.
+        let pairs = api::duplicates(base, readers, if conflicts { 1 } else { part.page() })?;
+        let disputed = api::disputed(base, readers, if conflicts { part.page() } else { 1 })?;
+        let choice = |text: &str, count: u64, href: &str, current: bool| Choice {
+            text: format!("{text} ({})", grouped(count)),
+            href: href.to_owned(),
+            current,
+        };
+        let twice = pairs.likely + pairs.possible;
+        let choices = vec![
+            choice("Likely duplicates", twice, "/duplicates", !conflicts),
+            choice("Values disagree", disputed.total, "/duplicates?show=conflicts", conflicts),
+        ];
+        let frame = frame.titled("To put right", "/duplicates", if conflicts { "record" } else { "pair" });
+        Ok(if conflicts {
+            DuplicatesPage {
+                frame,
+                choices,
+                about: "Records in which different values were written down side by side, of people above all. Checks in \
+                    which values disagree stand on Today.",
+                first: if disputed.total == 0 { "Nothing disagrees.".to_owned() } else { String::new() },
+                pager: Pager::new(disputed.page, disputed.pages, |page| {
+                    format!("/duplicates?show=conflicts&page={page}")
+                }),
+                table: unsettled(&disputed.records),
+            }
+        } else {
+            DuplicatesPage {
+                frame,
+                choices,
+                about: "Records that may be of one person. Nothing is merged on its own: look at both, then decide.",
+                first: match (pairs.likely, pairs.possible) {
+                    (0, 0) => "Nobody seems to be recorded twice.".to_owned(),
+                    (likely, possible) => format!("{likely} likely, {possible} possible."),
+                },
+                pager: Pager::new(pairs.page, pairs.pages, |page| format!("/duplicates?page={page}")),
+                table: twos(&pairs.pairs),
+            }
         })
     })
     .await
+}
+
+fn twos(pairs: &[api::Two]) -> Table {
+    let rows = pairs.iter().map(|pair| {
+        let next =
+            if pair.across_teams { "Look at both: of two teams, so only linked" } else { "Look at both" };
+        let cells = vec![
+            likeness(pair.one.likely),
+            someone(&pair.one, pair.across_teams),
+            someone(&pair.other, pair.across_teams),
+            Cell::default().lines(pair.one.reasons.clone()),
+            Cell::link(next, format!("/people/{}/beside/{}", pair.one.id, pair.other.id)),
+        ];
+        Row { key: format!("{}-{}", pair.one.id, pair.other.id), class: "", cells }
+    });
+    let head = vec!["How likely", "One", "The other", "What speaks for it and against it", "Next"];
+    Table { caption: "Who may be recorded twice, the likeliest first", head, rows: rows.collect() }
+}
+
+fn unsettled(records: &[api::Unsettled]) -> Table {
+    let rows = records.iter().map(|record| {
+        let place = if record.kind == "person" { "people" } else { "records" };
+        let name = record.name.clone().unwrap_or_else(|| "Name not given".to_owned());
+        let cells = vec![
+            Cell::new(kind_words(&record.kind)),
+            Cell::new(&name),
+            Cell::default().lines(record.fields.iter().map(|field| words::field(field)).collect()),
+            Cell::link(format!("Settle: {name}"), format!("/{place}/{}", record.id)),
+        ];
+        Row { key: record.id.clone(), class: "", cells }
+    });
+    let head = vec!["What it is", "Name", "What disagrees", "Next"];
+    Table { caption: "Records in which values disagree, people first", head, rows: rows.collect() }
 }
 
 pub(super) fn likeness(likely: Likeness) -> Cell {
@@ -99,6 +151,8 @@ struct BesidePage {
     lines: Vec<Line>,
     across_teams: bool,
     same: bool,
+    /// Merged with each other directly: which record says so, and into which.
+    merged: Option<(String, String)>,
 }
 
 /// Two people next to each other.
@@ -122,9 +176,16 @@ pub async fn beside(ask: Ask, Path((one, other)): Path<(String, String)>) -> Res
             lines: lines(&facts(one), &facts(other)),
             across_teams: found.across_teams,
             same: found.same,
+            merged: merged(one, other).or_else(|| merged(other, one)),
         })
     })
     .await
+}
+
+fn merged(one: &api::Person, into: &api::Person) -> Option<(String, String)> {
+    let (from, into) = (text(&one.shown.record, "/id")?, text(&into.shown.record, "/id")?);
+    let is = text(&one.shown.record, "/merged_into") == Some(into) && from != into;
+    is.then(|| (from.to_owned(), into.to_owned()))
 }
 
 /// What tells two people apart, with when and where they were seen.

@@ -75,10 +75,11 @@ fn card(item: &TaskItem) -> TaskCard {
             "No details given".to_owned()
         }
     };
-    let phone = item.phone.as_deref().map(words::phone);
+    let phone = item.reach.phone.as_deref().map(words::phone);
     facts.push(Fact::new("Phone", phone.unwrap_or_else(|| "None written down".to_owned())));
-    if item.interpreter_needed {
-        let language = item.language.as_deref().map(|language| format!(" ({language})")).unwrap_or_default();
+    if item.reach.interpreter_needed {
+        let language =
+            item.reach.language.as_deref().map(|language| format!(" ({language})")).unwrap_or_default();
         facts.push(Fact::new("Interpreter", format!("Needed{language}")));
     }
     facts.append(&mut card.facts);

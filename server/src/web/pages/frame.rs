@@ -11,6 +11,7 @@ pub struct Frame {
     /// Who is signed in.
     pub account: Option<String>,
     pub may_settle: bool,
+    pub may_administer: bool,
     /// What the live channel said last when this page was made.
     pub heads: String,
     /// What one new item of this page's list is called, for the announcement.
@@ -26,6 +27,7 @@ impl Frame {
             title: title.to_owned(),
             account: visitor.name().map(str::to_owned),
             may_settle: visitor.may_settle(),
+            may_administer: visitor.may_administer(),
             heads: door.web.base.viewed().borrow().clone(),
             live_word: "",
             part: "",
@@ -45,6 +47,10 @@ impl Frame {
 
     pub fn script(&self) -> String {
         assets::script()
+    }
+
+    pub fn today_script(&self) -> String {
+        assets::today_script()
     }
 
     pub fn icon(&self) -> String {

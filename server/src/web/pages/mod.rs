@@ -1,19 +1,29 @@
 //! The pages: what `crate::api` finds, put into words for one template each.
 
 mod act;
+mod chart;
 mod check;
 mod check_tables;
 mod duplicates;
+mod find;
+mod fleet;
 mod follow_ups;
 mod frame;
+mod letter;
 mod lists;
 mod pager;
 mod person;
+mod pressures;
+mod quality;
 mod reach;
 mod record;
+mod session;
+mod sessions;
+mod sites;
 mod table;
 mod task;
 pub mod team;
+mod today;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -27,12 +37,20 @@ use axum::response::{IntoResponse, Response};
 pub use act::act;
 pub use check::check;
 pub use duplicates::{beside, duplicates};
+pub use find::{find, find_form, open_found};
+pub use fleet::{enrol, fleet, rename_tablet, tablet};
 pub use follow_ups::follow_ups;
 pub use frame::Frame;
-pub use lists::{quarantine, session, sessions, worklist};
+pub use letter::letter;
+pub use lists::quarantine;
 pub use person::person;
+pub use quality::quality;
 pub use reach::{csv as reach_csv, reach};
 pub use record::{record, settle};
+pub use session::session;
+pub use sessions::sessions;
+pub use sites::{add_site, change_site, site, sites};
+pub use today::{claim, looked, today};
 
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
@@ -69,6 +87,7 @@ pub fn refuse(door: &Arc<Door>, visitor: &Visitor, error: &Error) -> Response {
     guard::note(error);
     let status = guard::status(error);
     let title = match status {
+        _ if error.code() == Code::Behind => "One moment",
         StatusCode::NOT_FOUND => "Not found",
         StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => "You cannot do this",
         StatusCode::CONFLICT => "This has changed meanwhile",

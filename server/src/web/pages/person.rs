@@ -10,6 +10,7 @@ use super::super::words;
 use super::Ask;
 use super::duplicates::likeness;
 use super::frame::Frame;
+use super::pressures::{self, Figure};
 use super::record::{Common, unknown};
 use super::table::{Cell, Fact, Row, Table, entries, facts, text};
 use crate::api;
@@ -98,6 +99,7 @@ struct PersonPage {
     identifiers: Vec<Fact>,
     demographics: Vec<Fact>,
     consents: Table,
+    figures: Vec<Figure>,
     story: Vec<Event>,
     timeline: Vec<Line>,
     /// Records that were merged with this one.
@@ -119,6 +121,7 @@ pub async fn person(ask: Ask, Path(id): Path<String>) -> Response {
             identifiers: identifiers(record),
             demographics: demographics(record),
             consents: consents(record, &found.names),
+            figures: pressures::of_person(&found.checks),
             story: found.checks.iter().map(event).collect(),
             timeline: found.timeline.iter().map(told).collect(),
             merged: found.merged.iter().map(merged).collect(),

@@ -5,20 +5,28 @@ use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use jiff::ToSpan;
+use jiff::civil::Date;
 use serde_json::json;
 use wayside_protocol::record::RecordId;
 
 use super::super::words;
+use super::chart::Bars;
 use super::frame::Frame;
 use super::lists::Choice;
 use super::table::{Cell, Row, Table};
 use super::{Ask, refuse};
 use crate::api::{self, Period};
 use crate::error::{Error, Result};
-use crate::reach::{Completeness, Figure, Line, Reach, SMALL};
+use crate::reach::{Asked, Completeness, Figure, Line, Reach, SMALL};
 use crate::reference::Year;
-use crate::views::DECLINED;
+use crate::views::{BAND_ACROSS, DECLINED};
 use crate::web::{Door, blocking};
+
+/// Months that can be chosen.
+const MOST_MONTHS: i64 = 240;
+/// Bars with room for a number above each.
+const MOST_NUMBERED: usize = 8;
 
 /// How far people came, as in `Reach::people`.
 const STEPS: [&str; 5] = ["Seen", "Measured", "Newly raised", "Handed on", "Followed through"];
@@ -27,17 +35,81 @@ const STEPS: [&str; 5] = ["Seen", "Measured", "Newly raised", "Handed on", "Foll
 #[template(path = "reach.html")]
 struct ReachPage {
     frame: Frame,
-    from: String,
-    to: String,
+    months: Months,
     small: u64,
     choices: Vec<Choice>,
     funnel: Table,
     cuts: Vec<Table>,
-    months: Table,
+    /// People seen in each month.
+    over_time: Bars,
+    by_month: Table,
     completeness: Table,
     /// What the figures by deprivation rest on.
     index: String,
+    /// With whose population they are compared; empty where with nobody's.
+    beside: String,
     csv: String,
+}
+
+/// The form in which a period is chosen, and the teams beside it.
+pub struct Months {
+    pub action: &'static str,
+    pub team: String,
+    pub all: Vec<Month>,
+}
+
+/// One month in the form's lists.
+pub struct Month {
+    /// `YYYY-MM`.
+    pub code: String,
+    pub words: String,
+    pub first: bool,
+    pub last: bool,
+}
+
+impl Months {
+    /// From the first month in which anybody was seen to this one, the latest first, and whatever else was asked for.
+    pub fn of(door: &Door, asked: &Asked, action: &'static str) -> Result<Months> {
+        let first = door.web.readers.read(&door.web.base, |views| views.first_day())?;
+        let first: Option<Date> = first.and_then(|day| day.parse().ok());
+        let first =
+            first.unwrap_or(asked.from).min(asked.from).max(asked.to.saturating_sub(MOST_MONTHS.months()));
+        let last = api::today_in_london(&door.web.base).max(asked.to);
+        let code = |day: Date| day.strftime("%Y-%m").to_string();
+        let mut all = Vec::new();
+        let mut day = last.first_of_month();
+        while day >= first.first_of_month() && day > Date::MIN {
+            let month = Month {
+                words: day.strftime("%B %Y").to_string(),
+                first: day == asked.from,
+                last: day == asked.to.first_of_month(),
+                code: code(day),
+            };
+            all.push(month);
+            day = day.saturating_sub(1.month());
+        }
+        Ok(Months { action, team: asked.team.clone(), all })
+    }
+}
+
+/// One choice for each team, and all of them.
+pub fn team_choices(door: &Door, asked: &Asked, part: &str) -> Result<Vec<Choice>> {
+    let address = |team: &str| {
+        let team = if team.is_empty() { String::new() } else { format!("&team={team}") };
+        format!("{part}?{}{team}", address_of(asked))
+    };
+    let current = asked.team.is_empty();
+    let mut choices = vec![Choice { text: "All teams".to_owned(), href: address(""), current }];
+    for team in door.web.base.log.read(crate::log::teams)? {
+        let id = team.id.to_string();
+        choices.push(Choice { text: team.name, href: address(&id), current: asked.team == id });
+    }
+    Ok(choices)
+}
+
+/// As in an address.
+fn address_of(asked: &Asked) -> String {
+    format!("from={}&to={}", asked.from.strftime("%Y-%m"), asked.to.strftime("%Y-%m"))
 }
 
 pub async fn reach(ask: Ask, period: Result<Query<Period>, QueryRejection>) -> Response {
@@ -47,15 +119,6 @@ pub async fn reach(ask: Ask, period: Result<Query<Period>, QueryRejection>) -> R
         let found = door.web.reaches.read(&door.web.base, &door.web.readers, &asked)?;
         let names = names(door)?;
         let name = |by: &str, code: &str| line_name(&names, by, code);
-        let mut choices = vec![Choice {
-            text: "All teams".to_owned(),
-            href: address(&found, ""),
-            current: asked.team.is_empty(),
-        }];
-        for team in door.web.base.log.read(crate::log::teams)? {
-            let id = team.id.to_string();
-            choices.push(Choice { text: team.name, href: address(&found, &id), current: asked.team == id });
-        }
         let cuts = found.cuts.iter().filter(|cut| !cut.by.starts_with("plus:"));
         let mut tables: Vec<Table> = cuts
             .map(|cut| {
@@ -72,18 +135,29 @@ pub async fn reach(ask: Ask, period: Result<Query<Period>, QueryRejection>) -> R
         tables.push(table("By group", false, groups.collect()));
         let everybody = Line { code: String::new(), people: found.people.clone(), population_percent: None };
         let months = found.months.iter().map(|line| row(line, words::month(&line.code), false));
+        let seen = |line: &Line| {
+            let seen = line.people.first().and_then(|figure| figure.value()).unwrap_or_default();
+            (words::short_month(&line.code), seen)
+        };
+        let seen: Vec<(String, u64)> = found.months.iter().map(seen).collect();
+        let mut over_time = Bars::of(&seen);
+        if seen.len() > MOST_NUMBERED {
+            // The numbers above the bars would run into each other.
+            over_time.bars.iter_mut().for_each(|bar| bar.value.clear());
+        }
         Ok(ReachPage {
             frame: frame.titled("Reach", "/reach", ""),
-            from: found.from.clone(),
-            to: found.to.clone(),
+            months: Months::of(door, &asked, "/reach")?,
             small: SMALL,
-            choices,
+            choices: team_choices(door, &asked, "/reach")?,
             funnel: table("Everybody", false, vec![row(&everybody, "Everybody".to_owned(), false)]),
             cuts: tables,
-            months: table("By month", false, months.collect()),
+            over_time,
+            by_month: table("By month", false, months.collect()),
             completeness: completeness(&found.completeness),
             index: index(found.deprivation),
-            csv: format!("/reach.csv?from={}&to={}&team={}", found.from, found.to, asked.team),
+            beside: found.compared_with.clone().unwrap_or_default(),
+            csv: format!("/reach.csv?{}&team={}", address_of(&asked), asked.team),
         })
     })
     .await
@@ -138,7 +212,7 @@ fn safe(text: &str) -> String {
 }
 
 /// Names of sites, by their ids.
-fn names(door: &Door) -> Result<Vec<(RecordId, String)>> {
+pub fn names(door: &Door) -> Result<Vec<(RecordId, String)>> {
     door.web.readers.read(&door.web.base, |views| {
         let sites = views.list(Some(wayside_protocol::record::Kind::Site))?;
         let named = sites.iter().filter_map(|site| {
@@ -147,11 +221,6 @@ fn names(door: &Door) -> Result<Vec<(RecordId, String)>> {
         });
         Ok(named.collect())
     })
-}
-
-fn address(reach: &Reach, team: &str) -> String {
-    let team = if team.is_empty() { String::new() } else { format!("&team={team}") };
-    format!("/reach?from={}&to={}{team}", reach.from, reach.to)
 }
 
 fn cut_name(by: &str) -> &'static str {
@@ -178,6 +247,7 @@ fn line_name(sites: &[(RecordId, String)], by: &str, code: &str) -> String {
         ("quintile", "1") => "1, most deprived fifth (Core20)".to_owned(),
         ("quintile", "5") => "5, least deprived fifth".to_owned(),
         ("age", "under_18") => "Under 18".to_owned(),
+        ("age", BAND_ACROSS) => "Recorded as another band".to_owned(),
         ("age", "80+") => "80 and over".to_owned(),
         ("age", band) => band.replace('-', " to "),
         ("site", id) => {
@@ -230,7 +300,7 @@ fn completeness(fields: &[Completeness]) -> Table {
     }
 }
 
-fn shown(figure: Figure) -> String {
+pub fn shown(figure: Figure) -> String {
     match figure {
         Figure::About(value) => words::grouped(i64::try_from(value).unwrap_or(i64::MAX)),
         Figure::Hidden => "*".to_owned(),

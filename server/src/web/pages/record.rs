@@ -63,6 +63,8 @@ pub struct Common {
     pub heads: String,
     pub conflicts: Vec<Conflict>,
     pub history: Table,
+    /// The same by field: every value that each ever had.
+    pub values: Table,
     pub entered_in_error: Option<String>,
     pub archived: bool,
 }
@@ -77,6 +79,7 @@ impl Common {
             heads: shown.heads.join(" "),
             conflicts: found.enumerate().map(|(index, found)| conflict(kind, index, found, names)).collect(),
             history: history(shown),
+            values: values(shown),
             entered_in_error: record
                 .get("entered_in_error")
                 .filter(|error| !error.is_null())
@@ -175,6 +178,8 @@ fn history(shown: &Shown) -> Table {
                 format!("{}: {}{was}", words::field(&write.path), words::value(name, &write.value))
             })
             .collect();
+        let why = (!change.reason.is_empty()).then(|| format!("Why: {}", change.reason));
+        let writes = writes.into_iter().chain(why).collect::<Vec<_>>();
         let at = Cell::new(words::when(&change.at))
             .lines(vec![format!("Received {}", words::when(&change.received_at))]);
         let cells = vec![
@@ -191,6 +196,30 @@ fn history(shown: &Shown) -> Table {
         head,
         rows: rows.collect(),
     }
+}
+
+fn values(shown: &Shown) -> Table {
+    let mut fields: Vec<(&str, Vec<Row>)> = Vec::new();
+    for change in &shown.history {
+        for write in &change.writes {
+            let name = write.path.rsplit('/').next().unwrap_or_default();
+            let why = (!change.reason.is_empty()).then(|| format!("Why: {}", change.reason));
+            let cells = vec![
+                Cell::new(words::field(&write.path)),
+                Cell::new(words::value(name, &write.value)).lines(why.into_iter().collect()),
+                Cell::new(&change.by_name).lines(vec![change.tablet_name.clone()]),
+                Cell::new(words::when(&change.at)),
+            ];
+            let row = Row { key: format!("value-{}-{}", change.hash, write.path), class: "", cells };
+            match fields.iter_mut().find(|(path, _)| *path == write.path) {
+                Some((_, rows)) => rows.push(row),
+                None => fields.push((&write.path, vec![row])),
+            }
+        }
+    }
+    let head = vec!["Field", "Value", "Who and on which tablet", "When, by its own clock"];
+    let rows = fields.into_iter().flat_map(|(_, rows)| rows).collect();
+    Table { caption: "Every value that each field ever had, the oldest first", head, rows }
 }
 
 #[derive(Template)]
@@ -233,6 +262,7 @@ pub struct Decided {
     systolic: String,
     diastolic: String,
     pulse: String,
+    reason: String,
 }
 
 /// Settles one conflict and shows the record again.
@@ -252,7 +282,8 @@ pub async fn settle(
         let kind = shown.kind().ok_or(Code::WrongKind)?;
         let value = decided.value(kind)?;
         let heads = Settle::heads(decided.heads.split_whitespace())?;
-        api::settle(&web.base, id, &by, Settle { path: decided.path, value, heads })?;
+        let Decided { path, reason, .. } = decided;
+        api::settle(&web.base, id, &by, Settle { path, value, heads, reason })?;
         Ok(address(kind, id))
     });
     match done.await {

@@ -9,7 +9,7 @@ use wayside_protocol::record::{Kind, RecordId};
 use super::{Desk, ORIGIN, form, request};
 use crate::accounts::Role;
 use crate::testing::Tablet;
-use crate::views::follow;
+use crate::views::{Views, follow};
 
 /// The day of the tests' clock, in London: Wednesday 18 November 2026.
 const TODAY: &str = "2026-11-18";
@@ -41,6 +41,13 @@ pub async fn page(desk: &Desk, cookie: &str, path: &str) -> String {
     let answer = desk.get(path, cookie).await;
     assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.body);
     answer.body
+}
+
+/// How many things a part of Today has.
+pub async fn in_part(desk: &Desk, cookie: &str, part: &str) -> u64 {
+    let list = get(desk, cookie, "/api/v1/today").await;
+    let counts = list["counts"].as_array().unwrap();
+    counts.iter().find(|one| one[0] == part).unwrap()[1].as_u64().unwrap()
 }
 
 /// By the API.
@@ -133,7 +140,10 @@ async fn the_page_after_a_form_shows_what_was_just_done() {
     let cora = desk.signed_in("cora", Role::Coordinator).await;
     let tablet = desk.site.tablet();
     let check = push(&desk, &tablet, Kind::Contact, very_high(None, &json!({})));
-    // As `serve` does it: nothing here tells the views to catch up.
+    // As `serve` does it: from here on nothing tells the views to catch up.
+    let base = &desk.site.base;
+    base.followed.begin();
+    base.catch_up(&mut Views::open(base.data()).unwrap()).unwrap();
     let (stop, stopped) = oneshot::channel();
     let following = tokio::spawn(follow(desk.site.base.clone(), stopped));
     for day in 1..=20 {
@@ -165,8 +175,8 @@ async fn what_is_in_hand_leaves_the_worklist_and_comes_back() {
     submit(&desk, &cora, check, &call("reached", "the practice nurse")).await;
 
     assert!(!page(&desk, &cora, "/").await.contains("190/124"));
-    assert!(page(&desk, &cora, "/?show=handled").await.contains("190/124"));
-    assert_eq!(get(&desk, &cora, "/api/v1/worklist").await["handled"], 1);
+    assert!(page(&desk, &cora, "/?part=in_hand").await.contains("190/124"));
+    assert_eq!(in_part(&desk, &cora, "in_hand").await, 1);
     let shown = page(&desk, &cora, &format!("/checks/{check}")).await;
     assert!(shown.contains("In hand.") && shown.contains("spoke to the practice nurse"));
     let record = get(&desk, &cora, &format!("/api/v1/checks/{check}")).await;
@@ -182,7 +192,7 @@ async fn what_is_in_hand_leaves_the_worklist_and_comes_back() {
     let undo = [("act", "strike_out"), ("heads", &heads), ("path", &path), ("reason", "wrong practice")];
     submit(&desk, &cora, check, &undo).await;
     assert!(page(&desk, &cora, "/").await.contains("190/124"));
-    assert_eq!(get(&desk, &cora, "/api/v1/worklist").await["handled"], 0);
+    assert_eq!(in_part(&desk, &cora, "in_hand").await, 0);
 }
 
 /// Two people who are one, each with a check.
@@ -227,9 +237,19 @@ async fn a_merge_puts_all_checks_under_one_person_and_can_be_taken_back() {
         assert!(person["timeline"].as_array().unwrap().len() > 4);
     }
     assert_eq!(get(&desk, &vic, "/api/v1/duplicates").await["likely"], 0);
-    let list = get(&desk, &vic, "/api/v1/worklist").await;
-    assert!(list["items"].as_array().unwrap().iter().all(|item| item["person"]["id"] == low.to_string()));
+    let list = get(&desk, &vic, "/api/v1/today").await;
+    assert_eq!(list["things"].as_array().unwrap().len(), 2);
+    assert!(list["things"].as_array().unwrap().iter().all(|item| item["person"]["id"] == low.to_string()));
 
+    // Side by side each still says what it said, and the merge can be taken back there.
+    let side = page(&desk, &cora, &format!("/people/{low}/beside/{high}")).await;
+    assert!(side.contains("Khan") && side.contains("Kahn") && side.contains("Differs"));
+    assert!(
+        side.contains("Take the merge back") && side.contains(&format!("action=\"/records/{high}/act\""))
+    );
+    assert!(
+        !page(&desk, &vic, &format!("/people/{low}/beside/{high}")).await.contains("Take the merge back")
+    );
     // A tablet that has not heard of it uploads another check of the record that was merged.
     let late = push(&desk, &tablet, Kind::Contact, very_high(Some(high), &json!({})));
     let person = get(&desk, &vic, &format!("/api/v1/people/{low}")).await;
@@ -420,10 +440,11 @@ async fn two_tablets_correct_one_reading_and_the_more_urgent_leads_until_it_is_s
         tablet.push(&desk.site, &[edit]);
     }
     desk.catch_up();
-    let list = get(&desk, &cora, "/api/v1/worklist").await;
-    assert_eq!((&list["items"][0]["systolic"], &list["items"][0]["disputed"]), (&json!(186), &json!(true)));
-    assert_eq!(list["items"][0]["urgency"], "same_day");
-    assert!(page(&desk, &cora, "/").await.contains("Disputed: the more urgent value counts"));
+    let list = get(&desk, &cora, "/api/v1/today").await;
+    assert_eq!((&list["things"][0]["systolic"], &list["things"][0]["disputed"]), (&json!(186), &json!(true)));
+    assert_eq!(list["things"][0]["urgency"], "same_day");
+    let today = page(&desk, &cora, "/").await;
+    assert_eq!(today.matches("until somebody settles it").count(), 1, "why says it, and says it once");
     assert!(page(&desk, &cora, &format!("/checks/{id}")).await.contains("Otherwise it would be: 130/82"));
     let shown = get(&desk, &cora, &format!("/api/v1/checks/{id}")).await;
     let values = shown["record"]["conflicts"][0]["values"].as_array().unwrap();
@@ -433,7 +454,7 @@ async fn two_tablets_correct_one_reading_and_the_more_urgent_leads_until_it_is_s
     let answer = desk.post(&format!("/records/{id}/settle"), &cora, &form(&fields)).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
     desk.catch_up();
-    assert_eq!(get(&desk, &cora, "/api/v1/worklist").await["total"], 0);
+    assert_eq!(get(&desk, &cora, "/api/v1/today").await["total"], 0);
     let page = page(&desk, &cora, &format!("/checks/{id}")).await;
     assert!(page.contains("130/82") && page.contains("186/118"), "both stay in the history");
 }

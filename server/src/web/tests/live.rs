@@ -59,7 +59,7 @@ async fn a_commit_is_told_within_a_second_and_the_page_then_shows_it() {
     assert!(second.starts_with("event: heads\n") && second != first, "{second}");
     assert!(!second.contains("190"));
     let page = desk.get("/", &cookie).await.body;
-    assert!(page.contains("190/124") && page.contains("(1 urgent) Worklist"));
+    assert!(page.contains("190/124") && page.contains("(1 urgent) Today"));
 
     // What is held is told as well.
     let bad = json!({"nhs_number": {"value": "999 000 0019"}});

@@ -2,14 +2,22 @@
 
 mod access;
 mod arranging;
+mod behind;
 mod coordinating;
+mod exports;
+mod find;
+mod fleet;
+mod letter;
 mod live;
+mod quality;
 mod reach;
 mod serving;
+mod sessions;
 mod settling;
 mod showing;
 mod signing_in;
 mod team;
+mod today;
 
 use std::sync::{Arc, LazyLock};
 
@@ -58,7 +66,10 @@ impl Answer {
 
 impl Desk {
     pub fn new() -> Desk {
-        let site = Site::new();
+        Desk::of(Site::new())
+    }
+
+    pub fn of(site: Site) -> Desk {
         let web = Web::new(site.base.clone(), "Leeds <b>East</b>");
         let router = router(Door { web: web.clone(), secure: false, loopback: Some(PORT) });
         Desk { site, web, router }
@@ -70,11 +81,15 @@ impl Desk {
             let site = Site::new();
             accounts::add(&site.base, "first", Role::Viewer, PASSWORD).unwrap();
             let sql = "SELECT password FROM account";
-            site.base.log.read(|conn| Ok(conn.query_row(sql, [], |row| row.get(0))?)).unwrap()
+            site.base.log.read(|conn| conn.only(sql, &[], |row| row.get(0))).unwrap()
         });
         let (name, role) = (name.to_owned(), role.as_str());
         let add = "INSERT INTO account (name, role, password, created_at) VALUES (?, ?, ?, 0)";
-        self.site.base.log.write(move |txn| Ok(txn.conn.execute(add, (name, role, &*HASH))?)).unwrap();
+        self.site
+            .base
+            .log
+            .write(move |txn| txn.conn.execute(add, crate::log::db::args![name, role, *HASH]))
+            .unwrap();
     }
 
     /// The cookie of an account that has just signed in.

@@ -1,6 +1,11 @@
+use axum::body::Body;
+use axum::http::header;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tower::ServiceExt;
 
+use super::{Desk, request};
+use crate::accounts::Role;
 use crate::{Server, ServerConfig};
 
 async fn ask(addr: std::net::SocketAddr, line: &str) -> String {
@@ -34,4 +39,21 @@ async fn the_listener_without_tls_serves_pages_and_nothing_else() {
         let refused = ServerConfig { pages: Some(listen.into()), ..ServerConfig::local(&data) };
         assert_eq!(Server::start(refused).await.err().unwrap().code().as_str(), "bad_arguments", "{listen}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_and_answers_are_compressed_and_what_streams_is_not() {
+    let desk = Desk::new();
+    let cookie = desk.signed_in("vic", Role::Viewer).await;
+    for (path, encoding) in [("/", "gzip"), ("/api/v1/today", "gzip"), ("/sign-in", "gzip"), ("/events", "")]
+    {
+        let asked = request("GET", path, &cookie).header(header::ACCEPT_ENCODING, "gzip, br, zstd");
+        let response = desk.router().oneshot(asked.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        let answered = response.headers().get(header::CONTENT_ENCODING);
+        assert_eq!(answered.map_or("", |value| value.to_str().unwrap()), encoding, "{path}");
+    }
+    // Who did not ask for it gets plain text.
+    let plain = desk.get("/sign-in", "").await;
+    assert!(plain.body.contains("Password") && plain.header(header::CONTENT_ENCODING).is_empty());
 }

@@ -80,7 +80,13 @@ async fn another_value_may_be_typed_and_nonsense_may_not() {
     let heads = desk.heads(id);
     let before = desk.site.head();
     for (body, code) in [
-        (json!({"path": "name/family", "value": 7, "heads": heads}), "wrong_type"),
+        (json!({"path": "name/family", "value": 7, "heads": heads, "reason": "phoned"}), "wrong_type"),
+        (json!({"path": "name/family", "value": "x", "heads": heads}), "missing_field"),
+        (json!({"path": "name/family", "value": "x", "heads": heads, "reason": " "}), "missing_field"),
+        (
+            json!({"path": "name/family", "value": "x", "heads": heads, "reason": "x".repeat(600)}),
+            "too_large",
+        ),
         (json!({"path": "name/given", "value": "x", "heads": heads}), "not_in_conflict"),
         (json!({"path": "name/family", "value": "x", "heads": []}), "heads_unknown"),
         (json!({"path": "name/family", "value": "x", "heads": ["ab"]}), "heads_unknown"),
@@ -94,10 +100,28 @@ async fn another_value_may_be_typed_and_nonsense_may_not() {
     // Nothing came of that, neither in the log nor in quarantine.
     assert_eq!((desk.site.head(), desk.site.count("quarantine")), (before, 0));
     let heads = heads.join(" ");
-    let fields = [("path", "name/family"), ("heads", &heads), ("choice", "other"), ("other", " Qan ")];
+    let why = "She spelt it <b>herself</b>";
+    let fields = [
+        ("path", "name/family"),
+        ("heads", &heads),
+        ("choice", "other"),
+        ("other", " Qan "),
+        ("reason", why),
+    ];
     let answer = desk.post(&format!("/records/{id}/settle"), &cora, &form(&fields)).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
-    assert_eq!(record(&desk, &cora, id).await["record"]["name"]["family"], "Qan");
+    let shown = record(&desk, &cora, id).await;
+    assert_eq!(shown["record"]["name"]["family"], "Qan");
+    // The reason is part of the change, and stands in the history and beside the value.
+    assert_eq!(shown["history"].as_array().unwrap().last().unwrap()["reason"], why);
+    let page = desk.get(&format!("/people/{id}"), &cora).await.body;
+    assert_eq!(page.matches("Why: She spelt it &#60;b&#62;herself").count(), 2);
+    // Every value that the field ever had, with who and where.
+    let values = page.split("Every value that each field ever had").nth(1).unwrap();
+    for value in ["Cahn", "Khan", "Kahn", "Qan"] {
+        assert!(values.contains(value), "{value}");
+    }
+    assert!(values.contains("cora") && values.contains("This server"));
 }
 
 #[tokio::test]
@@ -203,6 +227,7 @@ async fn a_reading_is_settled_by_one_more_correction() {
             ("systolic", typed[0]),
             ("diastolic", typed[1]),
             ("pulse", typed[2]),
+            ("reason", "looked at the monitor again"),
         ];
         let answer = desk.post(&format!("/records/{id}/settle"), &cora, &form(&fields)).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
@@ -213,6 +238,10 @@ async fn a_reading_is_settled_by_one_more_correction() {
         let readings = after["record"]["bp"]["readings"].as_object().unwrap();
         assert_eq!(readings.len(), 4);
         let new = &readings[derived["chosen_reading"].as_str().unwrap()];
+        let said = if typed[0].is_empty() { "slip" } else { "looked at the monitor again" };
+        assert_eq!(new["reason"], said);
+        let history = after["history"].as_array().unwrap();
+        assert_eq!(history.last().unwrap()["reason"], "looked at the monitor again");
         assert_eq!((&new["corrects"], &new["arm"]), (&json!("aaaaaaaa"), &json!("left")));
         assert_eq!(new["taken_at"], "2026-11-20T13:06:00Z");
         assert_eq!(new["supersedes"].as_array().unwrap().len(), 2);
@@ -222,7 +251,7 @@ async fn a_reading_is_settled_by_one_more_correction() {
     let heads = desk.heads(id);
     for (systolic, code) in [(400, "out_of_range"), (69, "confirm_unusual")] {
         let value = json!({"systolic": systolic, "diastolic": 45, "confirmed_unusual": false});
-        let body = json!({"path": "bp/readings/aaaaaaaa", "value": value, "heads": heads});
+        let body = json!({"path": "bp/readings/aaaaaaaa", "value": value, "heads": heads, "reason": "read it again"});
         let answer = settle(&desk, &cora, id, &body).await;
         assert!(answer.status.is_client_error(), "{code}: {}", answer.body);
         assert_eq!(answer.code(), code);

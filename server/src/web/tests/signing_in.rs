@@ -27,7 +27,7 @@ async fn the_right_password_signs_in_and_nothing_else_does() {
     let again = sign_in(&desk, "Amina Khan", PASSWORD).await;
     assert_ne!(cookie(&answer), cookie(&again));
     let sql = "SELECT count(*) FROM login WHERE length(token) = 32";
-    let stored: u64 = desk.site.base.log.read(|conn| Ok(conn.query_row(sql, [], |row| row.get(0))?)).unwrap();
+    let stored: u64 = desk.site.base.log.read(|conn| conn.only(sql, &[], |row| row.get(0))).unwrap();
     assert_eq!(stored, 2);
 
     for (name, password) in

@@ -1,0 +1,116 @@
+//! The tablets: when each was last heard of, what it holds back, what is wrong with it; and codes for new ones.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use wayside_protocol::error::Code;
+use wayside_protocol::record::RecordId;
+use wayside_protocol::sync::EnrolmentCode;
+use wayside_protocol::sync::capability::OURS;
+
+use super::audit::{audit, audited};
+use super::changes::rfc3339;
+use crate::base::Base;
+use crate::error::Result;
+use crate::log::{self, CODE_VALID_MS};
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Fleet {
+    /// The one that was silent longest first.
+    pub tablets: Vec<InFleet>,
+    pub teams: Vec<Enrolling>,
+    /// What happened to the log itself and is about no tablet: codes.
+    pub alarms: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct InFleet {
+    pub id: String,
+    pub name: String,
+    /// Names.
+    pub teams: Vec<String>,
+    pub enrolled_at: String,
+    pub last_seen_at: Option<String>,
+    /// Its clock less ours.
+    pub skew_ms: Option<i64>,
+    /// Changes that it still held back when it was last here; `None` where it does not say.
+    pub waiting: Option<u64>,
+    /// Of its changes, how many stand in quarantine.
+    pub quarantined: u64,
+    /// Whether its program can do all that this server can; `None` where that is not known yet.
+    pub up_to_date: Option<bool>,
+    /// Codes of what the log has against it: a copy, a place that cannot be.
+    pub alarms: Vec<String>,
+}
+
+/// A team that a tablet may be enrolled in.
+#[derive(Debug, Clone, Serialize)]
+pub struct Enrolling {
+    pub id: RecordId,
+    pub name: String,
+    /// Codes that nobody has used yet and that still work.
+    pub open_codes: u64,
+}
+
+/// Blocks.
+pub fn fleet(base: &Base) -> Result<Fleet> {
+    let now = base.clock.now_ms();
+    base.log.read(|conn| {
+        let teams = log::teams(conn)?;
+        let team_name =
+            |id: &RecordId| teams.iter().find(|team| team.id == *id).map(|team| team.name.clone());
+        let held = log::held_by_tablet(conn)?;
+        let mut against: HashMap<Option<String>, Vec<String>> = HashMap::new();
+        for alarm in log::alarms(conn, now)? {
+            against.entry(alarm.tablet).or_default().push(alarm.code);
+        }
+        let tablets = log::fleet(conn)?.into_iter().map(|one| InFleet {
+            name: one.name,
+            teams: one.teams.iter().filter_map(team_name).collect(),
+            enrolled_at: rfc3339(one.enrolled_at),
+            last_seen_at: one.last_seen_at.map(rfc3339),
+            skew_ms: one.skew_ms,
+            waiting: one.waiting,
+            quarantined: held.get(&one.id).copied().unwrap_or_default(),
+            up_to_date: one.capabilities.map(|can| can & OURS == OURS),
+            alarms: against.remove(&Some(one.id.clone())).unwrap_or_default(),
+            id: one.id,
+        });
+        let tablets = tablets.collect();
+        let codes = log::open_codes(conn, now)?;
+        let teams = teams.iter().map(|team| Enrolling {
+            id: team.id,
+            name: team.name.clone(),
+            open_codes: codes.get(&team.id).copied().unwrap_or_default(),
+        });
+        Ok(Fleet { tablets, teams: teams.collect(), alarms: against.remove(&None).unwrap_or_default() })
+    })
+}
+
+/// A code that brings one tablet to a team, once.
+#[derive(Debug, Clone)]
+pub struct NewCode {
+    pub team: String,
+    pub code: EnrolmentCode,
+    /// When it stops working.
+    pub until: String,
+}
+
+/// Makes a code for one tablet of a team; that is noted in the audit trail, the code itself nowhere. Blocks.
+pub fn enrol(base: &Base, by: &str, team: RecordId) -> Result<NewCode> {
+    let team = base.log.read(|conn| log::team_by_id(conn, team))?.ok_or(Code::TeamUnknown)?;
+    let until = rfc3339(base.clock.now_ms() + CODE_VALID_MS);
+    let code = base.enrol_code(&team.name, None)?;
+    audit(base, by, "enrol_code", Some(team.id), "")?;
+    Ok(NewCode { team: team.name, code, until })
+}
+
+/// Gives a tablet another name. Blocks.
+pub fn rename_tablet(base: &Base, by: &str, id: &str, name: &str) -> Result<()> {
+    let (id, name) = (id.to_owned(), super::team::needed("A name", name)?);
+    let act = audited(base, by, "rename_tablet", None, &id);
+    base.log.write(move |txn| {
+        log::rename_tablet(txn.conn, &id, &name)?;
+        log::audit(txn.conn, &act)
+    })
+}

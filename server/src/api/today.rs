@@ -1,0 +1,302 @@
+//! Today: what somebody must do, why, and who is on it.
+
+use std::collections::HashMap;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use wayside_protocol::clinical::Urgency;
+use wayside_protocol::clinical::follow_up::{self, Call, Task, TaskKind};
+use wayside_protocol::error::Code;
+use wayside_protocol::record::{Hash, RecordId};
+
+use super::changes::rfc3339;
+use super::items::{Item, Reachable, TabletSeen, alarms, item_of, now, tablets};
+use super::records::{read, standing};
+use super::{Alarm, Names, Readers};
+use crate::accounts::Account;
+use crate::base::Base;
+use crate::error::Result;
+use crate::log::{self, Claimed, Conn};
+use crate::views::{Part, Todo, Views, Wanted};
+
+/// Things on one page.
+const PAGE: u64 = 40;
+const MOST_PAGES: u64 = 10_000;
+
+/// What is asked for, as in the address: `part`, `team`, `when` (`today`: checks that began today) and `page`.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Wish {
+    part: Option<String>,
+    team: Option<String>,
+    when: Option<String>,
+    page: Option<u64>,
+}
+
+/// Which part of the list is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub part: Option<Part>,
+    pub team: Option<RecordId>,
+    /// Only checks that began today. Nobody drops off the whole list because a day went by.
+    pub begun_today: bool,
+    /// From 1.
+    pub page: u64,
+}
+
+impl From<Wish> for Filter {
+    /// What is not understood filters nothing: it must not hide anybody.
+    fn from(wish: Wish) -> Filter {
+        Filter {
+            part: wish.part.as_deref().and_then(Part::parse),
+            team: wish.team.and_then(|team| team.parse().ok()),
+            begun_today: wish.when.as_deref() == Some("today"),
+            page: wish.page.unwrap_or(1),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Today {
+    /// The day that decides, in London.
+    pub today: String,
+    /// How many there are of each part, whatever part is asked for, in the order of the list; what is in hand last.
+    pub counts: Vec<(&'static str, u64)>,
+    /// In the urgent part, whatever is filtered.
+    pub urgent: u64,
+    /// In the part that was asked for.
+    pub total: u64,
+    pub page: u64,
+    pub pages: u64,
+    pub things: Vec<Thing>,
+    /// Held changes at which nobody has looked: after all things.
+    pub held: Vec<Held>,
+    /// Ids and names, by name.
+    pub teams: Vec<(String, String)>,
+    pub tablets: Vec<TabletSeen>,
+    /// What happened to the log itself, the latest first.
+    pub alarms: Vec<Alarm>,
+    /// How far the views have come.
+    pub position: u64,
+}
+
+/// One thing to do about a check.
+#[derive(Debug, Clone, Serialize)]
+pub struct Thing {
+    /// Why it is here: a code of [`Part`].
+    pub part: &'static str,
+    #[serde(flatten)]
+    pub item: Item,
+    #[serde(flatten)]
+    pub reach: Reachable,
+    /// The follow-up or referral that it is about.
+    pub task: Option<Task>,
+    /// Of an urgent check: the referral that, once it is confirmed, takes it in hand.
+    pub confirm: Option<Task>,
+    /// By when it should be done.
+    pub due_on: Option<Date>,
+    /// The last call of the check, with who made it.
+    pub last_call: Option<Call>,
+    pub last_call_by: Option<String>,
+    /// Who is on it.
+    pub claim: Option<Claim>,
+}
+
+/// Somebody rings this person, or looks into it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Claim {
+    /// The account's name.
+    pub by: String,
+    pub at: String,
+    /// Whoever asks.
+    pub mine: bool,
+}
+
+/// A change that could not be accepted.
+#[derive(Debug, Clone, Serialize)]
+pub struct Held {
+    pub hash: String,
+    pub message: String,
+    pub tablet_name: String,
+    pub received_at: String,
+}
+
+/// What is to be done today, the most urgent first. Blocks.
+pub fn today(base: &Base, readers: &Readers, filter: &Filter, account: &Account) -> Result<Today> {
+    let moment = now(base);
+    let day = moment.date();
+    let since = match filter.begun_today {
+        true => moment.start_of_day().map(|start| start.timestamp().to_string()).unwrap_or_default(),
+        false => String::new(),
+    };
+    read(base, readers, |log, views| {
+        let today = day.to_string();
+        let wanted = Wanted { part: filter.part, team: filter.team, since: &since };
+        let counted = counts(log, views, &wanted, &today)?;
+        let of = |part: Part| of_part(&counted, part);
+        let urgent = match wanted {
+            Wanted { team: None, since: "", .. } => of(Part::Urgent),
+            _ => of_part(&views.todo_counts(&Wanted::default(), &today)?, Part::Urgent),
+        };
+        let total = match filter.part {
+            Some(part) => of(part),
+            None => Part::ALL.into_iter().filter(|part| *part != Part::InHand).map(of).sum(),
+        };
+        let pages = total.div_ceil(PAGE).clamp(1, MOST_PAGES);
+        let page = filter.page.clamp(1, pages);
+        let skip = (page - 1) * PAGE;
+        let names = Names::read(base, log, views)?;
+        let desk = DeskNow { names: &names, today: day, claims: claims(base, log, views)?, account };
+        let mut things = Vec::new();
+        if filter.part != Some(Part::Held) {
+            for todo in views.todos(&wanted, &today, skip, PAGE)? {
+                things.extend(thing(views, &todo, &desk)?);
+            }
+        }
+        // They come after everything else, wherever that ends.
+        let before = if filter.part.is_none() { total - of(Part::Held) } else { 0 };
+        let (from, until) = (skip.saturating_sub(before), (skip + PAGE).saturating_sub(before));
+        let held = match filter.part {
+            None | Some(Part::Held) if of(Part::Held) > 0 && until > from => {
+                held(log, &names, filter.team, from, until - from)?
+            }
+            _ => Vec::new(),
+        };
+        let mut teams: Vec<(String, String)> =
+            log::teams(log)?.into_iter().map(|team| (team.id.to_string(), team.name)).collect();
+        teams.sort_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0)));
+        Ok(Today {
+            counts: counted.iter().map(|(part, count)| (part.as_str(), *count)).collect(),
+            urgent,
+            today,
+            total,
+            page,
+            pages,
+            things,
+            held,
+            teams,
+            tablets: tablets(log)?,
+            alarms: alarms(log, base.clock.now_ms())?,
+            position: views.position()?,
+        })
+    })
+}
+
+fn counts(log: &Conn, views: &Views, wanted: &Wanted, today: &str) -> Result<Vec<(Part, u64)>> {
+    let found = views.todo_counts(wanted, today)?;
+    // Of no check, so of no day.
+    let held = if wanted.since.is_empty() { log::held_unseen_count(log, wanted.team)? } else { 0 };
+    let of = |part: Part| if part == Part::Held { held } else { of_part(&found, part) };
+    Ok(Part::ALL.into_iter().map(|part| (part, of(part))).collect())
+}
+
+fn of_part(counts: &[(Part, u64)], part: Part) -> u64 {
+    counts.iter().find(|(one, _)| *one == part).map_or(0, |(_, count)| *count)
+}
+
+/// What every thing on the list is seen against.
+struct DeskNow<'a> {
+    names: &'a Names,
+    today: Date,
+    /// By the record that stands for the person, or by the check.
+    claims: HashMap<RecordId, Claimed>,
+    account: &'a Account,
+}
+
+/// Claims by whom they are about today: people may have been merged since.
+fn claims(base: &Base, log: &Conn, views: &Views) -> Result<HashMap<RecordId, Claimed>> {
+    let claims = log::claims(log, base.clock.now_ms())?.into_iter();
+    claims.map(|claim| Ok((views.standing(claim.record)?, claim))).collect()
+}
+
+fn thing(views: &Views, todo: &Todo, desk: &DeskNow) -> Result<Option<Thing>> {
+    let Some(check) = views.show(todo.contact)? else { return Ok(None) };
+    let person = standing(views, &check)?;
+    let item = item_of(views, &check, person.as_ref())?;
+    let tasks = follow_up::tasks(&check, desk.today);
+    let kind = if todo.part == Part::FollowUp { TaskKind::FollowUp } else { TaskKind::Referral };
+    let task = tasks.iter().find(|task| task.kind == kind && task.entry == todo.entry).cloned();
+    let confirm = tasks
+        .iter()
+        .filter(|task| todo.part == Part::Urgent && task.kind == TaskKind::Referral && task.state.is_open())
+        .filter(|task| task.urgency >= Some(Urgency::SameDay))
+        .max_by_key(|task| task.urgency)
+        .cloned();
+    let last_call = follow_up::calls(&check).pop();
+    let claim = desk.claims.get(&about(todo.contact, person.as_ref()));
+    Ok(Some(Thing {
+        part: todo.part.as_str(),
+        reach: Reachable::of(person.as_ref()),
+        due_on: todo.due_on(),
+        task,
+        confirm,
+        last_call_by: last_call.as_ref().and_then(|call| call.by.as_ref()).map(|by| desk.names.staff(by)),
+        last_call,
+        claim: claim.map(|claim| Claim {
+            by: claim.name.clone(),
+            at: rfc3339(claim.at),
+            mine: claim.account == desk.account.n,
+        }),
+        item,
+    }))
+}
+
+/// Whom a claim of a check is about: the person, by the record that stands for them, else the check.
+fn about(check: RecordId, person: Option<&Value>) -> RecordId {
+    let id = person.and_then(|person| person.get("id")?.as_str()?.parse().ok());
+    id.unwrap_or(check)
+}
+
+fn held(log: &Conn, names: &Names, team: Option<RecordId>, skip: u64, limit: u64) -> Result<Vec<Held>> {
+    let found = log::held_unseen(log, team, skip, limit)?.into_iter();
+    Ok(found
+        .map(|held| Held {
+            hash: data_encoding::HEXLOWER.encode(&held.hash),
+            message: held.message,
+            tablet_name: names.tablet(&held.tablet),
+            received_at: rfc3339(held.received_at),
+        })
+        .collect())
+}
+
+/// What somebody says about who is on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Take {
+    /// I am; refused where somebody else is.
+    On,
+    /// I am, whoever was.
+    Over,
+    /// I am no longer.
+    Off,
+}
+
+/// Takes on whom a check is about, so that nobody else rings them meanwhile. Blocks.
+pub fn claim(base: &Base, readers: &Readers, check: RecordId, account: &Account, take: Take) -> Result<()> {
+    let whom = read(base, readers, |_, views| {
+        let shown = views.show(check)?.filter(|shown| shown.get("kind") == Some(&Value::from("contact")));
+        let shown = shown.ok_or(Code::RecordNotFound)?;
+        Ok(about(check, standing(views, &shown)?.as_ref()))
+    })?;
+    let (account, now) = (account.n, base.clock.now_ms());
+    base.log.write(move |txn| match take {
+        Take::Off => log::leave(txn.conn, whom, account),
+        take => log::claim(txn.conn, whom, account, take == Take::Over, now),
+    })?;
+    tell(base, readers)
+}
+
+/// Says that somebody has looked at what is held under this hash, or that nobody has after all. Blocks.
+pub fn seen_held(base: &Base, readers: &Readers, hash: &str, account: &Account, seen: bool) -> Result<()> {
+    let hash = data_encoding::HEXLOWER_PERMISSIVE.decode(hash.as_bytes()).map_err(|_| Code::NotFound)?;
+    let hash: Hash = hash.try_into().map_err(|_| Code::NotFound)?;
+    let (account, now) = (account.n, base.clock.now_ms());
+    base.log.write(move |txn| log::note_held_seen(txn.conn, &hash, account, seen, now))?;
+    tell(base, readers)
+}
+
+/// Tells open pages at once: no change of a record does it here.
+fn tell(base: &Base, readers: &Readers) -> Result<()> {
+    base.now_viewed(read(base, readers, |log, views| views.seen_with(log))?);
+    Ok(())
+}
