@@ -142,6 +142,7 @@ pub async fn drill(programs: &Programs, seed: u64, size: Size) -> Result<Report>
     let mut report = Report::default();
     let kept = faults::happen(&mut region, &tablets, &follower, size, &mut rng, &mut report).await?;
     let last = Instant::now();
+    eprintln!("after {} changes: the last fault is over", follower.seen());
     over.send_replace(true);
     working.await?;
     let region = Arc::new(region);

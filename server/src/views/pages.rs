@@ -61,9 +61,10 @@ impl Views {
 
     /// Every contact with a person and with whoever was merged with them, in the order in which they began.
     pub fn of_person(&self, standing: RecordId) -> Result<Vec<Seen>> {
+        // Of the person's own team alone. The plus keeps SQLite from going through all contacts of that team.
         let mut statement = self.conn.prepare_cached(&format!(
-            "SELECT {SEEN} FROM contact AS c WHERE c.person IN
-                 (SELECT id FROM person WHERE standing = ? AND person.team = c.team)
+            "SELECT {SEEN} FROM contact WHERE person IN (SELECT id FROM person WHERE standing = ?)
+                 AND +team = (SELECT team FROM person WHERE person.id = contact.person)
              ORDER BY started_at, id"
         ))?;
         let rows = statement.query_map([standing.as_bytes()], seen)?;

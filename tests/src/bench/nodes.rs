@@ -26,8 +26,8 @@ use crate::{
 
 /// Teams where there are many.
 const TEAMS: usize = 40;
-/// Tablets of each run.
-const TABLETS: usize = 80;
+/// Tablets of each run, all of them at once.
+const TABLETS: usize = 64;
 /// Contacts in a request after a day without signal, and in one while there is signal.
 const LARGE: usize = 100;
 const SMALL: usize = 1;

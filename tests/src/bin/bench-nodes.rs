@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::Parser;
 use wayside_tests::bench::nodes::{Bound, Shape, run};
 
-/// Measures and prints two tables. `bench-nodes serve ...` is `wayside serve ...`, for the servers that are measured.
+/// Measures and prints tables. `bench-nodes serve ...` is `wayside serve ...`, for the servers that are measured.
 #[derive(Parser)]
 struct Arguments {
     /// A quarter of the requests
@@ -37,7 +37,6 @@ fn main() -> ExitCode {
 
 fn measure(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
     let program = std::env::current_exe()?;
-    let mut bounds = Vec::new();
     writeln!(out, "{:<58} {:>22} {:>18} {:>6}  floor is", "", "measured", "floor", "ratio")?;
     for shape in Shape::all(arguments.quick) {
         let measured = run(&program, shape, arguments.servers)?;
@@ -46,15 +45,14 @@ fn measure(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
             let (value, floor, ratio) = (amount(figure.value), amount(figure.floor), figure.ratio());
             writeln!(out, "{:<58} {value:>22} {floor:>18} {ratio:>6.2}  {}", figure.what, figure.note)?;
         }
+        let heading =
+            "µs of CPU a change; what connections to PostgreSQL waited for, on average at any moment";
+        writeln!(out, "\n{heading}")?;
+        for bound in &measured.bounds {
+            writeln!(out, "{}", line(bound))?;
+        }
+        writeln!(out)?;
         out.flush()?;
-        bounds.extend(measured.bounds);
-    }
-    writeln!(
-        out,
-        "\nµs of CPU a change, and what connections to PostgreSQL waited for, on average at any moment\n"
-    )?;
-    for bound in &bounds {
-        writeln!(out, "{}", line(bound))?;
     }
     Ok(())
 }

@@ -100,7 +100,8 @@ fn of_api(route: &'static str, found: &BTreeMap<&str, BTreeSet<String>>) -> BTre
 
 /// Every address that shows something to somebody who is signed in, and neither goes on for ever nor leads elsewhere.
 fn measured() -> impl Iterator<Item = &'static str> {
-    let shows = |path: &str| !matches!(path, "/events" | "/sign-in/once" | "/find/{id}" | "/healthz");
+    let shows =
+        |path: &str| !matches!(path, "/events" | "/sign-in/once" | "/find/{id}" | "/healthz" | "/readyz");
     routes().filter(move |route| route.method == "GET" && shows(route.path)).map(|route| route.path)
 }
 

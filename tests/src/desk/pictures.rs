@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use super::{Address, Desk, Found};
@@ -120,7 +120,8 @@ fn readme(drawn: &[(String, String)]) -> String {
     text
 }
 
-/// The same picture with a palette: what is on a page has few colours, and those of smoothed letters may be a little off.
+/// The same picture with a palette: what is on a page has few
+/// colours, and those of smoothed letters may be a little off.
 fn smaller(picture: &[u8]) -> Result<Vec<u8>> {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(picture));
     decoder.set_transformations(png::Transformations::STRIP_16 | png::Transformations::ALPHA);
@@ -128,40 +129,35 @@ fn smaller(picture: &[u8]) -> Result<Vec<u8>> {
     let mut pixels = vec![0; reader.output_buffer_size().context("a picture's size")?];
     let info = reader.next_frame(&mut pixels)?;
     ensure!(info.color_type == png::ColorType::Rgba, "a picture of another kind");
-    for bits in 0..8 {
-        let Some((palette, indices)) = palette(&pixels, bits) else { continue };
-        let mut file = Vec::new();
-        let mut encoder = png::Encoder::new(&mut file, info.width, info.height);
-        encoder.set_color(png::ColorType::Indexed);
-        encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_palette(palette);
-        encoder.set_compression(png::Compression::High);
-        encoder.set_filter(png::Filter::NoFilter);
-        encoder.write_header()?.write_image_data(&indices)?;
-        return Ok(file);
-    }
-    Err(anyhow!("a picture of too many colours"))
+    let (palette, indices) = palette(&pixels);
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, info.width, info.height);
+    encoder.set_color(png::ColorType::Indexed);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_palette(palette);
+    encoder.set_compression(png::Compression::High);
+    encoder.set_filter(png::Filter::NoFilter);
+    encoder.write_header()?.write_image_data(&indices)?;
+    Ok(file)
 }
 
-/// The colours without their lowest bits, and which of them each pixel has; `None` where they are too many.
-fn palette(pixels: &[u8], bits: u32) -> Option<(Vec<u8>, Vec<u8>)> {
-    let mut known: HashMap<[u8; 3], u8> = HashMap::new();
-    let (mut palette, mut indices) = (Vec::new(), Vec::with_capacity(pixels.len() / 4));
-    for pixel in pixels.chunks_exact(4) {
-        let rough = [pixel[0] >> bits, pixel[1] >> bits, pixel[2] >> bits];
-        let next = known.len();
-        let index = match known.get(&rough) {
-            Some(index) => *index,
-            None if next == COLOURS => return None,
-            None => {
-                let index = u8::try_from(next).ok()?;
-                known.insert(rough, index);
-                // The first of its kind as it is: plain areas keep their colour.
-                palette.extend_from_slice(&pixel[..3]);
-                index
-            }
-        };
-        indices.push(index);
-    }
-    Some((palette, indices))
+/// The colours that most pixels have, and for each pixel which of them is the nearest.
+fn palette(pixels: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let colours = || pixels.chunks_exact(4).map(|pixel| [pixel[0], pixel[1], pixel[2]]);
+    let mut counts: BTreeMap<[u8; 3], usize> = BTreeMap::new();
+    colours().for_each(|colour| *counts.entry(colour).or_default() += 1);
+    let mut kept: Vec<[u8; 3]> = counts.keys().copied().collect();
+    kept.sort_by_key(|colour| std::cmp::Reverse(counts[colour]));
+    kept.truncate(COLOURS);
+    let far = |one: &[u8; 3], other: &[u8; 3]| -> u32 {
+        one.iter().zip(other).map(|(one, other)| u32::from(one.abs_diff(*other)).pow(2)).sum()
+    };
+    let nearest: HashMap<[u8; 3], u8> = counts
+        .into_keys()
+        .map(|colour| {
+            let place = (0..=u8::MAX).zip(&kept).min_by_key(|(_, held)| far(held, &colour));
+            (colour, place.map_or(0, |(place, _)| place))
+        })
+        .collect();
+    (kept.concat(), colours().map(|colour| nearest[&colour]).collect())
 }

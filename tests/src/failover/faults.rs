@@ -94,6 +94,7 @@ pub async fn happen(
         // The one that is left.
         let fault = if n > fatal && matches!(fault, Fault::PausePrimary) { Fault::KillNode } else { fault };
         let node = rng.random_range(0..NODES);
+        eprintln!("after {} changes: {} ({node})", follower.seen(), fault.name());
         fault.begin(region, node).await?;
         sleep(Duration::from_millis(rng.random_range(fault.lasts()))).await;
         fault.end(region, node).await?;
@@ -113,6 +114,7 @@ async fn failover(
     report: &mut Report,
 ) -> Result<Vec<(String, Numbered)>> {
     let with_it = rng.random::<bool>().then(|| rng.random_range(0..NODES));
+    eprintln!("after {} changes: the primary is killed", follower.seen());
     let begun = Instant::now();
     tokio::task::block_in_place(|| region.primary.kill())?;
     if let Some(node) = with_it {

@@ -226,7 +226,7 @@ async fn record(van: Arc<Van>, seed: u64, mut over: watch::Receiver<bool>) -> Re
         // Before it is recorded: the sync that follows may end at once.
         synced.mark_unchanged();
         blocking(move || Ok(here.tablet.record(line, &By::staff("nurse-01")).map(drop)?)).await?;
-        let waits = async { if rng.random_ratio(2, 3) { synced.changed().await.is_ok() } else { true } };
+        let waits = async { if rng.random_ratio(9, 10) { synced.changed().await.is_ok() } else { true } };
         tokio::select! {
             _ = waits => {}
             _ = over.wait_for(|over| *over) => break,

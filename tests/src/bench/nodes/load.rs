@@ -1,13 +1,6 @@
 //! Many tablets at once, each request on a connection of its own, as they come over the air.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Instant,
-};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use anyhow::{Context, Result, ensure};
 use rustls::pki_types::ServerName;
@@ -26,11 +19,9 @@ use wayside_protocol::{
 };
 use wayside_server::log;
 
-use super::{PaperTablet, Servers};
+use super::{PaperTablet, Servers, TABLETS};
 use crate::{balancer::trusting, nodes::Node};
 
-/// Requests under way at once.
-const AT_ONCE: usize = 64;
 /// How often everybody looks in, and pulls.
 const LOOKS: usize = 40;
 const PULLS: usize = 3;
@@ -111,18 +102,18 @@ async fn send(
     kind: Kind,
 ) -> Result<Answered> {
     let requests = bodies.len();
-    let (bodies, addresses, next) = (Arc::new(bodies), Arc::new(addresses), Arc::new(AtomicUsize::new(0)));
+    let (bodies, addresses) = (Arc::new(bodies), Arc::new(addresses));
     let begun = Instant::now();
     let mut tablets = JoinSet::new();
-    for _ in 0..AT_ONCE {
-        let (bodies, addresses, next, tls) = (bodies.clone(), addresses.clone(), next.clone(), tls.clone());
+    // A tablet has one exchange at a time. Each of its own is for another server.
+    for tablet in 0..TABLETS {
+        let (bodies, addresses, tls) = (bodies.clone(), addresses.clone(), tls.clone());
         tablets.spawn(async move {
             let mut answers = Vec::new();
-            loop {
-                let n = next.fetch_add(1, Ordering::Relaxed);
-                let Some(body) = bodies.get(n) else { return Ok::<_, anyhow::Error>(answers) };
-                answers.push(post(addresses[n % addresses.len()], &tls, body).await?);
+            for (turn, body) in bodies.iter().skip(tablet).step_by(TABLETS).enumerate() {
+                answers.push(post(addresses[(tablet + turn) % addresses.len()], &tls, body).await?);
             }
+            Ok::<_, anyhow::Error>(answers)
         });
     }
     let mut answers = Vec::new();
