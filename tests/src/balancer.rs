@@ -27,7 +27,7 @@ use tokio_rustls::TlsConnector;
 
 /// How often each server is asked, and how long it may take to answer.
 const EVERY: Duration = Duration::from_millis(250);
-const AT_MOST: Duration = Duration::from_secs(3);
+const AT_MOST: Duration = Duration::from_secs(10);
 
 /// What a server said of itself last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
