@@ -23,7 +23,6 @@ fn unharmed(screen: &Screen) {
 }
 
 #[test]
-#[ignore = "failed once and ran long since the pages changed; not understood yet"]
 fn markup_in_any_text_field_is_shown_as_text() {
     let Some(world) = World::start() else { return };
     let World { tablet, coordinator, .. } = &world;
@@ -112,6 +111,7 @@ fn markup_in_any_text_field_is_shown_as_text() {
     coordinator.see("To settle");
     coordinator.tap("Another value");
     coordinator.type_into("The other value", &settled);
+    coordinator.type_into("Why (needed for another value)", &nasty('l'));
     coordinator.tap("Settle");
     coordinator.no_longer_see("To settle");
     coordinator.see(&settled);
