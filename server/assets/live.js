@@ -169,21 +169,43 @@ async function refresh() {
   }
 }
 
-if (shown !== undefined && 'EventSource' in window) {
-  const events = new EventSource('/events')
-  events.addEventListener('heads', (event) => {
+// A browser opens six connections to one server, and keeps pages that were left for a while, connections and all: a
+// page that cannot be seen must hold none, or the seventh click waits. But for those that say in their title, or aloud,
+// that something came in.
+let channel = null
+let ended = shown === undefined || !('EventSource' in window)
+const listensHidden = document.querySelector('[data-listens-hidden]') !== null
+
+function listen() {
+  if (ended || channel || (document.hidden && !listensHidden)) return
+  channel = new EventSource('/events')
+  // The first tells what holds now: nothing is missed between two channels.
+  channel.addEventListener('heads', (event) => {
     if (event.data !== shown) refresh()
   })
-  const clock = setInterval(() => {
-    // How long ago a tablet synced changes by itself.
-    if (!document.hidden && !edited) refresh()
-  }, 60_000)
   // Signed out, disabled or expired: asking again and again would not help.
-  events.addEventListener('end', () => {
-    events.close()
-    clearInterval(clock)
+  channel.addEventListener('end', () => {
+    ended = true
+    hangUp()
   })
 }
+
+function hangUp() {
+  channel?.close()
+  channel = null
+}
+
+window.addEventListener('pagehide', hangUp)
+window.addEventListener('pageshow', listen)
+document.addEventListener('visibilitychange', () => {
+  listen()
+  if (document.hidden && !listensHidden) hangUp()
+})
+listen()
+setInterval(() => {
+  // How long ago a tablet synced changes by itself.
+  if (!ended && !document.hidden && !edited) refresh()
+}, 60_000)
 
 // A page that is made for paper has a button for it, which only a script can press.
 for (const button of document.querySelectorAll('[data-print]')) {

@@ -1,5 +1,7 @@
 //! What a coordinator does on the pages after the day: follows up, merges and takes it back.
 
+use std::time::{Duration, Instant};
+
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 use wayside_client_core::By;
@@ -126,5 +128,23 @@ fn two_records_of_one_person_are_merged_and_taken_apart_again() {
     look(coordinator, "nowhere");
     let complaints = coordinator.complaints();
     assert!(complaints.iter().all(|said| said.contains("status of 404")), "{complaints:?}");
+    world.end();
+}
+
+/// A browser opens six connections to one server, and keeps pages that were left for a minute.
+#[test]
+fn pages_that_were_left_hold_up_none_that_is_opened() {
+    let Some(world) = World::start() else { return };
+    let begun = Instant::now();
+    for _ in 0..2 {
+        for (link, path) in
+            [("Sessions", "/sessions"), ("Reach", "/reach"), ("Find", "/find"), ("Today", "/")]
+        {
+            world.coordinator.tap_in("nav[aria-label='Menu']", link);
+            let there = "return location.pathname === arguments[0] && document.readyState === 'complete'";
+            world.coordinator.until(path, there, json!([path]));
+        }
+    }
+    assert!(begun.elapsed() < Duration::from_secs(45), "eight pages took {:?}", begun.elapsed());
     world.end();
 }
