@@ -30,7 +30,7 @@ struct Van {
     dir: PathBuf,
     team: Vec<u8>,
     tablet: Tablet,
-    /// Syncs that ended, well or not.
+    /// Syncs that ended well.
     synced: watch::Sender<usize>,
 }
 
@@ -195,7 +195,10 @@ async fn in_touch(van: Arc<Van>, told: Arc<Mutex<Told>>) {
     let heard = |report: &SyncReport| {
         let mut told = lock();
         match &report.error {
-            None => told.synced += 1,
+            None => {
+                told.synced += 1;
+                van.synced.send_modify(|synced| *synced += 1);
+            }
             Some(error) => {
                 *told.failed.entry(error.code.clone()).or_default() += 1;
                 if !error.retry {
@@ -204,8 +207,6 @@ async fn in_touch(van: Arc<Van>, told: Arc<Mutex<Told>>) {
             }
         }
         told.notices.extend(report.notices.iter().map(|notice| notice.code));
-        drop(told);
-        van.synced.send_modify(|synced| *synced += 1);
     };
     let progress = |progress: wayside_client_core::Progress| {
         if progress.phase == Phase::Comparing {
@@ -215,7 +216,9 @@ async fn in_touch(van: Arc<Van>, told: Arc<Mutex<Told>>) {
     van.tablet.live(progress, heard).await;
 }
 
-/// Somebody's afternoon: one contact after the other, now and then before the last one is at base.
+/// Somebody's afternoon: one contact after the other, now and then before the last one is at base. A failed sync is not waited
+/// for, nor followed at once: each contact makes the tablet try again, and a drill that recorded after each failure would
+/// only measure how fast it can fail.
 async fn record(van: Arc<Van>, seed: u64, mut over: watch::Receiver<bool>) -> Result<()> {
     let mut rng = StdRng::seed_from_u64(seed);
     let plan = TabletPlan::new(&van.name, "Kirkgate car park", MOST);
@@ -226,9 +229,14 @@ async fn record(van: Arc<Van>, seed: u64, mut over: watch::Receiver<bool>) -> Re
         // Before it is recorded: the sync that follows may end at once.
         synced.mark_unchanged();
         blocking(move || Ok(here.tablet.record(line, &By::staff("nurse-01")).map(drop)?)).await?;
-        let waits = async { if rng.random_ratio(9, 10) { synced.changed().await.is_ok() } else { true } };
+        let (at_once, patience) = (rng.random_ratio(1, 10), rng.random_range(1_000..4_000));
+        let waits = async {
+            if !at_once {
+                let _ = timeout(Duration::from_millis(patience), synced.changed()).await;
+            }
+        };
         tokio::select! {
-            _ = waits => {}
+            () = waits => {}
             _ = over.wait_for(|over| *over) => break,
         }
     }
