@@ -25,6 +25,19 @@ fn clock(now: &Arc<AtomicU64>) -> Clock {
     Clock::new(move || now.load(Ordering::Relaxed))
 }
 
+/// Tests of a site, each run on SQLite, and on PostgreSQL where WAYSIDE_POSTGRES names a server.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $name() { super::$name(crate::testing::Site::new()); })*
+        }
+        mod postgres {
+            $(#[test] fn $name() { crate::testing::Site::shared().map(super::$name); })*
+        }
+    };
+}
+pub(crate) use on_both;
+
 /// Two databases that nobody else uses.
 pub fn shared_places() -> Option<Places> {
     let server = std::env::var("WAYSIDE_POSTGRES").ok().filter(|server| server != "skip")?;

@@ -12,19 +12,8 @@ use super::db::args;
 use super::*;
 use crate::accounts::{self, Role};
 use crate::admission::{Judge, Judgement, Offer};
-use crate::testing::{Site, Tablet, quarantined};
+use crate::testing::{Site, Tablet, on_both, quarantined};
 use crate::{Error, archive, backup, sync};
-
-macro_rules! contract {
-    ($($name:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[test] fn $name() { super::$name(crate::testing::Site::new()); })*
-        }
-        mod postgres {
-            $(#[test] fn $name() { crate::testing::Site::shared().map(super::$name); })*
-        }
-    };
-}
 
 /// What only several nodes can do to each other.
 macro_rules! shared {
@@ -35,7 +24,7 @@ macro_rules! shared {
     };
 }
 
-contract! {
+on_both! {
     numbers_have_no_gap_and_every_row_proves_its_set,
     what_is_pushed_again_is_known_under_its_number,
     many_commit_together_and_one_that_fails_takes_nothing_with_it,

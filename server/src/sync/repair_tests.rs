@@ -5,6 +5,7 @@ use wayside_protocol::sync::frame::{self, Frame, Place, Reconcile, State, Terms,
 use wayside_protocol::sync::reconcile::{Comparison, Pairs, brief, pair_id};
 use wayside_protocol::sync::{Receipt, Token, capability, sign_request};
 
+use crate::testing::on_both;
 use crate::testing::{Offer, START, Site, Tablet, nowhere};
 use crate::{Error, log, sync};
 
@@ -45,7 +46,10 @@ fn ask(site: &Site, tablet: &Tablet, places: Vec<Place>, frames: Vec<Frame>) -> 
 
 /// A team's log of six changes: its own record and five people.
 fn six() -> (Site, Tablet, Vec<Offer>) {
-    let site = Site::new();
+    six_at(Site::new())
+}
+
+fn six_at(site: Site) -> (Site, Tablet, Vec<Offer>) {
     let tablet = site.tablet();
     let offers: Vec<_> = (0..5).map(|_| tablet.begin(Kind::Person, json!({"sex": "F"})).1).collect();
     tablet.push(&site, &offers);
@@ -141,9 +145,14 @@ fn what_is_asked_twice_of_other_teams_or_in_no_form_is_refused() {
     assert_eq!(code(vec![want]), Code::TeamNotAllowed);
 }
 
-#[test]
-fn a_receipt_is_given_at_the_end_and_again_only_when_something_moved() {
-    let (site, tablet, _) = six();
+on_both! {
+    a_receipt_is_given_at_the_end_and_again_only_when_something_moved,
+    an_old_token_is_told_once_and_both_copies_go_on,
+    a_receipt_that_the_log_contradicts_raises_an_alarm_and_draws_a_new_epoch,
+}
+
+fn a_receipt_is_given_at_the_end_and_again_only_when_something_moved(site: Site) {
+    let (site, tablet, _) = six_at(site);
     let first = ask(&site, &tablet, vec![nowhere(site.team)], vec![]).unwrap().receipt.unwrap();
     assert!(first.verify(site.base.identity.public(), &tablet.public()));
     let position = first.position(site.team).unwrap();
@@ -156,9 +165,8 @@ fn a_receipt_is_given_at_the_end_and_again_only_when_something_moved() {
     assert_ne!(again.receipt.unwrap().token, first.token);
 }
 
-#[test]
-fn an_old_token_is_told_once_and_both_copies_go_on() {
-    let (site, tablet, _) = six();
+fn an_old_token_is_told_once_and_both_copies_go_on(site: Site) {
+    let (site, tablet, _) = six_at(site);
     let mut receipts = Vec::new();
     for cursor in [0, 3, 4] {
         let frames = receipts.last().map_or(vec![], shown);
@@ -182,9 +190,8 @@ fn an_old_token_is_told_once_and_both_copies_go_on() {
     assert_eq!(place(&site, 0).epoch, receipts[0].positions[0].epoch);
 }
 
-#[test]
-fn a_receipt_that_the_log_contradicts_raises_an_alarm_and_draws_a_new_epoch() {
-    let (site, tablet, _) = six();
+fn a_receipt_that_the_log_contradicts_raises_an_alarm_and_draws_a_new_epoch(site: Site) {
+    let (site, tablet, _) = six_at(site);
     let honest = ask(&site, &tablet, vec![nowhere(site.team)], vec![]).unwrap().receipt.unwrap();
     let before = place(&site, 6);
     // The same log, which says something else now: as this server signed, at a number the log never had.
