@@ -55,7 +55,7 @@ pub fn restore_shared(from: &Path, data: &Path, places: &Places, clock: &Clock) 
     let (identity, ledger) = (Identity::open(data)?, Ledger::open_shared(ledger)?);
     belong_together(&manifest, &identity, &ledger)?;
     // Of an older schema, it is upgraded on the way; what was verified stays as it is.
-    let work = tempfile(data)?;
+    let work = scratch_file(data)?;
     let done = || -> Result<()> {
         fs::copy(from.join(LOG), &work).map_err(failed)?;
         let (copy, target) = (log::open_file(&work)?, log::open_place(log)?);
@@ -72,7 +72,7 @@ pub fn restore_shared(from: &Path, data: &Path, places: &Places, clock: &Clock) 
 }
 
 /// Where a backup is upgraded, under the name of a restore that was interrupted.
-fn tempfile(data: &Path) -> Result<PathBuf> {
+fn scratch_file(data: &Path) -> Result<PathBuf> {
     let path = data.join(DRAFT);
     private_file(&path).map_err(failed)?;
     Ok(path)
