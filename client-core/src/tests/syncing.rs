@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 use wayside_protocol::{
     record::RecordId,
     sync::{
-        Frame,
+        Frame, capability,
         frame::{self, Item, Refusal, Verdict},
     },
 };
@@ -12,7 +12,10 @@ use super::{
     base::{Base, settled, sync, sync_through, whole},
     by, line,
 };
-use crate::{Code, Edit, Page, store::log};
+use crate::{
+    Code, Edit, Page,
+    store::{log, meta},
+};
 
 fn pair() -> (Base, Kit, Kit) {
     let (base, one, two) = (Base::new(), Kit::new(1), Kit::new(2));
@@ -150,6 +153,53 @@ fn what_is_quarantined_leaves_the_document_with_what_builds_on_it_and_blocks_not
     let status = one.tablet.status().unwrap();
     assert_eq!((status.waiting, status.quarantined, status.in_sync), (0, 2, false));
     assert_eq!(sync(&one, &mut base).pushed, 0, "said once");
+}
+
+/// What the base shows of a tablet that is away: what it said with its last request, whether or not the answer came.
+#[test]
+fn each_request_says_how_many_changes_wait_and_counts_none_that_was_refused() {
+    let (mut base, one, _) = pair();
+    let contact = one.record().contact;
+    settled(&one, &mut base);
+    one.tablet.edit(contact, Edit::set("ext/shift", "POISON"), &by()).unwrap();
+    base.refuse_text = Some(("POISON", Code::OutOfRange));
+    assert_eq!(sync(&one, &mut base).quarantined, 1);
+
+    // From here on the server takes requests frame by frame; the link is cut before it answers.
+    one.tablet.0.store.write(|conn| meta::set(conn, meta::SERVER_CAN, capability::OURS as i64)).unwrap();
+    // What it says, and how many changes it brings.
+    let request = || {
+        let mut frames = Vec::new();
+        let cut = sync_through(&one.tablet, &Base::new(), |request| {
+            frames.extend(frames_of(&request));
+            Vec::new()
+        });
+        assert!(cut.error.is_some());
+        let brought =
+            frames.iter().map(|frame| if let Frame::Changes(all) = frame { all.bodies() } else { 0 });
+        let brought: usize = brought.sum();
+        let said = frames.into_iter().find_map(|frame| match frame {
+            Frame::Ask(ask) => Some(ask.waiting),
+            _ => None,
+        });
+        (said, brought)
+    };
+    assert_eq!(request(), (Some(0), 0), "what was refused is nothing that could still come");
+    for n in 0..200 {
+        let large = format!("{n} {}", "x".repeat(9_900));
+        one.tablet.edit(contact, Edit::set("ext/large", large), &by()).unwrap();
+    }
+    let (said, brought) = request();
+    assert_eq!(said, Some(200));
+    assert!(brought < 200, "it says so of what one request has no room for, too");
+    assert_eq!(request(), (said, brought), "nothing of it arrived");
+}
+
+/// The frames of a request that goes frame by frame.
+fn frames_of(request: &[u8]) -> Vec<Frame> {
+    let mut incoming = frame::Incoming::default();
+    incoming.push(request).unwrap();
+    std::iter::from_fn(|| incoming.next_frame().unwrap()).collect()
 }
 
 #[test]
