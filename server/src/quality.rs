@@ -2,7 +2,7 @@
 //! reading. The figures may be shared: all of them have been through `crate::reach`'s suppression, and whatever is
 //! calculated is calculated from what is shown.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 use wayside_protocol::record::RecordId;
@@ -11,6 +11,8 @@ use crate::error::Result;
 use crate::reach::{Asked, Figure, cut, total};
 use crate::views::{QualityRow, Views};
 
+/// A clock that is so far from ours is wrong; less is the time that a request takes.
+pub const WRONG_CLOCK_MS: u64 = 2 * 60_000;
 /// So many readings say something of how they were read.
 const ENOUGH_READINGS: u64 = 100;
 /// How far a share of last digits may be from a tenth by chance: three times its standard error.
@@ -42,6 +44,8 @@ pub struct Recorded {
     pub ethnicity_missing: Figure,
     /// Of these: not on the day of their session, after today, or with a reading taken hours before or after.
     pub impossible_times: Figure,
+    /// Of these: recorded on a tablet whose clock was wrong by two minutes or more when it was last heard of.
+    pub wrong_clock: Figure,
     /// Our own people's, home diaries apart.
     pub readings: Figure,
     /// Systolic readings of 130 to 139 mmHg, and of 140 to 149.
@@ -61,34 +65,31 @@ pub struct LastDigit {
 }
 
 /// What is counted of a place or time, in the order of [`Recorded`].
-const COUNTS: usize = 7;
+const COUNTS: usize = 8;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Counted([u64; COUNTS]);
 
 impl Counted {
-    fn add(&mut self, row: &QualityRow, impossible: bool) {
-        let systolic = |from: i64, to: i64| -> u64 {
-            let within = row.readings.iter().filter(|(systolic, _)| (from..=to).contains(systolic));
-            within.count() as u64
-        };
-        let zeros = row.readings.iter().filter(|(systolic, _)| systolic % 10 == 0).count() as u64;
-        let missing = matches!(row.ethnic.as_str(), "" | "99");
+    /// `impossible`: that all of these contacts were at a time that cannot be.
+    fn add(&mut self, row: &QualityRow, impossible: bool, wrong_clock: bool) {
         let counts = [
-            1,
-            u64::from(missing),
-            u64::from(impossible),
-            row.readings.len() as u64,
-            systolic(130, 139),
-            systolic(140, 149),
-            zeros,
+            row.contacts,
+            row.ethnicity_missing,
+            if impossible { row.contacts } else { row.odd_times },
+            if wrong_clock { row.contacts } else { 0 },
+            row.readings,
+            row.just_below,
+            row.just_above,
+            row.digits[0][0],
         ];
         self.0.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
     }
 }
 
-/// How well the contacts of these days were recorded; `today` as `YYYY-MM-DD`. Blocks.
-pub fn quality(views: &Views, asked: &Asked, today: &str) -> Result<Quality> {
+/// How well the contacts of these days were recorded; `today` as `YYYY-MM-DD`, and the ids of tablets with a wrong clock.
+/// Blocks.
+pub fn quality(views: &Views, asked: &Asked, today: &str, wrong_clocks: &HashSet<String>) -> Result<Quality> {
     let (from, to) = (asked.from.to_string(), asked.to.to_string());
     let team: Option<RecordId> = asked.team.parse().ok();
     let sessions = views.places_of_sessions()?;
@@ -96,27 +97,25 @@ pub fn quality(views: &Views, asked: &Asked, today: &str) -> Result<Quality> {
     let mut sites: HashMap<Option<RecordId>, Counted> = HashMap::new();
     let mut quarters: BTreeMap<String, Counted> = BTreeMap::new();
     let mut digits = [[0; 2]; 10];
-    let mut take = |row: QualityRow| {
+    for row in views.quality(&from, &to)? {
+        if team.is_some_and(|team| *team.as_bytes() != row.team) {
+            continue;
+        }
         let session = sessions.get(&row.session);
         let elsewhen = session.is_some_and(|(_, day)| !day.is_empty() && *day != row.day);
-        let impossible = row.odd_times || elsewhen || row.day.as_str() > today;
-        everywhere.add(&row, impossible);
-        sites.entry(session.and_then(|(site, _)| *site)).or_default().add(&row, impossible);
-        quarters.entry(quarter(&row.day)).or_default().add(&row, impossible);
-        for (systolic, diastolic) in &row.readings {
-            for (side, value) in [systolic, diastolic].into_iter().enumerate() {
-                if let Some(counts) = usize::try_from(value % 10).ok().and_then(|digit| digits.get_mut(digit))
-                {
-                    counts[side] += 1;
-                }
+        let impossible = elsewhen || row.day.as_str() > today;
+        let wrong_clock = wrong_clocks.contains(&row.tablet);
+        let site = sites.entry(session.and_then(|(site, _)| *site)).or_default();
+        let quarter = quarters.entry(quarter(&row.day)).or_default();
+        for counted in [&mut everywhere, site, quarter] {
+            counted.add(&row, impossible, wrong_clock);
+        }
+        for (digit, sums) in digits.iter_mut().enumerate() {
+            for (sum, counts) in sums.iter_mut().zip(&row.digits) {
+                *sum += counts[digit];
             }
         }
-    };
-    views.quality(&from, &to, |row| {
-        if team.is_none_or(|team| *team.as_bytes() == row.team) {
-            take(row);
-        }
-    })?;
+    }
     let mut sites: Vec<(String, Counted)> = sites
         .into_iter()
         .map(|(site, counted)| (site.map(|site| site.to_string()).unwrap_or_default(), counted))
@@ -152,7 +151,7 @@ fn all_recorded(parts: Vec<(String, Counted)>) -> Vec<Recorded> {
 
 fn recorded(code: String, figures: &[Figure]) -> Recorded {
     let figure = |index: usize| figures.get(index).copied().unwrap_or(Figure::Hidden);
-    let (readings, below, above, zeros) = (figure(3), figure(4), figure(5), figure(6));
+    let (readings, below, above, zeros) = (figure(4), figure(5), figure(6), figure(7));
     let enough = readings.value().filter(|readings| *readings >= ENOUGH_READINGS);
     let ratio = match (below.value(), above.value()) {
         (Some(below), Some(above)) if enough.is_some() && above > 0 => Some(to_places(below, above, 100.0)),
@@ -164,6 +163,7 @@ fn recorded(code: String, figures: &[Figure]) -> Recorded {
         contacts: figure(0),
         ethnicity_missing: figure(1),
         impossible_times: figure(2),
+        wrong_clock: figure(3),
         readings,
         just_below: below,
         just_above: above,
@@ -223,15 +223,15 @@ mod tests {
     #[test]
     fn shares_come_from_what_is_shown_and_not_from_a_few() {
         let figures = |counts: [u64; COUNTS]| recorded(String::new(), &total(&counts));
-        let many = figures([303, 42, 0, 602, 121, 62, 118]);
+        let many = figures([303, 42, 0, 0, 602, 121, 62, 118]);
         assert_eq!((many.below_to_above, many.zeros_percent), (Some(2.0), Some(20.0)));
         assert_eq!((many.contacts, many.impossible_times), (Figure::About(305), Figure::About(0)));
-        let few = figures([40, 3, 0, 80, 20, 10, 8]);
+        let few = figures([40, 3, 0, 0, 80, 20, 10, 8]);
         assert_eq!(
             (few.below_to_above, few.zeros_percent, few.ethnicity_missing),
             (None, None, Figure::Hidden)
         );
-        let hidden = figures([300, 0, 0, 600, 200, 4, 5]);
+        let hidden = figures([300, 0, 0, 0, 600, 200, 4, 5]);
         assert_eq!(
             (hidden.below_to_above, hidden.zeros_percent),
             (None, None),

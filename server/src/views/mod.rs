@@ -13,6 +13,7 @@ mod followed;
 mod lists;
 mod pages;
 mod people;
+mod quality;
 mod query;
 mod reach;
 mod sessions;
@@ -34,7 +35,8 @@ pub(crate) use followed::LITTLE;
 pub use followed::{Behind, Followed, Shown};
 
 pub use lists::{Pair, TaskRow};
-pub use reach::{BAND_ACROSS, DECLINED, QualityRow, ReachRow, SessionPlaces, Step, age_band};
+pub use quality::QualityRow;
+pub use reach::{BAND_ACROSS, DECLINED, ReachRow, SessionPlaces, Step, age_band};
 pub use sessions::{SessionRow, Whose};
 pub use today::{Part, Todo, Wanted};
 
@@ -50,6 +52,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/views/6_today.sql")),
     M::up(include_str!("../../migrations/views/7_find.sql")),
     M::up(include_str!("../../migrations/views/8_changed.sql")),
+    M::up(include_str!("../../migrations/views/9_quality.sql")),
 ];
 
 /// Rows are derived again when this, the schema or the clinical rules change.
@@ -81,7 +84,7 @@ impl Views {
             transaction.execute_batch(
                 "DELETE FROM made_by; DELETE FROM cursor; DELETE FROM record; DELETE FROM contact;
                  DELETE FROM task; DELETE FROM person; DELETE FROM person_key; DELETE FROM pair;
-                 DELETE FROM not_same; DELETE FROM reach; DELETE FROM todo;
+                 DELETE FROM not_same; DELETE FROM reach; DELETE FROM quality; DELETE FROM todo;
                  DELETE FROM find_key;
                  DELETE FROM find_word; DELETE FROM changed;",
             )?;

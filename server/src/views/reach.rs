@@ -63,20 +63,6 @@ pub struct ReachRow {
 /// Site and day of each session, by its id.
 pub type SessionPlaces = HashMap<[u8; 16], (Option<RecordId>, String)>;
 
-/// How well one contact was recorded.
-#[derive(Debug, Clone)]
-pub struct QualityRow {
-    pub team: [u8; 16],
-    /// Of its session; all zeros where it names none.
-    pub session: [u8; 16],
-    pub day: String,
-    pub ethnic: String,
-    /// Systolic and diastolic of the readings that our own people took and that count.
-    pub readings: Vec<(i64, i64)>,
-    /// A reading was taken long before or after the contact began.
-    pub odd_times: bool,
-}
-
 /// The row of a contact, without whose it is.
 pub(super) struct Reached {
     session: Option<RecordId>,
@@ -89,8 +75,10 @@ pub(super) struct Reached {
     postcode: String,
     plus_groups: String,
     step: Step,
+    /// The live ones that our own people took, as 152/94 with a comma between them.
     readings: String,
     odd_times: bool,
+    tablet: String,
 }
 
 impl Reached {
@@ -120,7 +108,13 @@ impl Reached {
             step: step(contact, derived),
             readings: readings(contact),
             odd_times: odd_times(contact, started),
+            tablet: contact.pointer("/created/tablet").and_then(Value::as_str).unwrap_or_default().to_owned(),
         })
+    }
+
+    /// The session that it counts in; all zeros where it names none.
+    pub fn session(&self) -> [u8; 16] {
+        self.session.map(|id| *id.as_bytes()).unwrap_or_default()
     }
 
     pub fn write(
@@ -133,14 +127,14 @@ impl Reached {
         views
             .prepare_cached(
                 "INSERT OR REPLACE INTO reach (contact, team, person, session, day, sex, ethnic, age, language,
-                                               registered, postcode, plus_groups, step, readings, odd_times)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                               registered, postcode, plus_groups, step, readings, odd_times, tablet)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?
             .execute(params![
                 contact.as_bytes(),
                 team,
                 person,
-                self.session.map(|id| *id.as_bytes()).unwrap_or_default(),
+                self.session(),
                 &self.day,
                 &self.sex,
                 &self.ethnic,
@@ -152,6 +146,7 @@ impl Reached {
                 self.step as i64,
                 &self.readings,
                 self.odd_times,
+                &self.tablet,
             ])?;
         Ok(())
     }
@@ -279,30 +274,6 @@ impl Views {
     pub fn first_day(&self) -> Result<Option<String>> {
         let mut statement = self.conn.prepare_cached("SELECT min(day) FROM reach WHERE day > ''")?;
         Ok(statement.query_row([], |row| row.get(0))?)
-    }
-
-    /// How well every contact of these days was recorded, as [`Views::reach`] has them.
-    pub fn quality(&self, from: &str, to: &str, mut each: impl FnMut(QualityRow)) -> Result<()> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT team, session, day, ethnic, readings, odd_times FROM reach WHERE day BETWEEN ? AND ?",
-        )?;
-        let mut rows = statement.query((from, to))?;
-        while let Some(row) = rows.next()? {
-            let readings = row.get_ref(4)?.as_str().unwrap_or_default().split(',');
-            let pair = |text: &str| {
-                let (systolic, diastolic) = text.split_once('/')?;
-                Some((systolic.parse().ok()?, diastolic.parse().ok()?))
-            };
-            each(QualityRow {
-                team: row.get(0)?,
-                session: row.get(1)?,
-                day: row.get(2)?,
-                ethnic: row.get(3)?,
-                readings: readings.filter_map(pair).collect(),
-                odd_times: row.get(5)?,
-            });
-        }
-        Ok(())
     }
 
     /// Site and day of each session, by its id, as far as they are here.

@@ -30,6 +30,7 @@ fn dump(views: &Views) -> Vec<Vec<Sql>> {
         "not_same",
         "todo",
         "reach",
+        "quality",
         "find_key",
         "find_word",
         "changed",
@@ -113,6 +114,39 @@ fn views_that_were_deleted_come_back_the_same() {
     assert!(listed.iter().all(|person| person["conflicts"][0]["path"] == "name/family"));
     assert_eq!(after.search("kahn nowhere").unwrap().len(), 0);
     assert_eq!(after.search(" ").unwrap().len(), 0);
+}
+
+#[test]
+fn quality_is_counted_where_and_when_a_contact_is_now() {
+    let site = Site::new();
+    let tablet = site.tablet();
+    let mut views = views(&site);
+    let counted = |views: &Views| -> Vec<(u8, String, u64, u64)> {
+        let rows = views.quality("2026-11-01", "2026-11-30").unwrap();
+        let mut rows: Vec<_> =
+            rows.into_iter().map(|row| (row.session[0], row.day, row.contacts, row.readings)).collect();
+        rows.sort();
+        rows
+    };
+    let fields = contact(None, "2026-11-20T13:05:00Z", &[(150, 90), (141, 88)]);
+    let (mut one, begin) = tablet.begin(Kind::Contact, fields.clone());
+    tablet.push(&site, &[begin, tablet.begin(Kind::Contact, fields).1]);
+    views.catch_up(&site.base.log).unwrap();
+    assert_eq!(counted(&views), [(5, "2026-11-20".into(), 2, 4)]);
+
+    let elsewhere = json!({"session": RecordId::from_bytes([6; 16]).to_string()});
+    tablet.push(&site, &[tablet.edit(&mut one, None, elsewhere)]);
+    views.catch_up(&site.base.log).unwrap();
+    assert_eq!(counted(&views), [(5, "2026-11-20".into(), 1, 2), (6, "2026-11-20".into(), 1, 2)]);
+
+    tablet.push(&site, &[tablet.edit(&mut one, None, json!({"started_at": "2026-11-21T13:05:00Z"}))]);
+    views.catch_up(&site.base.log).unwrap();
+    assert_eq!(counted(&views), [(5, "2026-11-20".into(), 1, 2), (6, "2026-11-21".into(), 1, 2)]);
+
+    let error = json!({"entered_in_error": {"at": "2026-11-22T10:00:00Z", "reason": "a training entry"}});
+    tablet.push(&site, &[tablet.edit(&mut one, None, error)]);
+    views.catch_up(&site.base.log).unwrap();
+    assert_eq!(counted(&views), [(5, "2026-11-20".into(), 1, 2)]);
 }
 
 #[test]

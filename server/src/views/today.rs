@@ -91,6 +91,10 @@ pub struct Wanted<'a> {
     pub team: Option<RecordId>,
     /// Checks that began at or after this (RFC 3339 in UTC); empty for all.
     pub since: &'a str,
+    /// Only those of these sessions, a JSON array of ids as they stand in the contacts.
+    pub sessions: Option<&'a str>,
+    /// Only these checks, a JSON array of ids in hexadecimal digits.
+    pub checks: Option<&'a str>,
 }
 
 /// What is to be done about a contact, of which `tasks` are the follow-ups and referrals.
@@ -184,19 +188,23 @@ pub(super) fn forget(views: &Connection, contact: RecordId) -> Result<()> {
     Ok(())
 }
 
-/// Of ?1 today (`YYYY-MM-DD`), ?2 team, ?3 since. Follow-ups wait for their day.
-const WANTED: &str = "(part <> 2 OR day <= ?1) AND (?2 IS NULL OR team = ?2) AND started_at >= ?3";
+/// Of ?1 today (`YYYY-MM-DD`), ?2 team, ?3 since, ?4 sessions, ?5 checks. Follow-ups wait for their day.
+const WANTED: &str = "(part <> 2 OR day <= ?1) AND (?2 IS NULL OR team = ?2) AND started_at >= ?3
+    AND (?4 IS NULL OR todo.contact IN
+        (SELECT id FROM contact WHERE session IN (SELECT value FROM json_each(?4))))
+    AND (?5 IS NULL OR todo.contact IN (SELECT unhex(value) FROM json_each(?5)))";
 
 impl Views {
     /// What is to be done on a day (`YYYY-MM-DD`), the most urgent first, then what should have been done longest.
     pub fn todos(&self, wanted: &Wanted, today: &str, skip: u64, limit: u64) -> Result<Vec<Todo>> {
         let mut statement = self.conn.prepare_cached(&format!(
-            "SELECT part, rank, day, contact, entry FROM todo WHERE part BETWEEN ?4 AND ?5 AND {WANTED}
-             ORDER BY part, rank DESC, day, started_at, contact, entry LIMIT ?6 OFFSET ?7"
+            "SELECT part, rank, day, contact, entry FROM todo WHERE part BETWEEN ?6 AND ?7 AND {WANTED}
+             ORDER BY part, rank DESC, day, started_at, contact, entry LIMIT ?8 OFFSET ?9"
         ))?;
         let (first, last) = wanted.part.map_or((Part::Urgent, Part::Held), |part| (part, part));
         let team = wanted.team.as_ref().map(RecordId::as_bytes);
-        let values = params![today, team, wanted.since, first as i64, last as i64, limit, skip];
+        let Wanted { since, sessions, checks, .. } = wanted;
+        let values = params![today, team, since, sessions, checks, first as i64, last as i64, limit, skip];
         let rows = statement.query_map(values, |row| {
             let part = Part::of(row.get(0)?).unwrap_or(Part::Urgent);
             let contact = RecordId::from_bytes(row.get(3)?);
@@ -211,9 +219,9 @@ impl Views {
             .conn
             .prepare_cached(&format!("SELECT part, count(*) FROM todo WHERE {WANTED} GROUP BY part"))?;
         let team = wanted.team.as_ref().map(RecordId::as_bytes);
-        let rows = statement.query_map(params![today, team, wanted.since], |row| {
-            Ok((Part::of(row.get(0)?).unwrap_or(Part::Urgent), row.get(1)?))
-        })?;
+        let values = params![today, team, wanted.since, wanted.sessions, wanted.checks];
+        let rows = statement
+            .query_map(values, |row| Ok((Part::of(row.get(0)?).unwrap_or(Part::Urgent), row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 

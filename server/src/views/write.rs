@@ -1,6 +1,6 @@
 //! Writing what was derived: the rows of each record, those of whoever depends on it, and the cursor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 use serde_json::{Map, Value};
@@ -8,17 +8,21 @@ use wayside_protocol::record::{Kind, RecordId, View};
 
 use super::derive::{Contact, ContactRows, Part, Record, person_id};
 use super::people::{self, Known};
-use super::{changed, today};
+use super::reach::Reached;
+use super::{changed, quality, today};
 use crate::error::{Error, Result};
 
 /// Writes a part of a team's log.
 pub(super) fn part(views: &Transaction, known: &mut Known, team: &[u8; 16], part: Part) -> Result<()> {
     // `None`: written before, and again because of its person.
     let mut contacts: BTreeMap<RecordId, Option<Contact>> = BTreeMap::new();
+    // Whose contacts came, went or are told differently.
+    let mut sessions = BTreeSet::new();
     for id in &part.gone {
         let theirs =
             contacts_of(views, team, *id)?.into_iter().filter(|contact| !part.gone.contains(contact));
         contacts.extend(theirs.map(|contact| (contact, None)));
+        sessions.extend(quality::counted_in(views, *id)?);
         forget(views, known, team, *id)?;
     }
     contacts.extend(part.contacts.into_iter().map(|(id, contact)| (id, Some(contact))));
@@ -34,7 +38,7 @@ pub(super) fn part(views: &Transaction, known: &mut Known, team: &[u8; 16], part
     for (id, due) in contacts {
         let view = match due {
             Some(Contact::Derived(rows)) => {
-                contact(views, team, id, &rows)?;
+                contact(views, team, id, &rows, &mut sessions)?;
                 continue;
             }
             Some(Contact::Alone(view)) => view,
@@ -48,8 +52,9 @@ pub(super) fn part(views: &Transaction, known: &mut Known, team: &[u8; 16], part
                 ContactRows::of(id, view, person.as_ref())
             }
         };
-        contact(views, team, id, &rows)?;
+        contact(views, team, id, &rows, &mut sessions)?;
     }
+    quality::write(views, &sessions)?;
     let gone = |id: &RecordId| part.gone.contains(id);
     changed::write(views, team, &part.numbers, &part.persons, gone)
 }
@@ -62,6 +67,7 @@ pub(super) fn forget_team(views: &Transaction, known: &mut Known, team: &[u8; 16
         "DELETE FROM record WHERE team = ?",
         "DELETE FROM contact WHERE team = ?",
         "DELETE FROM reach WHERE team = ?",
+        "DELETE FROM quality WHERE team = ?",
         "DELETE FROM todo WHERE team = ?",
         "DELETE FROM changed WHERE team = ?",
         "DELETE FROM cursor WHERE team = ?",
@@ -107,7 +113,13 @@ fn record(views: &Transaction, team: &[u8; 16], row: &Record) -> Result<()> {
     Ok(())
 }
 
-fn contact(views: &Transaction, team: &[u8; 16], id: RecordId, rows: &ContactRows) -> Result<()> {
+fn contact(
+    views: &Transaction,
+    team: &[u8; 16],
+    id: RecordId,
+    rows: &ContactRows,
+    sessions: &mut BTreeSet<[u8; 16]>,
+) -> Result<()> {
     let person = rows.person.map(|person| *person.as_bytes());
     views
         .prepare_cached(
@@ -128,6 +140,8 @@ fn contact(views: &Transaction, team: &[u8; 16], id: RecordId, rows: &ContactRow
             &rows.why,
             rows.stands as i64,
         ))?;
+    sessions.extend(quality::counted_in(views, id)?);
+    sessions.extend(rows.reached.as_ref().map(Reached::session));
     match &rows.reached {
         Some(reached) => reached.write(views, team, id, person)?,
         None => {

@@ -13,7 +13,7 @@ use super::lists::Choice;
 use super::reach::{Months, names, shown, team_choices};
 use super::table::{Cell, Row, Table};
 use crate::api::{self, Period};
-use crate::quality::{LastDigit, Recorded, quality as find_out};
+use crate::quality::{LastDigit, Recorded};
 use crate::reach::SMALL;
 
 const PART: &str = "/quality";
@@ -40,8 +40,7 @@ pub async fn quality(ask: Ask, period: Result<Query<Period>, QueryRejection>) ->
     ask.page(move |door, frame| {
         let base = &door.web.base;
         let asked = api::asked(base, &period);
-        let today = api::today_in_london(base).to_string();
-        let found = door.web.readers.read(base, |views| find_out(views, &asked, &today))?;
+        let found = api::quality(base, &door.web.readers, &asked)?;
         let named = names(door)?;
         let sites: Vec<(String, &Recorded)> = std::iter::once(("Everywhere".to_owned(), &found.everywhere))
             .chain(found.sites.iter().map(|site| (site_name(&named, &site.code), site)))
@@ -101,12 +100,17 @@ fn quarter(code: &str) -> String {
 
 fn missing(caption: &'static str, of: &[(String, &Recorded)]) -> Table {
     let rows = of.iter().map(|(name, one)| {
-        let figures = [one.contacts, one.ethnicity_missing, one.impossible_times];
+        let figures = [one.contacts, one.ethnicity_missing, one.impossible_times, one.wrong_clock];
         let cells = std::iter::once(Cell::new(name)).chain(figures.map(|figure| Cell::new(shown(figure))));
         Row { key: format!("missing-{}", one.code), class: "", cells: cells.collect() }
     });
-    let head =
-        vec!["Where or when", "Checks and conversations", "Ethnic category missing", "Impossible times"];
+    let head = vec![
+        "Where or when",
+        "Checks and conversations",
+        "Ethnic category missing",
+        "Impossible times",
+        "On a tablet with a wrong clock",
+    ];
     Table { caption, head, rows: rows.collect() }
 }
 

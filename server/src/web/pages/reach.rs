@@ -189,14 +189,24 @@ pub async fn csv(ask: Ask, period: Result<Query<Period>, QueryRejection>) -> Res
 fn sheet(reach: &Reach, names: &[(RecordId, String)]) -> Result<String> {
     let failed = || Error::Internal("a CSV file in memory");
     let mut sheet = csv::Writer::from_writer(Vec::new());
-    let head = ["by", "code", "name", "seen", "measured", "newly_raised", "handed_on", "followed_through"];
+    let steps = ["seen", "measured", "newly_raised", "handed_on", "followed_through"];
+    let answers = ["answered", "declined", "not_known"];
+    let head = ["by", "code", "name"].into_iter().chain(steps).chain(["population_percent"]).chain(answers);
     sheet.write_record(head).map_err(|_| failed())?;
     let everybody = Line { code: String::new(), people: reach.people.clone(), population_percent: None };
     let months = reach.months.iter().map(|line| ("month", line));
     let lines = reach.cuts.iter().flat_map(|cut| cut.lines.iter().map(|line| (cut.by.as_str(), line)));
     for (by, line) in [("everybody", &everybody)].into_iter().chain(lines).chain(months) {
         let mut cells = vec![by.to_owned(), safe(&line.code), safe(&line_name(names, by, &line.code))];
-        cells.extend(line.people.iter().map(|figure| shown(*figure)));
+        cells.extend(line.people.iter().map(|figure| plain(*figure)));
+        cells.push(line.population_percent.map(|percent| format!("{percent:.1}")).unwrap_or_default());
+        cells.extend(answers.map(|_| String::new()));
+        sheet.write_record(cells).map_err(|_| failed())?;
+    }
+    for one in &reach.completeness {
+        let mut cells = vec!["completeness".to_owned(), one.field.to_owned(), question(one.field)];
+        cells.extend(steps.iter().chain(&["population_percent"]).map(|_| String::new()));
+        cells.extend([one.given, one.declined, one.missing].map(plain));
         sheet.write_record(cells).map_err(|_| failed())?;
     }
     let bytes = sheet.into_inner().map_err(|_| failed())?;
@@ -283,10 +293,7 @@ fn completeness(fields: &[Completeness]) -> Table {
     let row = |one: &Completeness| Row {
         key: one.field.to_owned(),
         cells: vec![
-            Cell::new(match one.field {
-                "gp" | "registered" => "Registered with a GP".to_owned(),
-                field => words::spaced(field),
-            }),
+            Cell::new(question(one.field)),
             Cell::new(shown(one.given)),
             Cell::new(shown(one.declined)),
             Cell::new(shown(one.missing)),
@@ -297,6 +304,21 @@ fn completeness(fields: &[Completeness]) -> Table {
         caption: "How complete the answers are",
         head: vec!["Question", "Answered", "Declined to say", "Not asked, or not known"],
         rows: fields.iter().map(row).collect(),
+    }
+}
+
+fn question(field: &str) -> String {
+    match field {
+        "gp" | "registered" => "Registered with a GP".to_owned(),
+        field => words::spaced(field),
+    }
+}
+
+/// For a spreadsheet: a number without commas.
+fn plain(figure: Figure) -> String {
+    match figure {
+        Figure::About(value) => value.to_string(),
+        Figure::Hidden => "*".to_owned(),
     }
 }
 
