@@ -101,6 +101,12 @@ function done(thing) {
   press(thing, thing.querySelector('[data-do="done"]') ? 'done' : 'reached')
 }
 
+function toFilters() {
+  const first = document.querySelector('#live-filters a')
+  if (!first.checkVisibility()) document.getElementById('filters').open = true
+  first.focus()
+}
+
 const KEYS = {
   j: () => step(1),
   k: () => step(-1),
@@ -111,7 +117,7 @@ const KEYS = {
   t: () => press(current(), 'tried'),
   m: () => press(current(), 'mine'),
   u: () => press(document, 'undo'),
-  f: () => document.querySelector('#live-top a')?.focus(),
+  f: toFilters,
 }
 
 // These may be held down. Nothing is noted twice because a finger was slow.

@@ -25,6 +25,13 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// Clicks what can be seen and lies on top. WebDriver takes all that a closed `<details>` holds for hidden, also where the
+/// style sheet shows it.
+const HIT: &str = "const box = arguments[0].getBoundingClientRect(); \
+    const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2); \
+    if (!arguments[0].checkVisibility() || !arguments[0].contains(top)) return false; \
+    top.click(); return true";
+
 /// How WebDriver marks an element in JSON.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -236,6 +243,11 @@ impl Screen {
                         // People scroll what lies under a bar into the middle.
                         let middle = "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })";
                         let _ = self.try_run(middle, json!([found]));
+                        if error.contains("not interactable")
+                            && self.try_run(HIT, json!([found])) == Ok(json!(true))
+                        {
+                            return;
+                        }
                         last = error;
                     }
                 }

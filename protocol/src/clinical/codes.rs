@@ -113,6 +113,31 @@ pub const NHS_NUMBER_ABSENT_REASON: CodeList = &[
     ("devolved-nation", "Number of a devolved nation"),
 ];
 
+/// UK Core PreferredContactMethod 2.1.0: how somebody would like to be contacted.
+pub const CONTACT_PREFERENCE: CodeList = &[
+    ("1", "Letter"),
+    ("2", "Visit"),
+    ("3", "Telephone"),
+    ("4", "E-mail"),
+    ("5", "Minicom (textphone)"),
+    ("6", "Telephone, by way of somebody else"),
+    ("7", "Sign language"),
+    ("8", "Anything but telephone"),
+];
+
+/// Person stated gender (DD).
+pub const GENDER: CodeList = &[("1", "Male"), ("2", "Female"), ("9", "Indeterminate"), ("X", "Not known")];
+
+/// Gender identity (DD, June 2026).
+pub const GENDER_IDENTITY: CodeList = &[
+    ("1", "Male (including trans man)"),
+    ("2", "Female (including trans woman)"),
+    ("3", "Non-binary"),
+    ("4", "Other"),
+    ("Z", "Not stated"),
+    ("X", "Not known"),
+];
+
 /// The label of a code in a list; `None` for one that is not in it.
 pub fn label(list: CodeList, code: &str) -> Option<&'static str> {
     list.iter().find(|(listed, _)| *listed == code).map(|(_, label)| *label)

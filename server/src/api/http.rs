@@ -194,11 +194,7 @@ async fn side_by_side(State(door): State<Arc<Door>>, Path((one, other)): Path<(S
 
 async fn quality(State(door): State<Arc<Door>>, period: Result<Query<Period>, QueryRejection>) -> Response {
     let period = period.map(|Query(period)| period).unwrap_or_default();
-    answer(&door, move |base, readers| {
-        let (asked, today) = (super::asked(base, &period), super::today_in_london(base).to_string());
-        readers.read(base, |views| crate::quality::quality(views, &asked, &today))
-    })
-    .await
+    answer(&door, move |base, readers| super::quality(base, readers, &super::asked(base, &period))).await
 }
 
 async fn fleet(State(door): State<Arc<Door>>) -> Response {

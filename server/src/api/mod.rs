@@ -51,7 +51,7 @@ pub(crate) use items::name_of;
 pub use items::{Alarm, Item, Reachable, TabletSeen, Who};
 pub use letter::{Letter, letter};
 pub use names::Names;
-pub use reach::{Period, asked, today_in_london};
+pub use reach::{Period, asked, quality, today_in_london};
 pub use records::{Attention, Check, Member, Person, Shown, check, history, person, record};
 pub use sessions::{Listed, Month, Named, PopUp, Sessions, TabletHere, session, sessions};
 pub use settle::{Settle, can_settle, settle};

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use wayside_protocol::clinical::Urgency;
 use wayside_protocol::clinical::follow_up::{self, Call, Task, TaskKind};
 use wayside_protocol::error::Code;
-use wayside_protocol::record::{Hash, RecordId};
+use wayside_protocol::record::{Hash, Kind, RecordId};
 
 use super::changes::rfc3339;
 use super::items::{Item, Reachable, TabletSeen, alarms, item_of, now, tablets};
@@ -18,18 +18,21 @@ use crate::accounts::Account;
 use crate::base::Base;
 use crate::error::Result;
 use crate::log::{self, Claimed, Conn};
-use crate::views::{Part, Todo, Views, Wanted};
+use crate::views::{Part, Todo, Views, Wanted, Whose};
 
 /// Things on one page.
 const PAGE: u64 = 40;
 const MOST_PAGES: u64 = 10_000;
 
-/// What is asked for, as in the address: `part`, `team`, `when` (`today`: checks that began today) and `page`.
+/// What is asked for, as in the address: `part`, `team`, `site`, `when` (`today`: checks that began today), `who` (`me`:
+/// what I am on) and `page`.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Wish {
     part: Option<String>,
     team: Option<String>,
+    site: Option<String>,
     when: Option<String>,
+    who: Option<String>,
     page: Option<u64>,
 }
 
@@ -38,10 +41,26 @@ pub struct Wish {
 pub struct Filter {
     pub part: Option<Part>,
     pub team: Option<RecordId>,
+    /// Only checks of sessions at this site.
+    pub site: Option<RecordId>,
+    /// Only what whoever asks is on.
+    pub mine: bool,
     /// Only checks that began today. Nobody drops off the whole list because a day went by.
     pub begun_today: bool,
     /// From 1.
     pub page: u64,
+}
+
+impl Filter {
+    /// Whether less than everything is asked for, parts apart.
+    pub fn narrows(&self) -> bool {
+        self.team.is_some() || self.of_checks()
+    }
+
+    /// Whether what is of no check, a held change, is left out.
+    fn of_checks(&self) -> bool {
+        self.site.is_some() || self.mine || self.begun_today
+    }
 }
 
 impl From<Wish> for Filter {
@@ -50,6 +69,8 @@ impl From<Wish> for Filter {
         Filter {
             part: wish.part.as_deref().and_then(Part::parse),
             team: wish.team.and_then(|team| team.parse().ok()),
+            site: wish.site.and_then(|site| site.parse().ok()),
+            mine: wish.who.as_deref() == Some("me"),
             begun_today: wish.when.as_deref() == Some("today"),
             page: wish.page.unwrap_or(1),
         }
@@ -73,6 +94,8 @@ pub struct Today {
     pub held: Vec<Held>,
     /// Ids and names, by name.
     pub teams: Vec<(String, String)>,
+    /// Sites likewise.
+    pub sites: Vec<(String, String)>,
     pub tablets: Vec<TabletSeen>,
     /// What happened to the log itself, the latest first.
     pub alarms: Vec<Alarm>,
@@ -131,12 +154,16 @@ pub fn today(base: &Base, readers: &Readers, filter: &Filter, account: &Account)
     };
     read(base, readers, |log, views| {
         let today = day.to_string();
-        let wanted = Wanted { part: filter.part, team: filter.team, since: &since };
-        let counted = counts(log, views, &wanted, &today)?;
+        let claims = claims(base, log, views)?;
+        let sessions = filter.site.map(|site| sessions_at(views, site)).transpose()?;
+        let checks = filter.mine.then(|| checks_of(views, &claims, account)).transpose()?;
+        let (sessions, checks) = (sessions.as_deref(), checks.as_deref());
+        let wanted = Wanted { part: filter.part, team: filter.team, since: &since, sessions, checks };
+        let counted = counts(log, views, filter, &wanted, &today)?;
         let of = |part: Part| of_part(&counted, part);
-        let urgent = match wanted {
-            Wanted { team: None, since: "", .. } => of(Part::Urgent),
-            _ => of_part(&views.todo_counts(&Wanted::default(), &today)?, Part::Urgent),
+        let urgent = match filter.narrows() {
+            true => of_part(&views.todo_counts(&Wanted::default(), &today)?, Part::Urgent),
+            false => of(Part::Urgent),
         };
         let total = match filter.part {
             Some(part) => of(part),
@@ -146,7 +173,7 @@ pub fn today(base: &Base, readers: &Readers, filter: &Filter, account: &Account)
         let page = filter.page.clamp(1, pages);
         let skip = (page - 1) * PAGE;
         let names = Names::read(base, log, views)?;
-        let desk = DeskNow { names: &names, today: day, claims: claims(base, log, views)?, account };
+        let desk = DeskNow { names: &names, today: day, claims, account };
         let mut things = Vec::new();
         if filter.part != Some(Part::Held) {
             for todo in views.todos(&wanted, &today, skip, PAGE)? {
@@ -175,6 +202,7 @@ pub fn today(base: &Base, readers: &Readers, filter: &Filter, account: &Account)
             things,
             held,
             teams,
+            sites: sites(views)?,
             tablets: tablets(log)?,
             alarms: alarms(log, base.clock.now_ms())?,
             position: views.position()?,
@@ -182,10 +210,45 @@ pub fn today(base: &Base, readers: &Readers, filter: &Filter, account: &Account)
     })
 }
 
-fn counts(log: &Conn, views: &Views, wanted: &Wanted, today: &str) -> Result<Vec<(Part, u64)>> {
+/// Ids and names, by name.
+fn sites(views: &Views) -> Result<Vec<(String, String)>> {
+    let text = |site: &Value, name: &str| site.get(name).and_then(Value::as_str).map(str::to_owned);
+    let sites = views.list(Some(Kind::Site))?;
+    let mut named: Vec<(String, String)> =
+        sites.iter().filter_map(|site| Some((text(site, "id")?, text(site, "name")?))).collect();
+    named.sort_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0)));
+    Ok(named)
+}
+
+/// The ids of all sessions at a site, as `Wanted` takes them.
+fn sessions_at(views: &Views, site: RecordId) -> Result<String> {
+    let site = site.to_string();
+    let whose = Whose { site: Some(&site), team: None };
+    let ids = views.sessions(whose, "", "~")?.into_iter().map(|session| session.id.to_string());
+    Ok(json!(ids.collect::<Vec<_>>()).to_string())
+}
+
+/// The ids of all checks that an account is on, as `Wanted` takes them: a claim of a person is one of all their checks.
+fn checks_of(views: &Views, claims: &HashMap<RecordId, Claimed>, account: &Account) -> Result<String> {
+    let mut ids = Vec::new();
+    for about in claims.iter().filter(|(_, claim)| claim.account == account.n).map(|(about, _)| *about) {
+        ids.push(about);
+        ids.extend(views.of_person(about)?.into_iter().map(|seen| seen.id));
+    }
+    let hex = |id: &RecordId| data_encoding::HEXLOWER.encode(id.as_bytes());
+    Ok(json!(ids.iter().map(hex).collect::<Vec<_>>()).to_string())
+}
+
+fn counts(
+    log: &Conn,
+    views: &Views,
+    filter: &Filter,
+    wanted: &Wanted,
+    today: &str,
+) -> Result<Vec<(Part, u64)>> {
     let found = views.todo_counts(wanted, today)?;
-    // Of no check, so of no day.
-    let held = if wanted.since.is_empty() { log::held_unseen_count(log, wanted.team)? } else { 0 };
+    // Of no check, so of no day, site or person.
+    let held = if filter.of_checks() { 0 } else { log::held_unseen_count(log, filter.team)? };
     let of = |part: Part| if part == Part::Held { held } else { of_part(&found, part) };
     Ok(Part::ALL.into_iter().map(|part| (part, of(part))).collect())
 }

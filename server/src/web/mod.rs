@@ -6,6 +6,7 @@
 
 mod assets;
 mod guard;
+mod languages;
 mod live;
 mod pages;
 mod sign_in;

@@ -7,8 +7,9 @@ use serde_json::Value;
 use wayside_protocol::clinical::codes::{self, CodeList};
 use wayside_protocol::clinical::identity::show_phone;
 use wayside_protocol::clinical::{Action, Category, Urgency, ethnic_category};
-use wayside_protocol::record::path;
+use wayside_protocol::record::{RecordId, path};
 
+pub use super::languages::language;
 use crate::api::Signs;
 
 /// One zone, built in: the rules of the whole world would be a hundred times its size.
@@ -180,6 +181,9 @@ pub fn coded(field: &str, code: &str) -> String {
         "symptoms" => &[codes::SYMPTOMS_FAINTING, codes::SYMPTOMS_DIZZY, codes::RED_FLAGS],
         "status" => &[codes::NHS_NUMBER_STATUS],
         "nhs_number_absent_reason" => &[codes::NHS_NUMBER_ABSENT_REASON],
+        "contact_preference" => &[codes::CONTACT_PREFERENCE],
+        "gender" => &[codes::GENDER],
+        "gender_identity" => &[codes::GENDER_IDENTITY],
         _ => &[],
     };
     if field == "ethnic_category"
@@ -243,6 +247,7 @@ pub fn field(at: &str) -> String {
         ["tallies", ..] => entry("Tally"),
         ["amendments", ..] => entry("Added to an earlier entry"),
         ["staff", _] => entry("Staff"),
+        ["languages", code] => format!("Language: {}", language(code)),
         ["ext", name] => format!("Extra: {name}"),
         [only] => spaced(only),
         [first, rest @ ..] => {
@@ -274,9 +279,16 @@ fn text_value(field: &str, text: &str) -> String {
             nhs_number(text)
         }
         "date" | "due_on" | "calibrated_on" | "age_as_of" => date(text),
-        "ethnic_category" | "status" | "urgency" | "flag" | "symptoms" | "nhs_number_absent_reason" => {
-            coded(field, text)
-        }
+        "ethnic_category"
+        | "status"
+        | "urgency"
+        | "flag"
+        | "symptoms"
+        | "nhs_number_absent_reason"
+        | "contact_preference"
+        | "gender"
+        | "gender_identity" => coded(field, text),
+        "language" | "languages" => language(text),
         "code" => action(text),
         "category" => category(text),
         _ if field.ends_with("_at") || field == "at" => when(text),
@@ -295,7 +307,6 @@ fn text_value(field: &str, text: &str) -> String {
         | "purpose"
         | "how"
         | "sex"
-        | "gender"
         | "check_type"
         | "registered"
         | "pulse_rhythm"
@@ -305,10 +316,18 @@ fn text_value(field: &str, text: &str) -> String {
         | "for"
         | "smoking"
         | "on_treatment"
+        | "outcome"
+        | "role"
             if is_code(text) =>
         {
             spaced(text)
         }
+        // Enough to tell two from each other where they are in conflict.
+        "session" | "person" | "site" | "merged_into" if text.parse::<RecordId>().is_ok() => {
+            format!("Record ending {}", text.get(text.len().saturating_sub(6)..).unwrap_or(text))
+        }
+        // Nobody writes so: a code of a list that is not named above.
+        _ if is_code(text) && text.contains('_') => spaced(text),
         _ => text.to_owned(),
     }
 }
@@ -375,6 +394,12 @@ mod tests {
             value("", &json!({"systolic": 152, "diastolic": 94, "arm": "left", "corrects": "aaaaaaaa"})),
             "152/94; arm: Left"
         );
+        assert_eq!(value("contact_preference", &json!("4")), "E-mail");
+        assert_eq!(value("languages", &json!(["ur", "en"])), "Urdu, English");
+        assert_eq!(field("languages/ur"), "Language: Urdu");
+        assert_eq!(value("", &json!("not_on_any_list")), "Not on any list");
+        let id = "01a15382-d6b0-730e-96ca-c89aed3e40ad";
+        assert_eq!(value("merged_into", &json!(id)), "Record ending 3e40ad");
         assert_eq!(value("ethnic_category", &json!("J")), "Asian or Asian British: Pakistani");
     }
 }

@@ -19,9 +19,7 @@ const EXAMPLES: usize = 2;
 
 #[test]
 fn every_page_in_the_list_of_addresses_is_accessible() {
-    // Some ten minutes: with `tests/run --long`.
-    if browser::skipped() || std::env::var_os("WAYSIDE_SEEDS").is_none() {
-        eprintln!("not run: only where WAYSIDE_SEEDS asks for much");
+    if browser::skipped() {
         return;
     }
     let _turn = turn();
@@ -38,6 +36,7 @@ fn every_page_in_the_list_of_addresses_is_accessible() {
     screen.go(&desk.link(ADMINISTRATOR).unwrap());
     screen.see("Sign out");
     let mut looks = Looks::new(&screen, (1280, 800), SIZES);
+    let mut codes = Vec::new();
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for address in addresses.iter().filter(|address| address.is_page()) {
         let count = seen.entry(address.route).or_default();
@@ -48,6 +47,8 @@ fn every_page_in_the_list_of_addresses_is_accessible() {
         screen.go(&format!("{}{}", desk.url(), address.path));
         // All of it, also what is folded away.
         screen.run("document.querySelectorAll('details').forEach((one) => (one.open = true))", json!([]));
+        let found = screen.run(CODES, json!([]));
+        codes.extend((found != json!([])).then(|| format!("{}: {found}", address.path)));
         looks.at(&address.path);
         screen.resize(320, 256);
         let covered = screen.run(COVERED, json!([]));
@@ -58,12 +59,16 @@ fn every_page_in_the_list_of_addresses_is_accessible() {
             address.path
         );
     }
+    assert_eq!(codes, Vec::<String>::new(), "codes where there should be words");
     looks.clean();
     // Chromium notes nothing else: no script fails, nothing is asked of another server.
     assert_eq!(screen.complaints(), Vec::<String>::new());
     drop((screen, driver));
     desk.stop().unwrap();
 }
+
+/// What looks like a code.
+const CODES: &str = r"return [...new Set(document.body.innerText.match(/\b[a-z0-9]+_[a-z0-9_]+\b/g))]";
 
 /// Whether what does not scroll with the page leaves less than half of the screen to it.
 const COVERED: &str = "return [...document.querySelectorAll('body *')]\

@@ -273,6 +273,60 @@ fn what_streams_in_leaves_focus_and_half_typed_text_where_they_are() {
 }
 
 #[test]
+fn on_a_telephone_people_come_first_and_filters_and_menu_are_folded_away() {
+    let Some(world) = World::start() else { return };
+    let page = &world.coordinator;
+    recorded(&world, "Joy", (188, 122), &json!({}));
+    recorded(&world, "Ama", (187, 122), &json!({}));
+    let visible = |what: &str| {
+        let find = "return [...document.querySelectorAll('a, button, select')].some((one) => \
+            one.checkVisibility() && (one.innerText + one.id).includes(arguments[0]))";
+        page.run(find, json!([what])) == json!(true)
+    };
+    open(page, "");
+    for what in ["Only what I am on", "Sound when", "Fleet"] {
+        assert!(visible(what), "{what} shows where there is room");
+    }
+    page.resize(360, 640);
+    for what in ["Only what I am on", "Sound when", "Fleet"] {
+        assert!(!visible(what), "{what} is folded away");
+    }
+    let first = "return document.querySelector('.app-thing h3').getBoundingClientRect().bottom < innerHeight";
+    assert_eq!(page.run(first, json!([])), true, "one sees whom it is about without scrolling");
+
+    // The filters open by a tap, also by the key, and stay open on the list that they lead to.
+    page.tap("Filters and sound");
+    assert!(visible("Only what I am on"));
+    page.tap("Filters and sound");
+    page.press(&["f"]);
+    page.until(
+        "the first filter to have the focus",
+        "return document.activeElement.closest('#live-filters') !== null",
+        json!([]),
+    );
+    page.tap_in("#filters", "Urgent (");
+    page.until("the filter", "return location.search === '?part=urgent'", json!([]));
+    page.tap_in(&row(page, "Joy Okafor"), "I am on it");
+    page.see("You are on it");
+    page.tap("Only what I am on");
+    page.until("the filter", "return location.search === '?part=urgent&who=me'", json!([]));
+    page.see("Showing: Urgent (1), Only what I am on");
+    assert!(page.shows("Joy Okafor") && !page.shows("Ama Okafor"));
+    page.choose("Site", MOSQUE);
+    page.tap("Show this site");
+    page.until("the filter", "return location.search.includes('site=')", json!([]));
+    page.see("Joy Okafor");
+    assert!(page.url().contains("part=urgent&who=me"), "{}: the others stay", page.url());
+
+    page.tap("Menu");
+    page.tap_in("header", "Fleet");
+    page.until("another page", "return location.pathname === '/fleet'", json!([]));
+    assert!(!visible("Quarantine"), "the menu is folded away again");
+    page.resize(1024, 1024);
+    world.end();
+}
+
+#[test]
 fn every_part_of_today_fits_a_telephone_and_axe_finds_nothing() {
     let Some(world) = World::start() else { return };
     let page = &world.coordinator;

@@ -135,7 +135,10 @@ pub fn advice(record: &Value, names: &Names) -> Table {
             Cell::new(text(advice, "/code").map(words::action).unwrap_or_default()).struck(gone).lines(lines),
             Cell::new(text(advice, "/given_at").map(words::when).unwrap_or_default()),
             Cell::new(text(advice, "/by").map(|by| names.staff(by)).unwrap_or_default()).lines(
-                text(advice, "/language").map(|language| format!("In {language}")).into_iter().collect(),
+                text(advice, "/language")
+                    .map(|code| format!("In {}", words::language(code)))
+                    .into_iter()
+                    .collect(),
             ),
         ];
         Row { key: id.to_owned(), class: "", cells }

@@ -78,9 +78,8 @@ fn card(item: &TaskItem) -> TaskCard {
     let phone = item.reach.phone.as_deref().map(words::phone);
     facts.push(Fact::new("Phone", phone.unwrap_or_else(|| "None written down".to_owned())));
     if item.reach.interpreter_needed {
-        let language =
-            item.reach.language.as_deref().map(|language| format!(" ({language})")).unwrap_or_default();
-        facts.push(Fact::new("Interpreter", format!("Needed{language}")));
+        let language = item.reach.language.as_deref().map(|code| format!(" ({})", words::language(code)));
+        facts.push(Fact::new("Interpreter", format!("Needed{}", language.unwrap_or_default())));
     }
     facts.append(&mut card.facts);
     if let Some(last) = item.calls.last() {

@@ -71,6 +71,7 @@ struct Merged {
     id: String,
     into: String,
     name: String,
+    /// What was written otherwise than in the record that stands for this person.
     facts: Vec<Fact>,
 }
 
@@ -124,7 +125,7 @@ pub async fn person(ask: Ask, Path(id): Path<String>) -> Response {
             figures: pressures::of_person(&found.checks),
             story: found.checks.iter().map(event).collect(),
             timeline: found.timeline.iter().map(told).collect(),
-            merged: found.merged.iter().map(merged).collect(),
+            merged: found.merged.iter().map(|member| merged(record, member)).collect(),
             own_merge: text(record, "/merged_into").unwrap_or_default().to_owned(),
             duplicates: found.duplicates.iter().map(|one| similar(record, one)).collect(),
             decided: decided(record, &found.names),
@@ -153,13 +154,15 @@ fn told(told: &api::Told) -> Line {
     }
 }
 
-fn merged(member: &api::Member) -> Merged {
+fn merged(standing: &Value, member: &api::Member) -> Merged {
     let record = &member.record;
+    let said = identifying(standing);
+    let said = |fact: &Fact| said.iter().any(|other| other.key == fact.key && other.value == fact.value);
     Merged {
         id: text(record, "/id").unwrap_or_default().to_owned(),
         into: member.merged_into.clone().unwrap_or_default(),
         name: api::name_of(record).unwrap_or_else(|| "Name not given".to_owned()),
-        facts: identifying(record).into_iter().filter(|fact| fact.href.is_empty()).collect(),
+        facts: identifying(record).into_iter().filter(|fact| !said(fact)).collect(),
     }
 }
 

@@ -153,7 +153,10 @@ fn hint(kind: Kind, at: &str) -> String {
         At::Field(Shape::One(Type::Time)) => "A time in UTC, for example 2026-11-20T13:05:00Z".to_owned(),
         At::Field(Shape::One(Type::Int)) => "A whole number".to_owned(),
         At::Field(Shape::One(Type::Bool)) => "true or false".to_owned(),
-        At::Field(Shape::One(Type::Code(list))) => format!("One of: {}", list.join(", ")),
+        At::Field(Shape::One(Type::Code(list))) => {
+            let words: Vec<String> = list.iter().map(|code| words::spaced(code)).collect();
+            format!("One of: {}", words.join(", "))
+        }
         At::Field(Shape::One(Type::EthnicCategory)) => "A code: A to S, Z or 99".to_owned(),
         _ if at == schema::BIRTH => "A date of birth, for example 1968-02-03".to_owned(),
         _ if at == "nhs_number" => "10 digits, for example 999 000 0018".to_owned(),
@@ -322,6 +325,10 @@ impl Decided {
         Ok(match schema::at(kind, &self.path) {
             At::Field(Shape::One(Type::Int | Type::Number | Type::Bool)) => {
                 serde_json::from_str(typed).unwrap_or_else(|_| json!(typed))
+            }
+            At::Field(Shape::One(Type::Code(list))) => {
+                let said = |code: &&&str| **code == typed || words::spaced(code).eq_ignore_ascii_case(typed);
+                json!(list.iter().find(said).map_or(typed, |code| *code))
             }
             _ if self.path == schema::BIRTH => json!({"date_of_birth": typed}),
             _ => json!(typed),

@@ -30,6 +30,15 @@ struct TodayPage {
     /// Empty where there is one team only.
     teams: Vec<Choice>,
     days: Vec<Choice>,
+    /// Whoever is on it, or only me.
+    whose: Vec<Choice>,
+    sites: Vec<SiteChoice>,
+    /// What the form of sites sends beside the site, so that other filters stay.
+    kept: Vec<(&'static str, String)>,
+    /// Whether anything is filtered: then the filters are not folded away.
+    filtered: bool,
+    /// The filters that are set, in words.
+    showing: String,
     sections: Vec<Section>,
     pager: Pager,
     /// What forms send to come back here.
@@ -41,6 +50,12 @@ struct TodayPage {
     fresh: String,
     /// What happened to the log itself, in sentences.
     alarms: Vec<String>,
+}
+
+struct SiteChoice {
+    id: String,
+    name: String,
+    chosen: bool,
 }
 
 /// A part of the list.
@@ -141,6 +156,14 @@ pub async fn today(
         };
         let mut teams = vec![team(None, "Every team")];
         teams.extend(list.teams.iter().filter_map(|(id, name)| Some(team(Some(id.parse().ok()?), name))));
+        let who = |mine: bool, text: &str| Choice {
+            text: text.to_owned(),
+            href: address(&Filter { mine, page: 1, ..filter.clone() }),
+            current: filter.mine == mine,
+        };
+        let days = vec![day(false, "Any day"), day(true, "Today’s checks only")];
+        let whose = vec![who(false, "Everybody’s"), who(true, "Only what I am on")];
+        let sites = sites(&list.sites, filter.site);
         let mut sections: Vec<Section> = Vec::new();
         let cards = list.things.iter().map(|thing| (thing.part, card(thing, &list.today)));
         for (part, card) in cards.chain(list.held.iter().map(|held| (Part::Held.as_str(), held_card(held)))) {
@@ -155,9 +178,14 @@ pub async fn today(
         Ok(TodayPage {
             frame: frame.titled(title, "/", "thing to do"),
             urgent: list.urgent,
+            showing: showing(&choices, [&teams, &days, &whose], &sites),
+            filtered: filter.part.is_some() || filter.narrows(),
+            kept: parameters(&Filter { site: None, page: 1, ..filter.clone() }),
             choices,
             teams: if list.teams.len() > 1 { teams } else { Vec::new() },
-            days: vec![day(false, "Any day"), day(true, "Today’s checks only")],
+            days,
+            whose,
+            sites,
             sections,
             pager: Pager::new(list.page, list.pages, |page| address(&Filter { page, ..filter.clone() })),
             back: format!("today{}", address(&filter).trim_start_matches('/')),
@@ -195,17 +223,46 @@ fn alarm(alarm: &api::Alarm) -> String {
     format!("{}: {what}", words::when(&alarm.last_at))
 }
 
+fn sites(all: &[(String, String)], chosen: Option<RecordId>) -> Vec<SiteChoice> {
+    let chosen = chosen.map(|site| site.to_string());
+    let choice = |(id, name): &(String, String)| SiteChoice {
+        id: id.clone(),
+        name: name.clone(),
+        chosen: chosen.as_ref() == Some(id),
+    };
+    let mut sites: Vec<SiteChoice> = all.iter().map(choice).collect();
+    // Its record may be on its way; nobody must take an empty list for that of every site.
+    if let (Some(id), false) = (&chosen, sites.iter().any(|site| site.chosen)) {
+        sites.push(SiteChoice { id: id.clone(), name: "Site not known yet".to_owned(), chosen: true });
+    }
+    sites
+}
+
+/// The part that is shown, and of all other filters those that are not as at first.
+fn showing(parts: &[Choice], others: [&Vec<Choice>; 3], sites: &[SiteChoice]) -> String {
+    let part = parts.iter().filter(|choice| choice.current);
+    let narrower = others.into_iter().flat_map(|choices| choices.iter().skip(1)).filter(|one| one.current);
+    let site = sites.iter().filter(|site| site.chosen).map(|site| site.name.as_str());
+    let set = part.chain(narrower).map(|choice| choice.text.as_str()).chain(site);
+    set.collect::<Vec<_>>().join(", ")
+}
+
+/// What says in an address which part of the list is meant.
+fn parameters(filter: &Filter) -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    all.extend(filter.part.map(|part| ("part", part.as_str().to_owned())));
+    all.extend(filter.team.map(|team| ("team", team.to_string())));
+    all.extend(filter.site.map(|site| ("site", site.to_string())));
+    all.extend(filter.begun_today.then(|| ("when", "today".to_owned())));
+    all.extend(filter.mine.then(|| ("who", "me".to_owned())));
+    all.extend((filter.page > 1).then(|| ("page", filter.page.to_string())));
+    all
+}
+
 /// Where this part of the list is.
 pub fn address(filter: &Filter) -> String {
-    let mut parts = Vec::new();
-    parts.extend(filter.part.map(|part| format!("part={}", part.as_str())));
-    parts.extend(filter.team.map(|team| format!("team={team}")));
-    if filter.begun_today {
-        parts.push("when=today".to_owned());
-    }
-    if filter.page > 1 {
-        parts.push(format!("page={}", filter.page));
-    }
+    let parts: Vec<String> =
+        parameters(filter).into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     if parts.is_empty() { "/".to_owned() } else { format!("/?{}", parts.join("&")) }
 }
 
@@ -237,7 +294,7 @@ fn card(thing: &Thing, today: &str) -> Card {
     lines.push(item.site.clone().unwrap_or_else(|| "Site not known yet".to_owned()));
     lines.push(words::when(&item.started_at));
     if thing.reach.interpreter_needed {
-        let language = thing.reach.language.as_deref().map(|language| format!(" ({language})"));
+        let language = thing.reach.language.as_deref().map(|code| format!(" ({})", words::language(code)));
         lines.push(format!("Interpreter needed{}", language.unwrap_or_default()));
     }
     let phone = thing.reach.phone.as_deref();

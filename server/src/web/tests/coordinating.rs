@@ -257,7 +257,11 @@ async fn a_merge_puts_all_checks_under_one_person_and_can_be_taken_back() {
     assert!(page(&desk, &vic, &format!("/checks/{late}")).await.contains(&format!("href=\"/people/{low}\"")));
 
     let from = low.to_string();
-    assert!(page(&desk, &cora, &format!("/people/{low}")).await.contains("Take the merge back"));
+    let shown = page(&desk, &cora, &format!("/people/{low}")).await;
+    assert!(shown.contains("Take the merge back"));
+    // Of the other record only what it says otherwise.
+    let merged = &shown[shown.find("id=\"merged\"").unwrap()..shown.find("app-story").unwrap()];
+    assert!(merged.contains("Family name") && !merged.contains("Date of birth"), "{merged}");
     submit(&desk, &cora, high, &[("act", "unmerge"), ("from", &from)]).await;
     for (id, count) in [(low, 1), (high, 2)] {
         let person = get(&desk, &vic, &format!("/api/v1/people/{id}")).await;

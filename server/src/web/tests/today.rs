@@ -251,6 +251,76 @@ async fn who_is_on_it_is_seen_by_others_runs_out_and_is_about_the_person() {
 }
 
 #[tokio::test]
+async fn the_list_can_be_that_of_one_site_or_of_what_i_am_on() {
+    let desk = Desk::new();
+    let cora = desk.signed_in("cora", Role::Coordinator).await;
+    let dora = desk.signed_in("dora", Role::Coordinator).await;
+    let tablet = desk.site.tablet();
+    let [(market, at_market), (library, at_library)] = ["Market <b>", "Library"].map(|name| {
+        let site = push(&desk, &tablet, Kind::Site, json!({"name": name}));
+        let session = json!({"site": site.to_string(), "date": "2026-11-17"});
+        (site, json!({"session": push(&desk, &tablet, Kind::Session, session).to_string()}))
+    });
+    let person = push(&desk, &tablet, Kind::Person, json!({"name": {"given": "Joy"}}));
+    let first = push(&desk, &tablet, Kind::Contact, very_high(Some(person), &at_market));
+    let again = push(&desk, &tablet, Kind::Contact, very_high(Some(person), &at_library));
+    let other = push(&desk, &tablet, Kind::Contact, very_high(None, &at_market));
+    push(&desk, &tablet, Kind::Contact, check(None, 152, 94, &at_library));
+    tablet
+        .push(&desk.site, &[tablet.begin(Kind::Person, json!({"nhs_number": {"value": "999 000 0019"}})).1]);
+    desk.catch_up();
+    post(&desk, &cora, &format!("/api/v1/records/{first}/claim"), json!({"take": "on"})).await;
+    post(&desk, &dora, &format!("/api/v1/records/{other}/claim"), json!({"take": "on"})).await;
+
+    let listed = async |cookie: &str, query: &str| {
+        let list = get(&desk, cookie, &format!("/api/v1/today?{query}")).await;
+        let things = list["things"].as_array().unwrap().iter();
+        let mut checks: Vec<String> =
+            things.map(|thing| thing["check"].as_str().unwrap().to_owned()).collect();
+        checks.sort_unstable();
+        let counts = list["counts"].as_array().unwrap().iter();
+        let whole: u64 = counts.filter(|one| one[0] != "in_hand").map(|one| one[1].as_u64().unwrap()).sum();
+        // All are on the first page: what is listed, and what is held.
+        let held = list["held"].as_array().unwrap().len();
+        assert_eq!((whole, &list["total"]), ((checks.len() + held) as u64, &json!(whole)), "{query}");
+        assert_eq!(list["urgent"], 3, "{query}: whatever is filtered");
+        (checks, held)
+    };
+    let sorted = |ids: &[RecordId]| {
+        let mut ids: Vec<String> = ids.iter().map(RecordId::to_string).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(listed(&cora, "").await.1, 1);
+    assert_eq!(listed(&cora, &format!("site={market}")).await, (sorted(&[first, other]), 0));
+    assert_eq!(listed(&cora, &format!("site={library}")).await.0.len(), 2);
+    // Whoever rings her is on both of her checks.
+    assert_eq!(listed(&cora, "who=me").await, (sorted(&[first, again]), 0));
+    assert_eq!(listed(&cora, &format!("who=me&site={library}")).await.0, sorted(&[again]));
+    assert_eq!(listed(&dora, "who=me").await.0, sorted(&[other]));
+    assert_eq!(listed(&dora, &format!("who=me&site={library}")).await.0.len(), 0);
+    // What is not understood filters nothing.
+    assert_eq!(listed(&cora, "site=nowhere&who=nobody").await.0.len(), 4);
+
+    // The page keeps the one filter in the links and the form of the others, and forms lead back to the same list.
+    let shown = page(&desk, &cora, &format!("/?who=me&site={market}")).await;
+    for words in [
+        format!("href=\"/?part=urgent&#38;site={market}&#38;who=me\""),
+        "<input type=\"hidden\" name=\"who\" value=\"me\">".to_owned(),
+        format!("<option value=\"{market}\" selected>Market &#60;b&#62;</option>"),
+        ". Showing: All (1), Only what I am on, Market &#60;b&#62;</span>".to_owned(),
+        "<details class=\"nhsuk-details app-fold\" id=\"filters\" open>".to_owned(),
+    ] {
+        assert!(shown.contains(&words), "{words}");
+    }
+    assert!(page(&desk, &cora, "/").await.contains("id=\"filters\">"), "folded where nothing is filtered");
+    let called =
+        [("act", "call"), ("outcome", "no_answer"), ("back", &format!("today?site={market}&who=me"))];
+    let to = submit(&desk, &cora, first, &called).await;
+    assert!(to.starts_with(&format!("/?site={market}&who=me&done={first}.calls.")), "{to}");
+}
+
+#[tokio::test]
 async fn what_is_held_stands_on_today_until_somebody_has_looked_at_it() {
     let desk = Desk::new();
     let cora = desk.signed_in("cora", Role::Coordinator).await;

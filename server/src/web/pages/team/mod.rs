@@ -41,7 +41,8 @@ struct TeamPage {
     id: RecordId,
     staff: Table,
     services: Table,
-    groups: Vec<String>,
+    /// Codes, and the same in words.
+    groups: Vec<(String, String)>,
     kinds: Vec<Kind>,
     settings: Vec<Setting>,
     both_arms: bool,
@@ -156,10 +157,15 @@ pub async fn team(ask: Ask, Path(id): Path<String>) -> Response {
             both_arms: team.guide.both_arms,
             lock_minutes: team.lock_minutes,
             guide: serde_json::to_string(&team.guide).map_err(|_| Error::Internal("JSON of settings"))?,
-            groups: team.plus_groups,
+            groups: team.plus_groups.into_iter().map(in_words).collect(),
         })
     })
     .await
+}
+
+fn in_words(group: String) -> (String, String) {
+    let words = words::value("plus_groups", &group.as_str().into());
+    (group, words)
 }
 
 fn staff_table(team: &Team) -> Table {
