@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use wayside_protocol::record::RecordId;
 
 use crate::error::Result;
@@ -17,7 +18,7 @@ const ENOUGH_READINGS: u64 = 100;
 const BY_CHANCE: f64 = 3.0;
 
 /// What a page and the API show.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Quality {
     pub from: String,
     pub to: String,
@@ -32,7 +33,7 @@ pub struct Quality {
 }
 
 /// How contacts of one place or time were recorded.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Recorded {
     /// A site's id, empty where it is not known; a quarter.
     pub code: String,
@@ -53,7 +54,7 @@ pub struct Recorded {
     pub zeros_percent: Option<f64>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LastDigit {
     pub digit: u8,
     pub systolic: Figure,
