@@ -46,11 +46,18 @@ pub trait KeyStore {
 }
 
 impl Key {
-    /// The key of the tablet in a directory: the one that is kept or, for a directory without records, a new one,
+    /// Whether a key that is still kept for a directory is that of records which were wiped as base ordered: then it should
+    /// go, too.
+    pub fn is_stale(dir: &Path) -> bool {
+        Store::was_wiped(dir) && !Store::is_there(dir)
+    }
+
+    /// The key of the tablet in a directory: the one that is kept or, for a directory without records or whose records
+    /// were wiped as base ordered, a new one,
     /// which is kept before anything is encrypted with it. [`Code::KeyMissing`] for records whose key is gone;
     /// [`Code::KeyStoreFailed`] for a store that does not give back what it was given.
     pub fn kept(dir: &Path, keys: &impl KeyStore, env: &Env) -> Result<Key> {
-        if let Some(key) = keys.load()? {
+        if let Some(key) = keys.load()?.filter(|_| !Key::is_stale(dir)) {
             return Ok(key);
         }
         if Store::is_there(dir) {

@@ -1,14 +1,17 @@
 //! Being told how things stand, and the end of a tablet: locked, or wiped.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use tokio::time::sleep;
-use wayside_protocol::error::Code;
+use wayside_protocol::{error::Code, sync::Duty};
 
 use crate::{
     error::{Error, Result},
-    store::log,
-    tablet::{Status, Tablet},
+    store::{leave, log},
+    tablet::{Inner, Status, Tablet},
 };
 
 /// What changes within so short a time is told together: a screen need not be drawn more often, and counting all
@@ -36,7 +39,9 @@ impl Tablet {
             });
             match telling.await {
                 Ok(Ok(status)) => last = Some(status),
-                Ok(Err(error)) if Error::code(&error) == Code::TabletLocked => return,
+                Ok(Err(error)) if matches!(Error::code(&error), Code::TabletLocked | Code::TabletWiped) => {
+                    return;
+                }
                 // The disk: the next change is another try.
                 Ok(Err(_)) => {}
                 // `told` panicked: it is not asked again.
@@ -55,13 +60,47 @@ impl Tablet {
         self.0.store.close();
     }
 
+    /// Calls `forget` when base has ordered this tablet to be wiped and its records are gone: where the key is kept, it
+    /// goes too. Once, on the thread that wipes.
+    pub fn when_wiped(&self, forget: impl FnOnce() + Send + 'static) {
+        *self.0.when_wiped.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(forget));
+    }
+
+    /// Whether base has had it wiped: nothing is left, and every call fails with [`Code::TabletWiped`].
+    pub fn is_wiped(&self) -> bool {
+        self.0.store.is_wiped()
+    }
+
     /// Deletes everything that was recorded and this tablet's identity: to record again it is opened and enrolled
     /// anew. [`Code::RecordsUnsent`] while base lacks something, waiting or refused, unless `unsent_too`.
     pub fn wipe(&self, unsent_too: bool) -> Result<()> {
-        self.0.store.delete(&self.0.dir, |conn| {
+        self.0.store.delete(|conn| {
             let open = log::open(conn)?;
             let lacking = open.waiting > 0 || open.quarantined > 0;
             if lacking && !unsent_too { Err(Error::Failed(Code::RecordsUnsent)) } else { Ok(()) }
         })
+    }
+}
+
+impl Inner {
+    /// Does what base ordered; false where something is left to hand over, and nothing happened.
+    pub(crate) fn obey(&self, duty: Duty) -> Result<bool> {
+        let Duty::Leave(team) = duty else { return self.wipe() };
+        let left = self.store.write(|conn| leave::leave(conn, team))?;
+        if left {
+            self.store.forget_written()?;
+        }
+        Ok(left)
+    }
+
+    fn wipe(&self) -> Result<bool> {
+        let wiped = self.store.wipe(&self.env.now_text())?;
+        if wiped {
+            let forget = self.when_wiped.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(forget) = forget {
+                forget();
+            }
+        }
+        Ok(wiped)
     }
 }

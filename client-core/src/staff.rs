@@ -118,7 +118,7 @@ impl Tablet {
             let challenge = match kept::challenge(conn, staff)? {
                 Some(challenge) => challenge,
                 None => {
-                    let challenge = staff::Challenge::new(&self.0.id, random);
+                    let challenge = staff::Challenge::new(&self.0.identity(conn)?.id, random);
                     kept::set_challenge(conn, staff, &challenge)?;
                     challenge
                 }
@@ -224,7 +224,7 @@ impl Tries {
 }
 
 /// The staff of all teams, those who left included, by name within a team.
-fn team_staff(conn: &Connection) -> Result<Vec<(RecordId, Member)>> {
+pub(crate) fn team_staff(conn: &Connection) -> Result<Vec<(RecordId, Member)>> {
     let mut staff = Vec::new();
     for (team, _) in meta::teams(conn)? {
         let row = records::find(conn, team)?.filter(|row| row.kind() == Some(Kind::Team));

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicBool},
 };
 
 use ed25519_dalek::SigningKey;
@@ -13,6 +13,7 @@ use wayside_protocol::{
     clinical::text::Texts,
     error::Code,
     record::{Actor, RecordId, tablet_id},
+    sync::PublicKey,
 };
 
 use crate::{
@@ -31,16 +32,33 @@ pub struct Tablet(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub store: Store,
     pub env: Env,
-    pub key: SigningKey,
-    pub id: String,
-    /// Who makes changes in this run: random, never stored, so that a copy of this database forks nothing.
-    pub actor: Actor,
+    /// As it was when it was last looked at.
+    identity: RwLock<Arc<Identity>>,
     pub dir: PathBuf,
     pub syncing: AtomicBool,
     /// Counts what was recorded in this run.
     pub recorded: watch::Sender<u64>,
+    /// What is left to do once base has had it wiped.
+    pub when_wiped: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     /// By language, read when first asked for.
     pub texts: Mutex<BTreeMap<String, Arc<Texts>>>,
+}
+
+/// Who this tablet is.
+pub(crate) struct Identity {
+    pub key: SigningKey,
+    pub public: PublicKey,
+    pub id: String,
+    /// Who makes changes in this run: random, never stored, so that a copy of this database forks nothing. Another key has
+    /// another one: an actor belongs to whoever signed for it first.
+    pub actor: Actor,
+}
+
+impl Identity {
+    fn of(key: SigningKey, env: &Env) -> Arc<Identity> {
+        let public = key.verifying_key().to_bytes();
+        Arc::new(Identity { id: tablet_id(&public), key, public, actor: env.bytes() })
+    }
 }
 
 /// A team that this tablet is enrolled in.
@@ -102,20 +120,19 @@ impl Tablet {
         })?;
         Ok(Tablet(Arc::new(Inner {
             store,
-            id: tablet_id(&signing.verifying_key().to_bytes()),
-            key: signing,
-            actor: env.bytes(),
+            identity: RwLock::new(Identity::of(signing, &env)),
             env,
             dir: dir.to_owned(),
             syncing: AtomicBool::new(false),
             recorded: watch::channel(0).0,
+            when_wiped: Mutex::default(),
             texts: Mutex::default(),
         })))
     }
 
-    /// This tablet's id, derived from its public key.
-    pub fn id(&self) -> &str {
-        &self.0.id
+    /// This tablet's id, derived from its public key: another one after [`Tablet::renew_key`].
+    pub fn id(&self) -> String {
+        self.0.known().id.clone()
     }
 
     /// The directory of its database: a front end may keep what is only this tablet's own beside it, as settings of
@@ -143,7 +160,7 @@ impl Tablet {
                 records: counts(conn)?,
                 enrolled: meta::server(conn)?.is_some(),
                 teams: teams(conn)?,
-                tablet: self.0.id.clone(),
+                tablet: self.0.identity(conn)?.id.clone(),
                 name: meta::get(conn, meta::NAME)?,
                 clock_skew_ms: meta::get::<i64>(conn, meta::CLOCK_OFFSET)?.map(|offset| -offset),
                 syncing,
@@ -182,6 +199,21 @@ fn counts(conn: &Connection) -> Result<Counts> {
 }
 
 impl Inner {
+    fn known(&self) -> Arc<Identity> {
+        self.identity.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who this tablet is now: another process may have given it another key.
+    pub fn identity(&self, conn: &Connection) -> Result<Arc<Identity>> {
+        let known = self.known();
+        if meta::get(conn, meta::SEED)? == Some(known.key.to_bytes()) {
+            return Ok(known);
+        }
+        let now = Identity::of(meta::identity(conn, &self.env)?, &self.env);
+        *self.identity.write().unwrap_or_else(PoisonError::into_inner) = now.clone();
+        Ok(now)
+    }
+
     /// The team that something new belongs to: the one named, else the only one, else none yet.
     pub fn team_for(&self, conn: &Connection, named: Option<RecordId>) -> Result<Option<RecordId>> {
         let teams = meta::teams(conn)?;

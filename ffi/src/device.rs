@@ -21,7 +21,7 @@ pub trait TabletKeys: Send + Sync {
     /// Keeps 32 bytes, and returns when they are kept for good.
     fn save(&self, key: Vec<u8>) -> Result<(), WaysideError>;
 
-    /// Forgets them: the tablet was wiped.
+    /// Forgets them: the tablet was wiped, by `wipe` or, during a sync and on its thread, as base ordered.
     fn forget(&self) -> Result<(), WaysideError>;
 }
 

@@ -87,6 +87,10 @@ codes! {
     UpgradeNeeded = "upgrade_needed", retry false, "This tablet's program is too old to show what is new: update it. What is recorded here is kept, and still goes to base.";
     TabletUnknown = "tablet_unknown", retry false, "This server does not know this tablet.";
     TeamNotAllowed = "team_not_allowed", retry false, "This tablet does not belong to this team.";
+    TabletRevoked = "tablet_revoked", retry false, "This tablet was revoked: base gives it nothing more, and keeps apart what it sends.";
+    TabletWiped = "tablet_wiped", retry false, "This tablet was revoked. Base has what it had not sent, and nothing is left on it: it has wiped itself.";
+    TeamLeft = "team_left", retry false, "This tablet was taken out of a team. Base has what it had not sent, and the team's records are gone from it.";
+    KeyReplaced = "key_replaced", retry false, "This tablet has a newer key: an older copy of it may not sync any more.";
     CodeUnknown = "code_unknown", retry false, "This enrolment code is not known.";
     CodeExpired = "code_expired", retry false, "This enrolment code has expired: ask for a new one.";
     CodeUsed = "code_used", retry false, "This enrolment code has been used: ask for a new one.";
@@ -114,7 +118,14 @@ codes! {
     // --- the pages and their API ---
     NotSignedIn = "not_signed_in", retry false, "Sign in first.";
     RoleNotAllowed = "role_not_allowed", retry false, "Your account may not do this.";
-    SignInWrong = "sign_in_wrong", retry false, "The name or the password is not correct.";
+    EraseUnasked = "erase_unasked", retry false, "Nobody has asked to erase this person, or the request has run out: ask again.";
+    EraseByTwo = "erase_by_two", retry false, "Another administrator must confirm this.";
+    AuditBroken = "audit_broken", retry false, "The audit trail is not as it was written.";
+    ScopeMissing = "scope_missing", retry false, "This token was not made for this.";
+    TokenUnknown = "token_unknown", retry false, "There is no such token, or it was revoked already.";
+    CodeWrong = "code_wrong", retry false, "This code is not correct, or was used already.";
+    SecondFactorNeeded = "second_factor_needed", retry false, "Set up a second factor first: administrators need one here.";
+    SignInWrong = "sign_in_wrong", retry false, "The name, the password or the code is not correct.";
     LinkInvalid = "link_invalid", retry false, "This link has been used or has expired: ask for a new one.";
     TryLater = "try_later", retry true, "Too many attempts: wait a little and try again.";
     Behind = "behind", retry true, "This server does not show everything yet that was recorded: it is catching up. Nothing is lost. Try again in a moment.";
@@ -129,7 +140,12 @@ codes! {
     NotSettleable = "not_settleable", retry false, "These values stay beside each other: there is nothing that could replace them.";
 
     ConsentMissing = "consent_missing", retry false, "This person has not agreed that it goes to their GP practice.";
+    MediaType = "media_type", retry false, "Send JSON, with `Content-Type: application/json`.";
+    KeyReused = "key_reused", retry false, "This Idempotency-Key was sent with something else before: use another one.";
+    KeyPending = "key_pending", retry true, "The first request with this Idempotency-Key has no answer yet: ask again. If that stays so, look whether it was done.";
     CursorInvalid = "cursor_invalid", retry false, "This is no place that this server gave: ask without one, and everything comes.";
+    RecipientExists = "recipient_exists", retry false, "There is, or was, a recipient of extracts of this name: choose another.";
+    RecipientUnknown = "recipient_unknown", retry false, "There is no such recipient of extracts, or no longer.";
 
     // --- staff ---
     StaffUnknown = "staff_unknown", retry false, "There is no such member of staff here.";
@@ -162,6 +178,8 @@ codes! {
     DependsOnQuarantined = "depends_on_quarantined", retry false, "The change builds on one that is in quarantine.";
     WaitingFull = "waiting_full", retry true, "Too many changes are waiting for ones that have not arrived.";
     PersonErased = "person_erased", retry false, "This names a person who was erased: an administrator decides.";
+    FromRevokedTablet = "from_revoked_tablet", retry false, "This came from a tablet that was revoked or taken out of the team: an administrator admits or refuses it.";
+    RefusedAtBase = "refused_at_base", retry false, "This came from a tablet that was revoked or taken out of the team, and an administrator refused it.";
     RecordTooLarge = "record_too_large", retry false, "The record has become too large.";
 }
 

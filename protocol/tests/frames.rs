@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use wayside_protocol::{
     record::{RecordId, change_hash},
     sync::{
-        Frame,
+        Duty, Frame, NewKey, Order,
         frame::{
             Ask, Changes, Enrol, Enrolled, Entries, Entry, Found, Hello, Item, List, LookUp, MAX_BODY, Mark,
             Place, Refusal, Rest, Sent, State, TeamState, Terms, Verdict, Verdicts, What, Wish, decode,
@@ -112,6 +112,10 @@ fn every_frame() -> Vec<Frame> {
             wish: Wish::Fetch { records: vec![id(9)] },
         }),
         Frame::Found(Found { team: id(3), records: vec![(id(9), "{}".into())], more: false }),
+        Frame::Order(Order { duty: Duty::Wipe, signature: [1; 64] }),
+        Frame::Order(Order { duty: Duty::Leave(id(3)), signature: [1; 64] }),
+        Frame::NewKey(NewKey { key: [1; 32], signature: [2; 64] }),
+        Frame::Renewed([3; 64]),
         Frame::Refusal(Refusal { code: "clock".into(), message: "Too far.".into(), server_time_ms: 8 }),
     ]
 }

@@ -14,7 +14,7 @@ use wayside_protocol::{
     error::Code,
     record::{RecordId, change_hash},
     sync::{
-        Frame, Position, Receipt, SetSum, capability,
+        Duty, Frame, NewKey, Order, Position, Receipt, SetSum, capability,
         frame::{
             Ask, Changes, Enrol, Enrolled, Entries, Entry, Found, Hello, Item, List, LookUp, Mark, Place,
             Reconcile, Refusal, Rest, Sent, State, TeamState, Terms, Unlock, Verdict, Verdicts, Want, What,
@@ -248,7 +248,27 @@ fn frames() -> Vec<(&'static str, Frame, bool)> {
             }),
             false,
         ),
+        ("order to wipe", order(Duty::Wipe), false),
+        ("order to leave a team", order(Duty::Leave(id(TEAM))), false),
+        (
+            "new key",
+            Frame::NewKey(NewKey::sign(
+                &SigningKey::from_bytes(&[4; 32]),
+                &public(&server()),
+                &public(&tablet()),
+            )),
+            false,
+        ),
+        (
+            "renewed",
+            Frame::Renewed(sign_certificate(&server(), &public(&SigningKey::from_bytes(&[4; 32])))),
+            false,
+        ),
     ]
+}
+
+fn order(duty: Duty) -> Frame {
+    Frame::Order(Order::sign(&server(), &public(&tablet()), &[3; 16], duty))
 }
 
 fn look_up(wish: Wish) -> Frame {
@@ -370,6 +390,13 @@ fn meaning(frame: &Frame) -> Value {
                 .map(|(record, summary)| json!({"record": record, "summary": summary}))
                 .collect::<Vec<_>>(),
         }}),
+        Frame::Order(order) => json!({"order": {
+            "wipe": order.duty == Duty::Wipe,
+            "leave": match order.duty { Duty::Wipe => Value::Null, Duty::Leave(team) => json!(team) },
+            "signature": hex(&order.signature),
+        }}),
+        Frame::NewKey(wish) => json!({"new_key": {"key": hex(&wish.key), "signature": hex(&wish.signature)}}),
+        Frame::Renewed(certificate) => json!({"renewed": hex(certificate)}),
     }
 }
 

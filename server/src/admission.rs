@@ -363,10 +363,16 @@ fn is_team_record(state: &State, chunk: &Chunk) -> bool {
     state.kind == Some(Kind::Team) || chunk.writes().any(beginning)
 }
 
-/// Why a change is in quarantine for good. A code that a retry can help keeps nobody out.
+/// Why a change is in quarantine for good. A code that a retry can help keeps nobody out, and neither does what became of
+/// it when a tablet sent it that was revoked.
 pub fn final_quarantine(conn: &Conn, team: i64, record: RecordId, hash: &Hash) -> Result<Option<String>> {
     let code = log::quarantine_code(conn, team, record, hash)?;
-    Ok(code.filter(|code| !Code::parse(code).is_some_and(Code::retry)))
+    Ok(code.filter(|code| Code::parse(code).is_none_or(is_final)))
+}
+
+/// Whether a change that is refused with this code is refused whoever sends it, and all that builds on it.
+pub fn is_final(code: Code) -> bool {
+    !code.retry() && !matches!(code, Code::FromRevokedTablet | Code::RefusedAtBase)
 }
 
 /// Who owns which of these actors, and their numbers; nothing of one that nobody owns.

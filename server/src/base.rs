@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,13 +23,15 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::keys::{self, Identity, Tls};
 use crate::ledger::{Entry, Ledger};
-use crate::log::{self, Log, Place, Source};
+use crate::log::{self, Audited, Log, Noted, Place, Source, Verified};
 use crate::sync::{Nonces, Sets, Turns};
 use crate::views::Followed;
 
 /// What stands as author in changes that the server makes on its own.
 const SERVER: &str = "server";
 const MAX_TEAM_NAME: usize = 200;
+/// After so many rows the ledger notes where the audit trail ends.
+const TRAIL_NOTED: u64 = 256;
 
 pub struct Base {
     data: PathBuf,
@@ -48,6 +50,8 @@ pub struct Base {
     pub(crate) sets: Sets,
     /// Tablets that speak an older version of the sync protocol only send.
     oldest_version: AtomicU8,
+    /// Whether administrators need a second factor.
+    second_factor: AtomicBool,
     frames_again: AtomicU64,
     /// Raised when requests that wait for news should end.
     closing: watch::Sender<bool>,
@@ -148,11 +152,14 @@ impl Base {
             turns: Turns::default(),
             sets: Sets::default(),
             oldest_version: AtomicU8::new(PROTOCOL_VERSION),
+            second_factor: AtomicBool::new(false),
             frames_again: AtomicU64::new(0),
             closing: watch::channel(false).0,
             followed: Followed::default(),
         };
         if was_set_back {
+            let head = base.log.read(log::audit_head)?;
+            base.ledger.note_trail(&Noted { head, restored: true }, base.clock.now_ms())?;
             // Erasures were done again.
             base.scrub()?;
         }
@@ -163,6 +170,15 @@ impl Base {
     /// sent nothing, and are told to be updated.
     pub fn require_version(&self, version: u8) {
         self.oldest_version.store(version, Ordering::Relaxed);
+    }
+
+    /// From now on an administrator who has no second factor may do nothing but set one up.
+    pub fn require_second_factor(&self) {
+        self.second_factor.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn second_factor_needed(&self) -> bool {
+        self.second_factor.load(Ordering::Relaxed)
     }
 
     pub(crate) fn oldest_version(&self) -> u8 {
@@ -194,6 +210,32 @@ impl Base {
             .map(|name| self.data.join(name))
             .filter(|path| path.is_file())
             .try_for_each(|path| log::scrub(&path))
+    }
+
+    /// Appends to the audit trail; durable when it returns. Now and then the ledger notes where the trail ends. Blocks.
+    pub fn audit(&self, acts: Vec<Audited>) -> Result<()> {
+        let added = acts.len() as u64;
+        let head = self.log.write(move |txn| log::audit_all(txn.conn, &acts))?;
+        if head.place / TRAIL_NOTED != head.place.saturating_sub(added) / TRAIL_NOTED {
+            self.ledger.note_trail(&Noted { head, restored: false }, self.clock.now_ms())?;
+        }
+        Ok(())
+    }
+
+    /// Has the ledger note where the audit trail ends now, if that is not where it ended when it did so last. Blocks.
+    pub fn note_trail(&self) -> Result<()> {
+        let head = self.log.read(log::audit_head)?;
+        let known = self.ledger.trail()?.last().is_some_and(|noted| noted.head == head);
+        if known || head.place == 0 {
+            return Ok(());
+        }
+        self.ledger.note_trail(&Noted { head, restored: false }, self.clock.now_ms())
+    }
+
+    /// Proves the audit trail against itself and against what the ledger noted of it. Blocks.
+    pub fn verify_audit(&self) -> Result<Verified> {
+        let noted = self.ledger.trail()?;
+        self.log.read(|conn| log::verify_audit(conn, &noted))
     }
 
     pub fn data(&self) -> &Path {

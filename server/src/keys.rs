@@ -63,6 +63,8 @@ pub struct Tls {
     pub config: Arc<ServerConfig>,
     /// SHA-256 of the certificate's SubjectPublicKeyInfo (DER).
     pub pin: [u8; 32],
+    /// Of the files that it was read from.
+    pub digest: [u8; 32],
 }
 
 /// Where certificate and key come from, when they are not our own.
@@ -80,6 +82,7 @@ impl Tls {
             Some(files) => (read(&files.cert)?, read(&files.key)?),
             None => self_signed(data, host)?,
         };
+        let digest = Sha256::new().chain_update(&cert).chain_update(&key).finalize().into();
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&cert)
             .collect::<Result<_, _>>()
             .map_err(|_| Error::Key(TLS_FILES))?;
@@ -90,13 +93,14 @@ impl Tls {
         let pin = Sha256::digest(&spki).into();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            // Tablets and browsers of the last years speak it: nothing older is let in.
+            .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(|_| Error::Internal("TLS versions"))?
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .map_err(|_| Error::Key(TLS_FILES))?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Tls { config: Arc::new(config), pin })
+        Ok(Tls { config: Arc::new(config), pin, digest })
     }
 }
 

@@ -17,10 +17,13 @@ use wayside_protocol::record::RecordId;
 
 use crate::error::{Error, Result};
 use crate::log::db::{Conn, Place, args};
-use crate::log::{self, BUSY};
+use crate::log::{self, BUSY, Noted};
 
 const FILE: &str = "ledger.db";
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../migrations/ledger/1.sql"))];
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("../migrations/ledger/1.sql")),
+    M::up(include_str!("../migrations/ledger/3_trail.sql")),
+];
 
 /// One fact. Keys, codes and epochs are in hexadecimal. A ledger that holds a kind of entry this program does not
 /// know is a newer program's, and is refused: the entry may be an erasure.
@@ -35,10 +38,20 @@ pub enum Entry {
     Epoch { team: RecordId, epoch: String },
     /// An account may not sign in any more.
     AccountDisabled { name: String },
+    /// A program's token (its SHA-256) may not be used any more.
+    TokenRevoked { digest: String },
     /// A tablet may not sync any more.
     Revoked { tablet: String },
-    /// A tablet left a team.
-    TeamLeft { tablet: String, team: RecordId },
+    /// A tablet goes by another key now.
+    Renewed { tablet: String, key: String },
+    /// A tablet was taken out of a team. It may join it again by another code, and be taken out again: so it says when,
+    /// in milliseconds since 1970.
+    TeamLeft {
+        tablet: String,
+        team: RecordId,
+        #[serde(default)]
+        at: u64,
+    },
     /// A record was erased.
     Erased { record: RecordId },
 }
@@ -104,12 +117,21 @@ impl Ledger {
         let held = self.connection()?.all("SELECT n, at, body FROM entry ORDER BY n", &[], |row| {
             Ok((row.get::<u64>(0)?, row.get::<u64>(1)?, row.get::<String>(2)?))
         })?;
+        let sql = "SELECT n, at, place, hash, restored FROM trail ORDER BY n";
+        let trail = self.connection()?.all(sql, &[], |row| {
+            let noted = (row.get::<u64>(2)?, row.get::<[u8; 32]>(3)?, row.get::<u8>(4)?);
+            Ok((row.get::<u64>(0)?, row.get::<u64>(1)?, noted.0, noted.1, noted.2))
+        })?;
         to.alone(|to| {
             let sql = "INSERT INTO ledger (one, id) VALUES (1, ?) ON CONFLICT DO NOTHING";
             to.execute(sql, args![self.id])?;
             for (n, at, body) in &held {
                 let sql = "INSERT INTO entry (n, at, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
                 to.execute(sql, args![n, at, body])?;
+            }
+            for (n, at, place, hash, restored) in &trail {
+                let sql = "INSERT INTO trail (n, at, place, hash, restored) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+                to.execute(sql, args![n, at, place, hash, restored])?;
             }
             let id: [u8; 16] = to.only("SELECT id FROM ledger", &[], |row| row.get(0))?;
             let copied = to.all("SELECT n, body FROM entry ORDER BY n", &[], |row| {
@@ -162,6 +184,28 @@ impl Ledger {
             log::know_ledger(log, n)?;
         }
         Ok(())
+    }
+
+    /// Notes where the audit trail of the log ends, as it was committed. `restored`: the log was restored, and its trail
+    /// goes on from there. No entry: a log that lacks rows of the trail alone is not one that was set back.
+    pub fn note_trail(&self, noted: &Noted, now_ms: u64) -> Result<()> {
+        let Noted { head, restored } = noted;
+        self.connection()?.alone(|connection| {
+            connection.lock("ledger")?;
+            let sql = "INSERT INTO trail (n, at, place, hash, restored)
+                       SELECT coalesce(max(n), 0) + 1, ?1, ?2, ?3, ?4 FROM trail";
+            connection.execute(sql, args![now_ms, head.place, head.hash, u8::from(*restored)]).map(drop)
+        })
+    }
+
+    /// What was noted of the audit trail, oldest first.
+    pub fn trail(&self) -> Result<Vec<Noted>> {
+        self.connection()?.all("SELECT place, hash, restored FROM trail ORDER BY n", &[], |row| {
+            Ok(Noted {
+                head: log::AuditHead { place: row.get(0)?, hash: row.get(1)? },
+                restored: row.get(2)?,
+            })
+        })
     }
 
     /// The number of the last entry.

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use wayside_protocol::record::RecordId;
 
 use crate::error::Result;
@@ -19,7 +20,7 @@ const ENOUGH_READINGS: u64 = 100;
 const BY_CHANCE: f64 = 3.0;
 
 /// What a page and the API show.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Quality {
     pub from: String,
     pub to: String,
@@ -34,7 +35,7 @@ pub struct Quality {
 }
 
 /// How contacts of one place or time were recorded.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Recorded {
     /// A site's id, empty where it is not known; a quarter.
     pub code: String,
@@ -57,7 +58,7 @@ pub struct Recorded {
     pub zeros_percent: Option<f64>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LastDigit {
     pub digit: u8,
     pub systolic: Figure,

@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use serde_json::json;
 use wayside_protocol::error::Code;
 
-use crate::accounts::Role;
+use crate::accounts::{Role, Scope};
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::sync::{Gate, Reading};
@@ -34,8 +34,27 @@ pub enum Who {
     Tablet,
     /// Whoever holds an unused one-time link to the pages.
     LinkHolder,
+    /// Who is signed in, whatever they may do: what is about their own account.
+    SignedIn,
     /// Who is signed in with an account of this role, or of one that includes it.
     Account(Role),
+    /// The same of an account that has this role in every team: what is about all of them, or about none.
+    EveryTeam(Role),
+}
+
+impl Who {
+    /// Whether somebody must be signed in.
+    pub const fn wants_account(self) -> bool {
+        self.role().is_some() || matches!(self, Who::SignedIn)
+    }
+
+    /// The least role of an account that may use it; `None` where none is asked for.
+    pub const fn role(self) -> Option<Role> {
+        match self {
+            Who::Account(role) | Who::EveryTeam(role) => Some(role),
+            Who::Anyone | Who::CodeHolder | Who::Tablet | Who::LinkHolder | Who::SignedIn => None,
+        }
+    }
 }
 
 /// One address.
@@ -44,6 +63,18 @@ pub struct Route {
     pub method: &'static str,
     pub path: &'static str,
     pub who: Who,
+    /// With a program's token of this scope, too, as far as its account may; `None` for a browser's cookie alone.
+    pub token: Option<Scope>,
+}
+
+impl Route {
+    pub(crate) const fn new(method: &'static str, path: &'static str, who: Who) -> Route {
+        Route { method, path, who, token: None }
+    }
+
+    pub(crate) const fn token(self, scope: Scope) -> Route {
+        Route { token: Some(scope), ..self }
+    }
 }
 
 /// Every address, so that tests can ask of each whether it refuses who may not use it.
@@ -53,11 +84,11 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
 
 /// The addresses of programs: tablets, and whoever watches over the server.
 const ROUTES: &[Route] = &[
-    Route { method: "GET", path: "/healthz", who: Who::Anyone },
-    Route { method: "GET", path: "/readyz", who: Who::Anyone },
-    Route { method: "POST", path: "/sync/v1", who: Who::Tablet },
-    Route { method: "POST", path: "/sync/v1/enrol", who: Who::CodeHolder },
-    Route { method: "POST", path: "/sync/v1/live", who: Who::Tablet },
+    Route::new("GET", "/healthz", Who::Anyone),
+    Route::new("GET", "/readyz", Who::Anyone),
+    Route::new("POST", "/sync/v1", Who::Tablet),
+    Route::new("POST", "/sync/v1/enrol", Who::CodeHolder),
+    Route::new("POST", "/sync/v1/live", Who::Tablet),
 ];
 
 /// What every handler needs.
@@ -154,6 +185,7 @@ async fn within<T>(
     let _open = app.gate.enter()?;
     let (head, body) = request.into_parts();
     let mut reading = Reading::begin(&head.headers, body)?;
+    reading.from = web::address(&head.extensions);
     let done = work(app, &mut reading).await;
     if done.is_err() {
         reading.drain().await;
@@ -188,7 +220,11 @@ fn status(code: Code) -> StatusCode {
     match code {
         Code::FrameMalformed | Code::LinkCut => StatusCode::BAD_REQUEST,
         Code::SignatureInvalid | Code::TabletUnknown => StatusCode::UNAUTHORIZED,
-        Code::TeamNotAllowed | Code::CodeUnknown | Code::CodeExpired => StatusCode::FORBIDDEN,
+        Code::TeamNotAllowed
+        | Code::TabletRevoked
+        | Code::KeyReplaced
+        | Code::CodeUnknown
+        | Code::CodeExpired => StatusCode::FORBIDDEN,
         Code::Clock | Code::CodeUsed | Code::Replayed => StatusCode::CONFLICT,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::VersionUnsupported => StatusCode::UNPROCESSABLE_ENTITY,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::accept::NoDelayAcceptor;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::tls_rustls::RustlsAcceptor;
 use hyper_util::rt::TokioTimer;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::keys::{Tls, TlsFiles};
 use crate::log;
+use crate::renew::Renewal;
 use crate::router::router;
 use crate::views::{self, LITTLE, Views};
 use crate::web::{self, Door, Web};
@@ -25,6 +26,8 @@ use crate::web::{self, Door, Web};
 const GRACE: Duration = Duration::from_secs(20);
 /// How long a connection may take over a request's head, or stand idle between two.
 const HEAD: Duration = Duration::from_secs(60);
+/// How often the ledger notes where the audit trail ends, at the least.
+const TRAIL_NOTED: Duration = Duration::from_secs(60 * 60);
 
 /// What a server needs to start.
 #[derive(Debug, Clone)]
@@ -63,6 +66,7 @@ impl Server {
     /// Returns once the server listens.
     pub async fn start(config: ServerConfig) -> Result<Running> {
         let name = config.name.clone();
+        let (data, files) = (config.data.clone(), config.tls.clone());
         let prepared = tokio::task::spawn_blocking(move || prepare(config)).await;
         let Prepared { base, listener, pages, tls, url } =
             prepared.map_err(|_| Error::Internal("a panic at start"))??;
@@ -71,7 +75,9 @@ impl Server {
         let pages = pages.map(|listener| Pages::serve(&web, listener)).transpose()?;
         let handle = axum_server::Handle::new();
         // An answer is written whole: holding back its end until its beginning is acknowledged costs a round trip.
-        let tls = RustlsAcceptor::new(RustlsConfig::from_config(tls.config)).acceptor(NoDelayAcceptor::new());
+        let renewal = Arc::new(Renewal::new(data, files, tls));
+        tokio::spawn(renewal.clone().watch(base.closing()));
+        let tls = RustlsAcceptor::new(renewal.config()).acceptor(NoDelayAcceptor::new());
         let mut server = axum_server::from_tcp(listener)
             .map_err(Error::Listen)?
             .acceptor(tls)
@@ -88,12 +94,35 @@ impl Server {
         let service = router(base.clone())
             .merge(web::routes(&door))
             .fallback_service(web::unknown(&door))
-            .into_make_service();
+            .into_make_service_with_connect_info::<SocketAddr>();
         let serving = tokio::spawn(async move { server.serve(service).await.map_err(Error::Listen) });
         let (stop, stopped) = oneshot::channel();
         let following = tokio::spawn(views::follow(base.clone(), stopped));
+        tokio::spawn(note_trail(base.clone()));
         tracing::info!(%addr, "listening");
-        Ok(Running { addr, url, base, handle, serving, following, stop, web, pages })
+        Ok(Running { addr, url, base, handle, serving, following, stop, web, pages, renewal })
+    }
+}
+
+/// Has the ledger note where the audit trail ends, every hour until the server ends.
+async fn note_trail(base: Arc<Base>) {
+    let mut closing = base.closing();
+    loop {
+        tokio::select! {
+            _ = closing.wait_for(|closing| *closing) => return,
+            () = tokio::time::sleep(TRAIL_NOTED) => {}
+        }
+        noted(base.clone()).await;
+    }
+}
+
+async fn noted(base: Arc<Base>) {
+    match tokio::task::spawn_blocking(move || base.note_trail()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::error!(code = %error.code(), detail = error.detail(), "the ledger does not note the audit trail")
+        }
+        Err(_) => tracing::error!("a panic while noting the audit trail"),
     }
 }
 
@@ -111,7 +140,7 @@ impl Pages {
         let mut server = axum_server::from_tcp(listener).map_err(Error::Listen)?.handle(handle.clone());
         server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
         let door = Door { web: web.clone(), secure: false, loopback: Some(addr.port()) };
-        let service = web::router(door).into_make_service();
+        let service = web::router(door).into_make_service_with_connect_info::<SocketAddr>();
         let serving = tokio::spawn(async move { server.serve(service).await.map_err(Error::Listen) });
         tracing::info!(%addr, "pages are listening");
         Ok(Pages { addr, handle, serving })
@@ -204,6 +233,7 @@ pub struct Running {
     stop: oneshot::Sender<()>,
     web: Arc<Web>,
     pages: Option<Pages>,
+    renewal: Arc<Renewal>,
 }
 
 impl Running {
@@ -242,10 +272,16 @@ impl Running {
         drop(self.web);
         let _ = self.stop.send(());
         let _ = self.following.await;
+        noted(self.base.clone()).await;
         // The last one out joins the writer, which finishes what is queued.
         let base = self.base;
         let _ = tokio::task::spawn_blocking(move || drop(base)).await;
         served
+    }
+
+    /// Takes the files of the TLS certificate if they have changed, as happens every minute and on SIGHUP. Blocks.
+    pub fn renew_tls(&self) -> Result<bool> {
+        self.renewal.look()
     }
 
     /// Runs until the process is asked to end (SIGTERM, SIGINT), then shuts down.
@@ -254,9 +290,13 @@ impl Running {
         let failed = |error| Error::File("signal handler", error);
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => self.renewal.renew().await,
+            }
         }
         tracing::info!("shutting down");
         self.shutdown().await

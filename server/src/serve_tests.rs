@@ -209,3 +209,73 @@ async fn slow_tablets_hold_nobody_up() {
     tokio::task::spawn_blocking(test).await.unwrap();
     running.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_an_older_tls_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = Server::start(ServerConfig::local(dir.path())).await.unwrap();
+    let addr = running.addr;
+    let speak = move |version: &'static rustls::SupportedProtocolVersion| {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let pin = crate::Tls::open(dir.path(), None, None).unwrap().pin;
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Pinned(pin)))
+            .with_no_client_auth();
+        let connection = ClientConnection::new(Arc::new(config), ServerName::from(addr.ip())).unwrap();
+        let mut stream = StreamOwned::new(connection, TcpStream::connect(addr).unwrap());
+        say(&mut stream, &http("/healthz", &[])).and_then(|()| hear(stream))
+    };
+    let (older, newer) =
+        tokio::task::spawn_blocking(move || (speak(&rustls::version::TLS12), speak(&rustls::version::TLS13)))
+            .await
+            .unwrap();
+    assert!(older.is_err(), "{older:?}");
+    assert!(newer.is_ok());
+    running.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_certificate_is_taken_without_a_restart_and_another_key_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = TlsFiles { cert: dir.path().join("tls.crt"), key: dir.path().join("tls.key") };
+    let write = |key: &rcgen::KeyPair, name: &str| {
+        let certificate =
+            rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(key).unwrap();
+        std::fs::write(&files.cert, certificate.pem()).unwrap();
+        std::fs::write(&files.key, key.serialize_pem()).unwrap();
+        certificate.der().to_vec()
+    };
+    let key = rcgen::KeyPair::generate().unwrap();
+    let first = write(&key, "one.example");
+    let config = ServerConfig { tls: Some(files.clone()), ..ServerConfig::local(dir.path().join("base")) };
+    let running = Server::start(config).await.unwrap();
+    let addr = running.addr;
+    let pin = crate::Tls::open(dir.path(), Some(&files), None).unwrap().pin;
+    let shown = async || {
+        let shown = move || {
+            let mut stream = connected(addr, pin).unwrap();
+            say(&mut stream, &http("/healthz", &[])).unwrap();
+            let shown = stream.conn.peer_certificates().unwrap()[0].to_vec();
+            hear(stream).unwrap();
+            shown
+        };
+        tokio::task::spawn_blocking(shown).await.unwrap()
+    };
+    assert_eq!(shown().await, first);
+    assert!(!tokio::task::block_in_place(|| running.renew_tls()).unwrap(), "nothing changed");
+    let second = write(&key, "two.example");
+    assert_eq!(shown().await, first, "not before somebody looks");
+    assert!(tokio::task::block_in_place(|| running.renew_tls()).unwrap());
+    assert_eq!(shown().await, second);
+    // Half of a renewal, and another key: what is in use stays.
+    std::fs::write(&files.key, rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    assert!(tokio::task::block_in_place(|| running.renew_tls()).is_err());
+    write(&rcgen::KeyPair::generate().unwrap(), "three.example");
+    let refused = tokio::task::block_in_place(|| running.renew_tls()).unwrap_err();
+    assert_eq!(refused.code(), Code::ServerNotTrusted);
+    assert_eq!(shown().await, second);
+    running.shutdown().await.unwrap();
+}

@@ -1,4 +1,4 @@
-//! What leaves this tablet: records that base has archived or erased.
+//! What leaves this tablet: records that base has archived or erased, and those of a team that it is taken out of.
 //!
 //! An archived record is hidden at once and counts no longer; its bytes are *retained* until base needs them no more. An
 //! erased one is gone at once, with all that was still to be sent of it.
@@ -174,6 +174,16 @@ pub fn drop_retained(conn: &Connection, position: &Position) -> Result<usize> {
     let dropped = numbers(conn, sql, row)?;
     dropped.iter().try_for_each(|no| delete(conn, *no))?;
     Ok(dropped.len())
+}
+
+/// Deletes every record of a team, contacts first.
+pub fn delete_team(conn: &Connection, team: RecordId) -> Result<()> {
+    let sql = "SELECT no FROM record WHERE team = ? ORDER BY kind <> 'contact'";
+    numbers(conn, sql, [team.as_bytes()])?.into_iter().try_for_each(|no| {
+        index::forget(conn, no)?;
+        conn.prepare_cached("DELETE FROM record WHERE no = ?")?.execute([no])?;
+        Ok(())
+    })
 }
 
 /// How many records are hidden here and retained.

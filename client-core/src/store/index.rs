@@ -77,9 +77,14 @@ pub fn restore(conn: &Connection, no: i64) -> Result<()> {
     row.view.as_ref().map_or(Ok(()), |view| refresh(conn, &row, view))
 }
 
+/// Under what the settings of a team's guide are remembered.
+pub fn settings_name(team: RecordId) -> String {
+    format!("guide {team}")
+}
+
 /// Whether the team's settings of the guide are others than when its contacts were last looked at.
 fn settings_changed(conn: &Connection, row: &Row, view: &View) -> Result<bool> {
-    let name = format!("guide {}", row.id);
+    let name = settings_name(row.id);
     let now = view.fields.get("settings").and_then(|settings| settings.get("guide"));
     let now = now.map(Value::to_string).unwrap_or_default();
     let changed = meta::get::<String>(conn, &name)?.unwrap_or_default() != now;

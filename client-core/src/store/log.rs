@@ -437,6 +437,30 @@ fn keep_list(conn: &Connection, team: RecordId, list: &SignedList) -> Result<i64
     Ok(conn.prepare_cached(sql)?.query_row(row, |row| row.get(0))?)
 }
 
+/// What was made on this tablet and stands in no list yet, in local order: what base has accepted, or the rest.
+pub fn own_without_list(
+    conn: &Connection,
+    team: RecordId,
+    accepted: bool,
+) -> Result<Vec<(i64, RecordId, Hash)>> {
+    let sql = "SELECT c.no, r.id, c.hash FROM change c JOIN record r ON r.no = c.record
+        WHERE c.team = ? AND c.own = 1 AND c.list IS NULL AND (c.seq IS NOT NULL) = ? ORDER BY c.no";
+    let mut statement = conn.prepare(sql)?;
+    let own = statement.query_map((team.as_bytes(), accepted), |row| {
+        Ok((row.get(0)?, RecordId::from_bytes(row.get(1)?), row.get(2)?))
+    })?;
+    Ok(own.collect::<Result<_, _>>()?)
+}
+
+/// From now on these changes go in this list.
+pub fn put_in_list(conn: &Connection, team: RecordId, list: &SignedList, changes: &[i64]) -> Result<()> {
+    let list = keep_list(conn, team, list)?;
+    for change in changes {
+        conn.prepare_cached("UPDATE change SET list = ? WHERE no = ?")?.execute((list, change))?;
+    }
+    Ok(())
+}
+
 /// A team's cursor, and the sum over what is held and active up to there.
 pub fn cursor(conn: &Connection, team: RecordId) -> Result<(u64, SetSum)> {
     let mut statement = conn.prepare_cached("SELECT cursor, sum, count FROM team WHERE id = ?")?;

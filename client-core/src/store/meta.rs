@@ -12,11 +12,14 @@ use wayside_protocol::{
 
 use crate::{env::Env, error::Result};
 
-const SEED: &str = "seed";
+/// This tablet's key.
+pub const SEED: &str = "seed";
+/// The one that base is asked to take in its place.
+pub const NEXT_SEED: &str = "next_seed";
 const URL: &str = "url";
 const PIN: &str = "pin";
 const SERVER: &str = "server";
-const CERTIFICATE: &str = "certificate";
+pub const CERTIFICATE: &str = "certificate";
 
 /// The server's last receipt.
 pub const RECEIPT: &str = "receipt";
@@ -35,6 +38,8 @@ pub const RATE_UP: &str = "rate_up";
 pub const RATE_DOWN: &str = "rate_down";
 /// Frames that were sent and not answered for.
 pub const SENT: &str = "sent";
+/// When base's order to wipe this tablet was obeyed: what is still here of it goes when it is opened next.
+pub const WIPED: &str = "wiped_at";
 /// What unlock codes for this tablet are computed from, here and at base.
 pub const UNLOCK_SECRET: &str = "unlock_secret";
 
@@ -63,6 +68,11 @@ pub fn has_notice(conn: &Connection, code: &str) -> Result<bool> {
 pub fn add_notice(conn: &Connection, code: &str, at: &str) -> Result<()> {
     let sql = "INSERT INTO notice (code, at) VALUES (?, ?) ON CONFLICT (code) DO UPDATE SET at = excluded.at";
     conn.prepare_cached(sql)?.execute((code, at))?;
+    Ok(())
+}
+
+pub fn remove(conn: &Connection, name: &str) -> Result<()> {
+    conn.prepare_cached("DELETE FROM meta WHERE name = ?")?.execute([name])?;
     Ok(())
 }
 

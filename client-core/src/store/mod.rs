@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod index;
+pub mod leave;
 pub mod log;
 pub mod meta;
 pub mod records;
@@ -14,8 +15,12 @@ pub mod staff;
 
 use std::{
     fs::{DirBuilder, File},
-    path::Path,
-    sync::{Mutex, PoisonError},
+    io::{ErrorKind as IoError, Write},
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -32,6 +37,8 @@ use crate::{
 const FILE: &str = "tablet.db";
 /// Taken while a database is opened, so that two processes do not make it at once.
 const OPENING: &str = "opening.lock";
+/// Says when base's order to wipe was obeyed, until somebody has been told.
+const WIPED: &str = "wiped";
 /// Longer than any transaction of another process takes.
 const BUSY: Duration = Duration::from_secs(30);
 
@@ -48,6 +55,9 @@ pub struct Store {
     conn: Mutex<Option<Connection>>,
     /// Counts what was committed in this run.
     changed: watch::Sender<u64>,
+    dir: PathBuf,
+    /// It was wiped as base ordered, by this process or another.
+    wiped: AtomicBool,
 }
 
 impl Store {
@@ -57,8 +67,29 @@ impl Store {
         dir.join(FILE).try_exists().unwrap_or(true)
     }
 
-    /// Opens the database in a directory, or makes both. A database that this key does not open is left as it is.
+    /// Whether a tablet in a directory was wiped as base ordered, and not opened since.
+    pub fn was_wiped(dir: &Path) -> bool {
+        dir.join(WIPED).is_file()
+    }
+
+    /// Opens the database in a directory, or makes both. A database that this key does not open is left as it is. One that
+    /// was wiped as base ordered is a new one, in which staff are told so.
     pub fn open(dir: &Path, key: &Key) -> Result<Store> {
+        let mut store = Store::open_file(dir, key)?;
+        if store.read(|_| Ok(())).is_err_and(|error| error.code() == Code::TabletWiped) {
+            // The program ended in the middle of it.
+            store.remove_files()?;
+            store = Store::open_file(dir, key)?;
+        }
+        let marker = dir.join(WIPED);
+        if let Ok(at) = std::fs::read_to_string(&marker) {
+            store.write(|conn| meta::add_notice(conn, Code::TabletWiped.as_str(), at.trim()))?;
+            std::fs::remove_file(marker).map_err(Error::Directory)?;
+        }
+        Ok(store)
+    }
+
+    fn open_file(dir: &Path, key: &Key) -> Result<Store> {
         make_private(dir).map_err(Error::Directory)?;
         let opening = File::create(dir.join(OPENING)).map_err(Error::Directory)?;
         opening.lock().map_err(Error::Directory)?;
@@ -87,14 +118,20 @@ impl Store {
         })?;
         conn.execute_batch("PRAGMA foreign_keys = ON;")?;
         conn.set_prepared_statement_cache_capacity(64);
-        Ok(Store { conn: Mutex::new(Some(conn)), changed: watch::channel(0).0 })
+        Ok(Store {
+            conn: Mutex::new(Some(conn)),
+            changed: watch::channel(0).0,
+            dir: dir.to_owned(),
+            wiped: AtomicBool::new(false),
+        })
     }
 
     /// Everything in `f` or nothing of it; on disk when this returns.
     pub fn write<T>(&self, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let mut conn = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
-        let conn = conn.as_mut().ok_or(Code::TabletLocked)?;
+        let conn = conn.as_mut().ok_or_else(|| self.gone())?;
         let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.still_there(&transaction)?;
         let done = f(&transaction)?;
         transaction.commit()?;
         self.touch();
@@ -104,7 +141,7 @@ impl Store {
     /// Empties the log of what was written, after something was deleted for good: earlier states of it stand there.
     pub fn forget_written(&self) -> Result<()> {
         let conn = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
-        let conn = conn.as_ref().ok_or(Code::TabletLocked)?;
+        let conn = conn.as_ref().ok_or_else(|| self.gone())?;
         // While another process reads it stays, and goes with the next one.
         Ok(conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
     }
@@ -112,9 +149,28 @@ impl Store {
     /// Several reads of one moment.
     pub fn read<T>(&self, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let mut conn = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
-        let conn = conn.as_mut().ok_or(Code::TabletLocked)?;
+        let conn = conn.as_mut().ok_or_else(|| self.gone())?;
         let transaction = conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        self.still_there(&transaction)?;
         f(&transaction)
+    }
+
+    /// Why it is closed.
+    fn gone(&self) -> Code {
+        if self.is_wiped() { Code::TabletWiped } else { Code::TabletLocked }
+    }
+
+    pub fn is_wiped(&self) -> bool {
+        self.wiped.load(Ordering::Acquire)
+    }
+
+    /// Another process may have wiped the tablet: what this one still has open is a file without a name.
+    fn still_there(&self, conn: &Connection) -> Result<()> {
+        if meta::get::<String>(conn, meta::WIPED)?.is_none() {
+            return Ok(());
+        }
+        self.wiped.store(true, Ordering::Release);
+        Err(Error::Failed(Code::TabletWiped))
     }
 
     /// Closes the database after the call that is under way. Every later one fails with [`Code::TabletLocked`].
@@ -124,19 +180,45 @@ impl Store {
     }
 
     /// As [`Store::close`] with its files deleted, unless `refuse` finds a reason not to.
-    pub fn delete(&self, dir: &Path, refuse: impl FnOnce(&Connection) -> Result<()>) -> Result<()> {
+    pub fn delete(&self, refuse: impl FnOnce(&Connection) -> Result<()>) -> Result<()> {
         let mut conn = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
-        refuse(conn.as_ref().ok_or(Code::TabletLocked)?)?;
+        refuse(conn.as_ref().ok_or_else(|| self.gone())?)?;
         drop(conn.take());
         self.touch();
-        for name in [FILE, "tablet.db-wal", "tablet.db-shm", OPENING] {
-            match std::fs::remove_file(dir.join(name)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::Directory(error));
-                }
-                _ => {}
+        remove(&self.dir, &FILES)
+    }
+
+    /// Deletes everything because base orders it, unless something is left to hand over: then nothing happens, and this is
+    /// false. From the moment on at which nothing is, no process records here any more.
+    pub fn wipe(&self, at: &str) -> Result<bool> {
+        let obeyed = self.write(|conn| {
+            let obeys = !leave::is_anything_unsent(conn, None)?;
+            if obeys {
+                meta::set(conn, meta::WIPED, at)?;
             }
+            Ok(obeys)
+        })?;
+        if obeyed {
+            self.remove_files()?;
         }
+        Ok(obeyed)
+    }
+
+    /// The rest of a wipe: it may have been begun by a program that ended in the middle.
+    fn remove_files(&self) -> Result<()> {
+        self.wiped.store(true, Ordering::Release);
+        let mut conn = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
+        let at: String = match conn.as_ref() {
+            Some(conn) => meta::get(conn, meta::WIPED)?.unwrap_or_default(),
+            None => return Ok(()),
+        };
+        drop(conn.take());
+        self.touch();
+        let mut marker = File::create(self.dir.join(WIPED)).map_err(Error::Directory)?;
+        marker.write_all(at.as_bytes()).and_then(|()| marker.sync_all()).map_err(Error::Directory)?;
+        remove(&self.dir, &FILES)?;
+        #[cfg(unix)]
+        File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(Error::Directory)?;
         Ok(())
     }
 
@@ -149,6 +231,19 @@ impl Store {
     pub fn touch(&self) {
         self.changed.send_modify(|changed| *changed += 1);
     }
+}
+
+/// Everything that a tablet keeps in its directory but for the file that is locked while it syncs.
+const FILES: [&str; 4] = [FILE, "tablet.db-wal", "tablet.db-shm", OPENING];
+
+fn remove(dir: &Path, names: &[&str]) -> Result<()> {
+    for name in names {
+        match std::fs::remove_file(dir.join(name)) {
+            Err(error) if error.kind() != IoError::NotFound => return Err(Error::Directory(error)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn wrong_key(error: rusqlite::Error) -> Error {

@@ -70,6 +70,25 @@ pub fn forget_challenge(conn: &Connection, staff: &str) -> Result<()> {
     Ok(())
 }
 
+/// Forgets every challenge that stands open.
+pub fn forget_challenges(conn: &Connection) -> Result<()> {
+    conn.execute("DELETE FROM staff_challenge", [])?;
+    Ok(())
+}
+
+/// Forgets what is kept of everybody but these.
+pub fn keep_only(conn: &Connection, staff: &[String]) -> Result<()> {
+    for table in ["staff_tries", "staff_challenge", "staff_pin"] {
+        let mut statement = conn.prepare(&format!("SELECT DISTINCT staff FROM {table}"))?;
+        let kept: Vec<String> =
+            statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        for gone in kept.iter().filter(|one| !staff.contains(one)) {
+            conn.execute(&format!("DELETE FROM {table} WHERE staff = ?"), [gone])?;
+        }
+    }
+    Ok(())
+}
+
 /// A PIN that was chosen on this tablet.
 pub struct OwnPin {
     pub verifier: PinVerifier,

@@ -8,7 +8,7 @@ use wayside_protocol::{
     error::Code,
     record::{Hash, RecordId, change_hash, chunk},
     sync::{
-        Frame, PublicKey, SignatureBytes, capability, combined,
+        Duty, Frame, PublicKey, SignatureBytes, capability, combined,
         frame::{
             Ask, Changes, Entries, Hello, Incoming, Item, List, LookUp, Mark, PROTOCOL_VERSION, Refusal,
             Rest, STREAMED_VERSION, Sent, State, TeamState, Terms, Unlock, Verdicts, What,
@@ -19,6 +19,7 @@ use wayside_protocol::{
 
 use super::{
     memory::{Memory, SentFrame, Unanswered},
+    orders::Orders,
     plan::{Batch, Offers, SignedList, TeamPlace, is_quiet, plan},
     repair::Repairs,
     step::{Answer, Next, Outline, Step},
@@ -73,6 +74,7 @@ pub struct Engine {
     /// A server that does not take what it was said to: it is spoken to as to an old one.
     old_server: bool,
     reading: Reading,
+    orders: Orders,
     /// The places of the last request.
     asked: BTreeMap<RecordId, TeamPlace>,
     states: BTreeMap<RecordId, TeamState>,
@@ -99,6 +101,7 @@ impl Engine {
             name_all: false,
             old_server: false,
             reading: Reading::default(),
+            orders: Orders::default(),
             asked: BTreeMap::new(),
             states: BTreeMap::new(),
             refilled: BTreeMap::new(),
@@ -122,6 +125,14 @@ impl Engine {
 
     /// `time_ms` is the server's time as estimated here, `budget` the bytes of changes that a request may hold.
     pub fn next(&mut self, outline: &Outline, nonce: [u8; 16], time_ms: u64, budget: usize) -> Result<Next> {
+        if let Some(duty) = self.orders.due(outline) {
+            if let Duty::Leave(team) = duty {
+                self.asked.remove(&team);
+                self.states.remove(&team);
+                self.stood = None;
+            }
+            return Ok(Next::Obey(duty));
+        }
         let answered = outline.places.iter().all(|place| {
             let state = self.states.get(&place.team);
             // A refill first hears the whole log, then offers: its offers are not yet in this outline.
@@ -196,6 +207,7 @@ impl Engine {
             places.retain(|place| !quiet(place));
         }
         self.asked = places.iter().map(|place| (place.team, (*place).clone())).collect();
+        self.orders.nonce = nonce;
         let mut body = Vec::new();
         let hello = Hello {
             version: if streamed { STREAMED_VERSION } else { PROTOCOL_VERSION },
@@ -399,6 +411,9 @@ impl Engine {
                     return Err(Error::Failed(Code::SignatureInvalid));
                 }
                 steps.push(Step::Receipt(receipt));
+            }
+            Frame::Order(order) => {
+                self.orders.take(&order, &self.server, &self.key.verifying_key().to_bytes())?;
             }
             Frame::Unlock(Unlock { secret: Some(secret) }) => steps.push(Step::UnlockSecret { secret }),
             Frame::Mark(mark) => self.mark(mark, steps)?,

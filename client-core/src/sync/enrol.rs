@@ -1,7 +1,5 @@
 //! Joining a team with a one-time code.
 
-use std::sync::Arc;
-
 use wayside_protocol::{
     error::Code,
     sync::{
@@ -15,7 +13,7 @@ use super::{Enrolment, Running, by_status, link::Link};
 use crate::{
     error::{Error, Result},
     store::meta::{self, Server},
-    tablet::{Inner, Tablet},
+    tablet::{Identity, Inner, Tablet},
 };
 
 const PATH: &str = "/sync/v1/enrol";
@@ -26,13 +24,15 @@ impl Tablet {
     pub async fn enrol(&self, code: &str, name: &str) -> Result<Enrolment> {
         let code = EnrolmentCode::parse(code).map_err(|_| Error::Failed(Code::CodeMalformed))?;
         let running = Running::begin(&self.0)?;
-        let known = running.on_store(|tablet| tablet.store.read(meta::server)).await?;
+        let (known, me) = running
+            .on_store(|tablet| tablet.store.read(|conn| Ok((meta::server(conn)?, tablet.identity(conn)?))))
+            .await?;
         // Before the code is spent on a server that this tablet cannot join.
         if known.as_ref().is_some_and(|known| known.pin != code.pin) {
             return Err(Error::Failed(Code::ForeignServer));
         }
         let mut link = Link::new(&code.url, code.pin)?;
-        let received = link.post(PATH, request(&self.0, &code, name)).await?;
+        let received = link.post(PATH, request(&me, &code, name)).await?;
         if let Some(cut) = received.cut {
             return Err(cut);
         }
@@ -45,8 +45,7 @@ impl Tablet {
         if known.is_some_and(|known| known.key != enrolled.server) {
             return Err(Error::Failed(Code::ForeignServer));
         }
-        let own = self.0.key.verifying_key().to_bytes();
-        if !verify_certificate(&enrolled.server, &own, &enrolled.certificate) {
+        if !verify_certificate(&enrolled.server, &me.public, &enrolled.certificate) {
             return Err(Error::Failed(Code::SignatureInvalid));
         }
         let enrolment = Enrolment { team: enrolled.team, team_name: enrolled.team_name.clone() };
@@ -56,17 +55,13 @@ impl Tablet {
     }
 }
 
-fn request(tablet: &Arc<Inner>, code: &EnrolmentCode, name: &str) -> Vec<u8> {
+fn request(me: &Identity, code: &EnrolmentCode, name: &str) -> Vec<u8> {
     let mut body = Vec::new();
-    let enrol = Enrol {
-        version: PROTOCOL_VERSION,
-        secret: code.secret,
-        tablet: tablet.key.verifying_key().to_bytes(),
-        name: name.to_owned(),
-    };
+    let enrol =
+        Enrol { version: PROTOCOL_VERSION, secret: code.secret, tablet: me.public, name: name.to_owned() };
     Frame::Enrol(enrol).encode(&mut body);
     // The server's identity key is what this request asks for; the pin says who listens.
-    let seal = sign_request(&tablet.key, &UNKNOWN_SERVER, &body);
+    let seal = sign_request(&me.key, &UNKNOWN_SERVER, &body);
     Frame::Seal(seal).encode(&mut body);
     body
 }
@@ -82,6 +77,7 @@ fn keep(tablet: &Inner, code: &EnrolmentCode, name: &str, enrolled: &Enrolled) -
     let offset = i64::try_from(enrolled.server_time_ms).unwrap_or(now).saturating_sub(now);
     tablet.store.write(|conn| {
         meta::set_server(conn, &server)?;
+        meta::remove_notice(conn, Code::TabletWiped.as_str())?;
         meta::set(conn, meta::NAME, name)?;
         meta::set(conn, meta::CLOCK_OFFSET, offset)?;
         meta::set(conn, meta::SETTLED, 0)?;

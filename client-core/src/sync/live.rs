@@ -48,7 +48,7 @@ impl Tablet {
         self.0.recorded.subscribe()
     }
 
-    /// Keeps this tablet and base the same as long as there is signal, until it is dropped: a sync now, after whatever
+    /// Keeps this tablet and base the same as long as there is signal, until it is dropped or wiped as base ordered: a sync now, after whatever
     /// is recorded here, and when base has news. `told` hears of each, `progress` how far it has come. After a failure the
     /// next try comes later and later, up to a minute or two, unless something is recorded.
     pub async fn live(
@@ -62,6 +62,9 @@ impl Tablet {
             recorded.mark_unchanged();
             let report = self.sync(&progress).await;
             told(&report);
+            if self.0.store.is_wiped() {
+                return;
+            }
             let heard = async {
                 if report.error.is_some() {
                     let asked = report.retry_after.map_or(Duration::ZERO, Duration::from_secs);
@@ -141,9 +144,9 @@ async fn on_store<T: Send + 'static>(
 
 /// Where this tablet stands, and to whom it says so.
 fn request(tablet: &Inner) -> Result<(Server, Vec<u8>)> {
-    let (server, memory, places, offset) = tablet.store.read(|conn| {
+    let (server, memory, places, offset, me) = tablet.store.read(|conn| {
         let offset: i64 = meta::get(conn, meta::CLOCK_OFFSET)?.unwrap_or(0);
-        Ok((meta::server(conn)?, Memory::load(conn)?, log::places(conn)?, offset))
+        Ok((meta::server(conn)?, Memory::load(conn)?, log::places(conn)?, offset, tablet.identity(conn)?))
     })?;
     let server = server.ok_or(Error::Failed(Code::NotEnrolled))?;
     if !memory.streamed() {
@@ -154,13 +157,13 @@ fn request(tablet: &Inner) -> Result<(Server, Vec<u8>)> {
     let hello = Hello {
         version: STREAMED_VERSION,
         capabilities: capability::OURS,
-        tablet: tablet.key.verifying_key().to_bytes(),
+        tablet: me.public,
         nonce: tablet.env.bytes(),
         time_ms: u64::try_from(time).unwrap_or(0),
         teams: places.iter().map(TeamPlace::to_wire).collect(),
     };
     Frame::Hello(hello).encode(&mut body);
-    let seal = sign_request(&tablet.key, &server.key, &body);
+    let seal = sign_request(&me.key, &server.key, &body);
     Frame::Seal(seal).encode(&mut body);
     Ok((server, body))
 }

@@ -10,8 +10,10 @@ mod link;
 mod live;
 mod look_up;
 pub mod memory;
+mod orders;
 mod pin;
 pub mod plan;
+mod renew;
 pub mod repair;
 pub mod step;
 
@@ -24,11 +26,10 @@ use std::{
     time::Instant,
 };
 
-use ed25519_dalek::SigningKey;
 use wayside_protocol::{
     error::Code,
     sync::{
-        Receipt,
+        Duty, Receipt,
         frame::{Found, LookUp},
     },
 };
@@ -123,7 +124,8 @@ impl Notice {
         let standing = meta::notices(conn)?.into_iter().filter_map(|(code, at)| {
             let given: jiff::Timestamp = at.parse().ok()?;
             let recent = now_ms.saturating_sub(given.as_millisecond()) < NOTICE_MS;
-            let code = Code::parse(&code).filter(|code| recent || *code == Code::UpgradeNeeded)?;
+            let code = Code::parse(&code)
+                .filter(|code| recent || matches!(code, Code::UpgradeNeeded | Code::TabletWiped))?;
             Some(Notice { at: Some(at), ..Notice::of(code) })
         });
         Ok(standing.collect())
@@ -145,6 +147,9 @@ struct Running {
 
 impl Running {
     fn begin(tablet: &Arc<Inner>) -> Result<Arc<Running>> {
+        if tablet.store.is_wiped() {
+            return Err(Error::Failed(Code::TabletWiped));
+        }
         if tablet.syncing.swap(true, Ordering::AcqRel) {
             return Err(Error::Failed(Code::SyncRunning));
         }
@@ -222,10 +227,20 @@ impl Run<'_> {
 
     async fn run(&mut self, tablet: &Arc<Inner>) -> Result<()> {
         let running = Running::begin(tablet)?;
-        let server = running.on_store(|tablet| tablet.store.read(meta::server)).await?;
-        let Server { url, pin, key, .. } = server.ok_or(Error::Failed(Code::NotEnrolled))?;
+        let begun = running.on_store(|tablet| {
+            let next = tablet.store.read(|conn| meta::get::<[u8; 32]>(conn, meta::NEXT_SEED))?;
+            Ok((tablet.store.read(meta::server)?, next))
+        });
+        let (server, next) = begun.await?;
+        let server = server.ok_or(Error::Failed(Code::NotEnrolled))?;
+        if next.is_some() {
+            // Base may have it already, and then it takes the one so far no more.
+            renew::ask(&running, &server).await?;
+        }
+        let Server { url, pin, key, .. } = server;
         running.on_store(|tablet| tablet.store.write(log::offer_waiting_again)).await?;
-        let identity = SigningKey::clone(&tablet.key);
+        let me = running.on_store(|tablet| tablet.store.read(|conn| tablet.identity(conn))).await?;
+        let identity = me.key.clone();
         let mut engine = match self.look_up.take() {
             Some(look_up) => Engine::looking_up(identity, key, look_up),
             None => Engine::new(identity, key),
@@ -260,6 +275,10 @@ impl Run<'_> {
                 Next::Refill { team, epoch } => {
                     self.tell(Phase::Comparing);
                     running.on_store(move |tablet| apply(tablet, Step::Refill { team, epoch })).await?;
+                    continue;
+                }
+                Next::Obey(duty) => {
+                    self.obey(running, duty).await?;
                     continue;
                 }
             };
@@ -376,6 +395,16 @@ impl Run<'_> {
         self.report.pulled += applied.log.new;
         self.tell(Phase::Exchanging);
         Ok(())
+    }
+
+    /// Does what base ordered, unless something was recorded in this very moment: that is handed over first.
+    async fn obey(&mut self, running: &Arc<Running>, duty: Duty) -> Result<()> {
+        let obeyed = running.on_store(move |tablet| tablet.obey(duty)).await?;
+        match duty {
+            Duty::Wipe if obeyed => Err(Error::Failed(Code::TabletWiped)),
+            Duty::Leave(_) if obeyed => self.told(running, Code::TeamLeft).await,
+            _ => Ok(()),
+        }
     }
 
     /// Something that staff should know, once in a sync.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    crypto::{CryptoProvider, ring, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::ParsedCertificate,
+    version::TLS13,
 };
 use sha2::{Digest, Sha256};
 
@@ -39,15 +40,16 @@ impl ServerCertVerifier for Pinned {
         }
     }
 
-    // The certificate itself is public: only these two prove that the other side has its key.
+    // The certificate itself is public: only the handshake's signature proves that the other side has its key.
 
     fn verify_tls12_signature(
         &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        // Never offered, so never chosen.
+        Err(Error::General("TLS 1.2".into()))
     }
 
     fn verify_tls13_signature(
@@ -69,7 +71,7 @@ pub fn client(pin: Pin) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
     let verifier = Arc::new(Pinned { pin, provider: provider.clone() });
     let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
+        .with_protocol_versions(&[&TLS13])?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();

@@ -7,7 +7,7 @@ use wayside_protocol::{
     record::{Hash, RecordId},
     staff::UnlockSecret,
     sync::{
-        Receipt,
+        Duty, Receipt,
         frame::{Entry, Found, Verdict},
         reconcile::PairId,
     },
@@ -43,6 +43,8 @@ pub enum Next {
         team: RecordId,
         epoch: [u8; 8],
     },
+    /// Base has ordered this, and has a verdict on everything that is held here.
+    Obey(Duty),
     /// Everything is sent, everything is here, and the fingerprints are equal.
     Done,
 }

@@ -36,7 +36,7 @@ fn archive(base: &mut Base, recorded: &Recorded) {
 /// The server's word that its backups hold everything up to `watermark`.
 fn backed_up(kit: &Kit, base: &Base, watermark: u64) {
     let position = Position { team: base.team, epoch: base.epoch, seq: 0, fingerprint: [0; 16], watermark };
-    let tablet = kit.tablet.0.key.verifying_key().to_bytes();
+    let tablet = kit.public();
     let receipt = Receipt::sign(&base.key, &tablet, [1; 8], vec![position]);
     kit.tablet.0.store.write(|conn| meta::set(conn, meta::RECEIPT, receipt.to_bytes())).unwrap();
 }

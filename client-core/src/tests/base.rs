@@ -7,7 +7,7 @@ use wayside_protocol::{
     record::{Hash, RecordId, change_hash, chunk},
     staff::unlock_secret,
     sync::{
-        Frame, SetSum,
+        Duty, Frame, SetSum,
         frame::{self, Changes, Entries, Item, List, State, TeamState, Unlock, Verdict, Verdicts, What},
         sign_certificate, sign_list, verify_list, verify_request,
     },
@@ -75,7 +75,7 @@ impl Base {
 
     pub fn enrol_at(&self, kit: &Kit, url: &str, pin: [u8; 32]) {
         let inner = &kit.tablet.0;
-        let certificate = sign_certificate(&self.key, &inner.key.verifying_key().to_bytes());
+        let certificate = sign_certificate(&self.key, &kit.public());
         let server = meta::Server { url: url.to_owned(), pin, key: self.public(), certificate };
         inner
             .store
@@ -314,7 +314,8 @@ impl Outcome {
 pub fn sync_through(tablet: &Tablet, base: &Base, mut carry: impl FnMut(Vec<u8>) -> Vec<u8>) -> Outcome {
     let inner = &tablet.0;
     inner.store.write(log::offer_waiting_again).unwrap();
-    let mut engine = Engine::new(inner.key.clone(), base.public());
+    let mut engine =
+        Engine::new(inner.store.read(|conn| inner.identity(conn)).unwrap().key.clone(), base.public());
     let mut outcome = Outcome::default();
     loop {
         let (outline, time) = outline(inner).unwrap();
@@ -322,6 +323,13 @@ pub fn sync_through(tablet: &Tablet, base: &Base, mut carry: impl FnMut(Vec<u8>)
             Ok(Next::Send(request)) => request,
             Ok(Next::Refill { team, epoch }) => {
                 apply(inner, Step::Refill { team, epoch }).unwrap();
+                continue;
+            }
+            Ok(Next::Obey(duty)) => {
+                assert!(inner.obey(duty).unwrap(), "nothing was recorded meanwhile");
+                if duty == Duty::Wipe {
+                    return Outcome { error: Some(Error::Failed(Code::TabletWiped)), ..outcome };
+                }
                 continue;
             }
             Ok(Next::Done) => {

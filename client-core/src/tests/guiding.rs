@@ -247,7 +247,10 @@ fn one_story_over_all_contacts_keeps_what_was_corrected() {
     let seen =
         told.iter().find(|event| event.record == contact.to_string() && event.path.is_empty()).unwrap();
     assert_eq!(kit.tablet.words(&seen.text, "en-GB"), "Seen at Masjid Al-Noor");
-    assert_eq!((seen.by.as_deref(), seen.tablet.as_deref()), (Some("nurse-01"), Some(kit.tablet.id())));
+    assert_eq!(
+        (seen.by.as_deref(), seen.tablet.as_deref()),
+        (Some("nurse-01"), Some(kit.tablet.id().as_str()))
+    );
 
     // And every change of the record, with what stood there before.
     kit.tablet.edit(contact, Edit::set("satisfaction", 4), &by()).unwrap();

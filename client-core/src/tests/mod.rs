@@ -6,6 +6,7 @@ mod find;
 mod guiding;
 mod net;
 mod observing;
+mod orders;
 mod recording;
 mod restore;
 mod skew;
@@ -43,6 +44,11 @@ impl Kit {
         self.seed += 1000;
         let env = Env::seeded(self.seed, self.clock.clone());
         self.tablet = Tablet::open_with(self.dir.path(), &KEY, env).unwrap();
+    }
+
+    fn public(&self) -> [u8; 32] {
+        let inner = &self.tablet.0;
+        inner.store.read(|conn| inner.identity(conn)).unwrap().public
     }
 
     fn record(&self) -> Recorded {

@@ -52,7 +52,7 @@ fn a_locked_tablet_refuses_everything_and_opens_again() {
 #[test]
 fn a_wipe_refuses_to_lose_what_base_lacks_unless_it_is_told_to() {
     let mut kit = Kit::new(3);
-    let id = kit.tablet.id().to_owned();
+    let id = kit.tablet.id();
     kit.record();
     assert_eq!(failed(kit.tablet.wipe(false)), Code::RecordsUnsent);
     assert_eq!(kit.tablet.status().unwrap().records.contact, 1);

@@ -16,7 +16,7 @@ fn code<T>(result: Result<T, Error>) -> Code {
 #[test]
 fn what_was_recorded_is_there_after_a_reopen() {
     let mut kit = Kit::new(1);
-    let id = kit.tablet.id().to_owned();
+    let id = kit.tablet.id();
     let Recorded { contact, person, session, site } = kit.record();
     let before = kit.show(contact);
     kit.reopen();

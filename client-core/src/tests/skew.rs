@@ -74,7 +74,7 @@ fn a_recorded_answer_of_an_old_server_is_read() {
     let kit = Kit::new(1);
     let inner = &kit.tablet.0;
     let team = hello(request).teams[0].team;
-    let certificate = sign_certificate(&key, &inner.key.verifying_key().to_bytes());
+    let certificate = sign_certificate(&key, &inner.store.read(|conn| inner.identity(conn)).unwrap().public);
     let url = "https://127.0.0.1:1".to_owned();
     let server = meta::Server { url, pin: [0; 32], key: key.verifying_key().to_bytes(), certificate };
     inner
@@ -84,7 +84,8 @@ fn a_recorded_answer_of_an_old_server_is_read() {
             meta::join_team(conn, team, "Leeds East")
         })
         .unwrap();
-    let mut engine = Engine::new(inner.key.clone(), server.key);
+    let mut engine =
+        Engine::new(inner.store.read(|conn| inner.identity(conn)).unwrap().key.clone(), server.key);
     let (outline, time) = outline(inner).unwrap();
     engine.next(&outline, [0; 16], time, 1 << 20).unwrap();
     let answer = whole(&mut engine, answer, true);

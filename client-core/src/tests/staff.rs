@@ -98,8 +98,8 @@ fn is_locked(kit: &Kit) -> bool {
 fn code(base: &Base, kit: &Kit, staff: &str) -> String {
     let challenge = kit.tablet.unlock_challenge(staff).unwrap().digits;
     let challenge = wayside_protocol::staff::Challenge::parse(&challenge).unwrap();
-    assert!(challenge.is_of(kit.tablet.id()));
-    let key = kit.tablet.0.key.verifying_key().to_bytes();
+    assert!(challenge.is_of(&kit.tablet.id()));
+    let key = kit.public();
     unlock_code(&unlock_secret(base.key.as_bytes(), &key), base.team, staff, &challenge)
 }
 

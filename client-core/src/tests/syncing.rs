@@ -392,7 +392,10 @@ fn an_answer_cut_anywhere_costs_one_frame() {
         let kit = Kit::new(3);
         base.enrol(&kit);
         let inner = &kit.tablet.0;
-        let mut engine = crate::sync::engine::Engine::new(inner.key.clone(), base.public());
+        let mut engine = crate::sync::engine::Engine::new(
+            inner.store.read(|conn| inner.identity(conn)).unwrap().key.clone(),
+            base.public(),
+        );
         let (outline, time) = crate::sync::outline(inner).unwrap();
         engine.next(&outline, [0; 16], time, 1000).unwrap();
         let answer = whole(&mut engine, &full[..cut], false);

@@ -28,7 +28,7 @@ use crate::{
         log,
         records::{self, Row, Stored},
     },
-    tablet::{Inner, Tablet},
+    tablet::{Identity, Inner, Tablet},
 };
 
 /// Who records, for which team, and how strictly what they type is checked.
@@ -115,24 +115,25 @@ impl Tablet {
 
     fn write<T>(&self, by: &By, f: impl FnOnce(&Pen) -> Result<T>) -> Result<T> {
         let tablet = &*self.0;
-        let message = Message {
-            at: tablet.env.now_text(),
-            by: by.staff.clone(),
-            offset: tablet.env.clock.offset_minutes(),
-            tablet: tablet.id.clone(),
-            supersedes: Vec::new(),
-            reason: String::new(),
-        };
-        // The server would refuse a change that does not say who made it.
-        if Message::parse(&message.to_text()).is_none() {
-            return Err(
-                Invalid::new(Code::TooLarge, "staff", "A staff id is at most 256 characters long.").into()
-            );
-        }
         let unchecked = cfg!(feature = "unchecked") && by.checks == Rules::Unchecked;
         let rules = if unchecked { Rules::Unchecked } else { Rules::Entry };
-        let done =
-            tablet.store.write(|conn| f(&Pen { tablet, conn, message: &message, rules, team: by.team }))?;
+        let done = tablet.store.write(|conn| {
+            let me = &*tablet.identity(conn)?;
+            let message = Message {
+                at: tablet.env.now_text(),
+                by: by.staff.clone(),
+                offset: tablet.env.clock.offset_minutes(),
+                tablet: me.id.clone(),
+                supersedes: Vec::new(),
+                reason: String::new(),
+            };
+            // The server would refuse a change that does not say who made it.
+            if Message::parse(&message.to_text()).is_none() {
+                let message = "A staff id is at most 256 characters long.";
+                return Err(Invalid::new(Code::TooLarge, "staff", message).into());
+            }
+            f(&Pen { tablet, me, conn, message: &message, rules, team: by.team })
+        })?;
         tablet.recorded.send_modify(|recorded| *recorded += 1);
         Ok(done)
     }
@@ -177,6 +178,7 @@ impl Open {
 /// What one call writes with: inside its transaction, in somebody's name.
 struct Pen<'a> {
     tablet: &'a Inner,
+    me: &'a Identity,
     conn: &'a Connection,
     message: &'a Message,
     rules: Rules,
@@ -233,8 +235,8 @@ impl Pen<'_> {
     /// next number is taken by a change in quarantine.
     fn author<'m>(&self, no: i64, message: &'m Message) -> Result<Author<'m>> {
         let fresh = self.tablet.env.bytes();
-        let tainted = records::is_tainted(self.conn, no, &self.tablet.actor)?;
-        Ok(Author { actor: if tainted { fresh } else { self.tablet.actor }, fresh, message })
+        let tainted = records::is_tainted(self.conn, no, &self.me.actor)?;
+        Ok(Author { actor: if tainted { fresh } else { self.me.actor }, fresh, message })
     }
 
     /// The message of a change which puts right what base refused of a record: it names those changes in quarantine whose
@@ -359,7 +361,7 @@ impl Pen<'_> {
             // What the change itself writes was not there before it.
             let writes: Vec<&str> = chunk.keys().collect();
             let there = |path: &str| record.has(path) && !writes.contains(&path);
-            check_change(id, kind, chunk, &self.tablet.key.verifying_key().to_bytes(), there)?;
+            check_change(id, kind, chunk, &self.me.public, there)?;
         }
         records::insert_own(self.conn, no, team, deps, authored)?;
         records::refresh_with(self.conn, no, record)

@@ -237,6 +237,11 @@ async function heard(event) {
     seen = null;
     return;
   }
+  if (event.wiped) {
+    // Base has had this tablet wiped: nothing stays on the screen either, but the program's word for it.
+    location.reload();
+    return;
+  }
   if (event.locked) locked();
   if (seen === null) fill(document.getElementById("alerts"));
   const before = app.state;

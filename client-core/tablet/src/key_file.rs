@@ -19,8 +19,11 @@ pub fn beside(dir: &Path) -> io::Result<PathBuf> {
 }
 
 /// Reads the key, or makes it where neither it nor a database is there yet. A key file is never overwritten: with
-/// it would go everything that was recorded.
+/// it would go everything that was recorded. Only that of a tablet which was wiped goes.
 pub fn open(path: &Path, dir: &Path) -> Result<Key, Error> {
+    if Key::is_stale(dir) {
+        forget(path);
+    }
     match fs::read_to_string(path) {
         Ok(text) => Key::from_hex(&text),
         Err(error) if error.kind() == ErrorKind::NotFound && !dir.join("tablet.db").exists() => {
@@ -35,6 +38,15 @@ pub fn open(path: &Path, dir: &Path) -> Result<Key, Error> {
             }
         }
         Err(_) => Err(Error::Failed(Code::KeyFileInvalid)),
+    }
+}
+
+/// Deletes the key of records that are gone. What cannot be deleted is overwritten.
+pub fn forget(path: &Path) {
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != ErrorKind::NotFound
+    {
+        let _ = fs::write(path, "");
     }
 }
 

@@ -110,7 +110,12 @@ impl Tablet {
                 (None, Some(keys)) => facade::Key::kept(&self.dir, &Keeper(keys.as_ref()), &self.env)?,
                 (None, None) => return Err(Code::WrongKey.into()),
             };
-            *open = Some(facade::Tablet::open_with(&self.dir, &key, self.env.clone())?);
+            let tablet = facade::Tablet::open_with(&self.dir, &key, self.env.clone())?;
+            if let Some(keys) = self.keys.clone() {
+                // A store that fails now is asked for a new key when the tablet is opened next.
+                tablet.when_wiped(move || drop(keys.forget()));
+            }
+            *open = Some(tablet);
             Ok(())
         })
     }
@@ -137,7 +142,7 @@ impl Tablet {
 
     /// This tablet's id, derived from its public key.
     pub fn id(&self) -> Result<String> {
-        Ok(self.inner()?.id().to_owned())
+        Ok(self.inner()?.id())
     }
 }
 

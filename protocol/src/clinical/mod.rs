@@ -70,6 +70,7 @@ pub mod identity;
 mod limits;
 mod nhs_number;
 mod readings;
+pub mod retention;
 pub mod smoking;
 pub mod text;
 

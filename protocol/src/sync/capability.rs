@@ -17,5 +17,11 @@ pub const ARCHIVE: u64 = 1 << 9;
 /// Says with each request how many changes the tablet still holds back ([`Ask::waiting`](super::frame::Ask)).
 pub const WAITING: u64 = 1 << 10;
 
+/// Obeys orders to wipe itself or to leave a team, once it has handed over what it had not sent.
+pub const ORDERS: u64 = 1 << 11;
+
+/// Takes a new key for a tablet, and gives a certificate for it.
+pub const NEW_KEY: u64 = 1 << 12;
+
 /// What this build can do.
-pub const OURS: u64 = STREAMED | GROUPED | REPAIR | ARCHIVE | WAITING;
+pub const OURS: u64 = STREAMED | GROUPED | REPAIR | ARCHIVE | WAITING | ORDERS | NEW_KEY;

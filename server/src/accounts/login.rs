@@ -1,20 +1,23 @@
 //! Who is signed in: a random cookie in the browser, its digest here.
 
+use std::net::IpAddr;
+
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest, Sha256};
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 
-use super::{Account, COLUMNS, account};
+use super::token::{self, Scope};
+use super::{Account, COLUMNS, KNOWN_MS, place_of, read_account, second};
 use crate::base::Base;
 use crate::error::Result;
 use crate::log::Position;
-use crate::log::db::{Conn, args};
+use crate::log::db::{Conn, Row, args};
 
 /// Signed out after this long without a request.
-const IDLE_MS: u64 = 30 * 60 * 1000;
+pub(super) const IDLE_MS: u64 = 30 * 60 * 1000;
 /// Signed out after this long in any case.
-const WHOLE_MS: u64 = 12 * 60 * 60 * 1000;
+pub(super) const WHOLE_MS: u64 = 12 * 60 * 60 * 1000;
 /// How long a link can be used.
 const LINK_MS: u64 = 10 * 60 * 1000;
 /// Last use is noted no more often than this.
@@ -26,6 +29,10 @@ pub struct Token([u8; 32]);
 impl Token {
     pub fn fresh() -> Token {
         Token(rand::random())
+    }
+
+    pub(super) fn of(bytes: [u8; 32]) -> Token {
+        Token(bytes)
     }
 
     pub fn parse(text: &str) -> Option<Token> {
@@ -42,22 +49,52 @@ impl Token {
     }
 }
 
-/// An account that is signed in.
+/// An account that is signed in, somebody with a browser or a program with a token.
 #[derive(Debug, Clone)]
 pub struct Login {
     pub account: Account,
-    digest: [u8; 32],
-    used_at: u64,
+    /// What a program's token was made for: it may do nothing else. `None` for somebody with a browser.
+    pub scopes: Option<Vec<Scope>>,
+    pub(super) held: Held,
+    pub(super) used_at: u64,
     /// The last that it wrote. Whoever shows less to it shows too little. `None` where a restore took that away.
     pub wrote: Option<Position>,
 }
 
-/// Begins a login and forgets those that have run out. Blocks.
-pub fn begin(base: &Base, account: i64) -> Result<Token> {
+/// What its holder showed, by its digest.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Held {
+    Cookie([u8; 32]),
+    Token([u8; 32]),
+}
+
+/// Begins a login with the code of the second factor, remembers from where, and forgets logins that have run out. Blocks.
+pub(super) fn begin(base: &Base, account: i64, code: &str, address: Option<IpAddr>) -> Result<Token> {
     let (token, now) = (Token::fresh(), base.clock.now_ms());
     let digest = token.digest();
-    base.log.write(move |txn| store(txn.conn, &digest, account, now))?;
+    let (identity, code) = (base.identity.clone(), code.to_owned());
+    let place = address.map(|address| place_of(base, account, address));
+    base.log.write(move |txn| {
+        if !second::take(txn.conn, &identity, account, &code, now)? {
+            return Err(Code::SignInWrong.into());
+        }
+        if let Some(place) = &place {
+            remember(txn.conn, account, place, now)?;
+        }
+        store(txn.conn, &digest, account, now)
+    })?;
     Ok(token)
+}
+
+fn remember(conn: &Conn, account: i64, place: &[u8; 32], now: u64) -> Result<()> {
+    let old = now.saturating_sub(KNOWN_MS);
+    conn.execute("DELETE FROM known_address WHERE last_at <= ?", args![old])?;
+    conn.execute(
+        "INSERT INTO known_address (account, address, last_at) VALUES (?, ?, ?)
+         ON CONFLICT (account, address) DO UPDATE SET last_at = excluded.last_at",
+        args![account, place, now],
+    )?;
+    Ok(())
 }
 
 fn store(conn: &Conn, digest: &[u8; 32], account: i64, now: u64) -> Result<()> {
@@ -110,35 +147,52 @@ fn find(conn: &Conn, digest: &[u8; 32], now: u64) -> Result<Option<Login>> {
          WHERE login.token = ? AND account.disabled_at IS NULL"
     );
     let found = conn.one(&sql, args![digest], |row| {
-        let wrote = match row.get::<Option<RecordId>>(6)? {
-            Some(team) => Some(Position { team, epoch: row.get(7)?, seq: row.get(8)? }),
-            None => None,
-        };
-        let login = Login { account: account(row)?, digest: *digest, used_at: row.get(5)?, wrote };
-        Ok((login, row.get::<u64>(4)?))
+        let (began_at, used_at): (u64, u64) = (row.get(Account::WIDTH)?, row.get(Account::WIDTH + 1)?);
+        Ok((read_account(row)?, began_at, used_at, position(row, Account::WIDTH + 2)?))
     })?;
     let running =
-        found.filter(|(login, began_at)| now < began_at + WHOLE_MS && now < login.used_at + IDLE_MS);
-    Ok(running.map(|(login, _)| login))
+        found.filter(|(_, began_at, used_at, _)| now < began_at + WHOLE_MS && now < used_at + IDLE_MS);
+    let Some((account, _, used_at, wrote)) = running else { return Ok(None) };
+    let account = account.with_roles(conn)?;
+    Ok(Some(Login { account, scopes: None, held: Held::Cookie(*digest), used_at, wrote }))
 }
 
-/// Notes what an account wrote, at each of its logins, in the transaction that writes it: whichever server answers next
+/// A place in the log from three columns, if its team still is in that epoch.
+pub(super) fn position(row: &Row, at: usize) -> Result<Option<Position>> {
+    Ok(match row.get::<Option<RecordId>>(at)? {
+        Some(team) => Some(Position { team, epoch: row.get(at + 1)?, seq: row.get(at + 2)? }),
+        None => None,
+    })
+}
+
+/// Notes what an account wrote, at each of its logins and tokens, in the transaction that writes it: whichever server answers next
 /// shows it. Nothing for who has no account, as a command line.
 pub fn wrote(conn: &Conn, name: &str, position: &Position) -> Result<()> {
-    let sql = "UPDATE login SET wrote_team = ?, wrote_epoch = ?, wrote_seq = ?
-         WHERE account = (SELECT n FROM account WHERE name = ?)";
-    conn.execute(sql, args![position.team, position.epoch, position.seq, name])?;
+    for table in ["login", "api_token"] {
+        let sql = format!(
+            "UPDATE {table} SET wrote_team = ?, wrote_epoch = ?, wrote_seq = ?
+             WHERE account = (SELECT n FROM account WHERE name = ?)"
+        );
+        conn.execute(&sql, args![position.team, position.epoch, position.seq, name])?;
+    }
     Ok(())
 }
 
-/// Whether a login still runs.
-pub fn still_signed_in(conn: &Conn, login: &Login, now: u64) -> Result<bool> {
-    Ok(find(conn, &login.digest, now)?.is_some())
+/// The same login as it stands now, if it still runs: what its account may do can have changed.
+pub fn still_signed_in(conn: &Conn, login: &Login, now: u64) -> Result<Option<Login>> {
+    match &login.held {
+        Held::Cookie(digest) => find(conn, digest, now),
+        Held::Token(digest) => token::find(conn, digest, now),
+    }
 }
 
 /// Notes that somebody is still there. May be lost; then they sign in again a minute earlier.
 pub fn touch(base: &Base, login: &Login) {
-    let (digest, now) = (login.digest, base.clock.now_ms());
+    let digest = match login.held {
+        Held::Cookie(digest) => digest,
+        Held::Token(digest) => return token::touch(base, digest, login.used_at),
+    };
+    let now = base.clock.now_ms();
     if now < login.used_at + NOTED_MS {
         return;
     }
@@ -149,9 +203,9 @@ pub fn touch(base: &Base, login: &Login) {
     });
 }
 
-/// Ends one login. Blocks.
+/// Ends one login; a token is ended by who made it. Blocks.
 pub fn sign_out(base: &Base, login: &Login) -> Result<()> {
-    let digest = login.digest;
+    let Held::Cookie(digest) = login.held else { return Ok(()) };
     base.log.write(move |txn| {
         txn.conn.execute("DELETE FROM login WHERE token = ?", args![digest])?;
         Ok(())

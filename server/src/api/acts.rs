@@ -14,6 +14,7 @@ use super::author::{self, Opened, new_entry};
 use super::diary::{self, DiaryDay};
 use super::settle::Settle;
 use super::{Readers, merging};
+use crate::accounts::Role;
 use crate::base::Base;
 use crate::error::{Error, Result};
 
@@ -153,6 +154,10 @@ impl Acted {
     /// Does it. Blocks.
     pub fn carry_out(self, base: &Base, readers: &Readers, id: RecordId, by: &str) -> Result<Done> {
         let heads = self.heads()?;
+        if let Act::Merge { with: other } | Act::Unmerge { from: other } | Act::NotSame { other } = &self.act
+        {
+            readers.may(base, *other, Role::Coordinator)?;
+        }
         match self.act {
             Act::Merge { with } => return merging::merge(base, id, with, by).map(|()| Done::to(id)),
             Act::Unmerge { from } => return merging::unmerge(base, id, from, by).map(|()| Done::to(id)),

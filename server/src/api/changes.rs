@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{self, Hash, Message, RecordId, Scalar, chunk, schema, tablet_id};
 
@@ -16,7 +17,7 @@ use crate::log::db::{Conn, args};
 const MOST_COMPARED: usize = 500;
 
 /// One change, as people read it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Change {
     /// Its place in this record's history, from 1.
     pub number: usize,
@@ -39,7 +40,7 @@ pub struct Change {
     pub reason: String,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Write {
     pub path: String,
     /// What stood there for whoever wrote: nothing, one value, or several that disagreed.
@@ -156,7 +157,7 @@ fn beside(changes: &[Stored]) -> Vec<Vec<usize>> {
 }
 
 /// A time of ours for people and programs.
-pub(super) fn rfc3339(ms: u64) -> String {
+pub(crate) fn rfc3339(ms: u64) -> String {
     i64::try_from(ms)
         .ok()
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())

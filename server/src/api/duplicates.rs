@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use wayside_protocol::clinical::text::{Text, Texts};
 use wayside_protocol::matching::{Likeness, Match, PersonFacts, score};
 use wayside_protocol::record::RecordId;
 
-use super::Readers;
 use super::items::name_of;
 use super::records::{Person, person, read, record};
+use super::{Part, Readers, cursor};
 use crate::base::Base;
 use crate::error::Result;
 use crate::log;
@@ -18,20 +19,24 @@ use crate::views::{Pair, Views};
 /// Pairs on one page.
 const PAGE: u64 = 50;
 const MOST_PAGES: u64 = 10_000;
+/// Of its cursors.
+const LIST: u8 = b'p';
 /// Of one person.
 const MOST_OF_ONE: u64 = 20;
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Duplicates {
     pub likely: u64,
     pub possible: u64,
     pub page: u64,
     pub pages: u64,
     pub pairs: Vec<Two>,
+    /// Send it as `after` for what follows; null where this is the last page by now.
+    pub next: Option<String>,
 }
 
 /// Two records that may be of one person.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Two {
     pub one: Likely,
     pub other: Likely,
@@ -40,7 +45,7 @@ pub struct Two {
 }
 
 /// Somebody who may be the same person.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Likely {
     pub id: String,
     pub name: Option<String>,
@@ -49,39 +54,50 @@ pub struct Likely {
     pub team: String,
     pub team_name: String,
     pub across_teams: bool,
+    #[schema(value_type = String)]
     pub likely: Likeness,
     /// What speaks for it and against it, in words, the strongest first.
     pub reasons: Vec<String>,
 }
 
 /// Two people next to each other.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SideBySide {
     pub one: Person,
     pub other: Person,
     pub across_teams: bool,
     /// By record: already merged with each other.
     pub same: bool,
+    #[schema(value_type = String)]
     pub likely: Likeness,
     pub reasons: Vec<String>,
 }
 
 /// A page of the list, the likeliest first. Blocks.
-pub fn duplicates(base: &Base, readers: &Readers, page: u64) -> Result<Duplicates> {
+pub fn duplicates(base: &Base, readers: &Readers, asked: &Part) -> Result<Duplicates> {
+    let after = cursor::after(LIST, &asked.after)?;
     read(base, readers, |log, views| {
         let (likely, possible) = views.pair_counts()?;
         let pages = (likely + possible).div_ceil(PAGE).clamp(1, MOST_PAGES);
-        let page = page.clamp(1, pages);
+        let page = asked.page().clamp(1, pages);
+        let skip = match &after {
+            Some(place) => views.pairs_through(place)?,
+            None => (page - 1) * PAGE,
+        };
+        let rows = views.pairs(skip, PAGE)?;
+        let more = skip + (rows.len() as u64) < likely + possible;
+        let last = rows.last().filter(|_| more).map(|pair| (pair.likely, pair.weight, pair.a, pair.b));
+        let next = last.map(|place| cursor::told(LIST, &place)).transpose()?;
         let texts = Texts::english();
         let mut pairs = Vec::new();
-        for pair in views.pairs((page - 1) * PAGE, PAGE)? {
+        for pair in rows {
             let one = one_of(log, views, &pair, pair.a, &texts)?;
             let other = one_of(log, views, &pair, pair.b, &texts)?;
             if let (Some(one), Some(other)) = (one, other) {
                 pairs.push(Two { one, other, across_teams: pair.team_a != pair.team_b });
             }
         }
-        Ok(Duplicates { likely, possible, page, pages, pairs })
+        Ok(Duplicates { likely, possible, page, pages, pairs, next })
     })
 }
 

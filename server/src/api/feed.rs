@@ -1,6 +1,7 @@
-//! What changed since somebody last asked, one resource a line, in as much memory as a few records take.
+//! What changed since somebody last asked: where it begins and ends, how it is sent in as much memory as a few records
+//! take, and the feed of FHIR, one resource a line.
 //!
-//! A feed ends where the views stood when it began. What changes while it runs comes with the next one; so does, once
+//! That feed ends where the views stood when it began. What changes while it runs comes with the next one; so does, once
 //! more, whatever changed between two. Places are those of the logs, so that any server gives and understands the same.
 
 use std::fmt;
@@ -22,6 +23,9 @@ use crate::fhir::{self, Type};
 use crate::views::{Position, Views};
 use crate::web::Web;
 
+/// Where an answer says from where to ask next, and whether there is more already.
+pub const NEXT: &str = "wayside-next";
+pub const MORE: &str = "wayside-more";
 /// Records read in one snapshot.
 const BATCH: usize = 200;
 /// Pieces that wait for a slow reader.
@@ -80,19 +84,18 @@ impl fmt::Display for Place {
 /// A place inside a team's log: a number, and a record among those of one number.
 type At = (u64, Option<RecordId>);
 
-/// One answer, before it is read.
-pub struct Feed {
-    ty: Type,
+/// What somebody asks for: what changed since they asked last.
+pub struct Stretch {
     /// For each team after which number, and where it ends.
-    parts: Vec<(u64, Position)>,
+    pub parts: Vec<(u64, Position)>,
     /// From where to ask next.
     pub next: Place,
     /// Whether there is more already.
     pub more: bool,
 }
 
-/// Finds where the feed begins and ends.
-pub fn begin(views: &Views, ty: Type, after: Place, limit: Option<u64>) -> Result<Feed> {
+/// Finds where it begins and ends, after so many records if not at the head.
+pub fn stretch(views: &Views, after: &Place, limit: Option<u64>) -> Result<Stretch> {
     let mut left = limit.map(|limit| limit.max(1));
     let (mut parts, mut more) = (Vec::new(), false);
     for head in views.positions()? {
@@ -113,36 +116,85 @@ pub fn begin(views: &Views, ty: Type, after: Place, limit: Option<u64>) -> Resul
         parts.push((from, Position { seq: until, ..head }));
     }
     let next = Place(parts.iter().map(|(_, until)| *until).collect());
-    Ok(Feed { ty, parts, next, more })
+    Ok(Stretch { parts, next, more })
+}
+
+/// What a reader takes piece by piece, each when it wants it. Whoever writes waits meanwhile.
+pub struct Pieces {
+    sender: mpsc::Sender<io::Result<Vec<u8>>>,
+    _permit: SemaphorePermit<'static>,
+}
+
+impl Pieces {
+    /// The end that is written to, and the body that is read. [`Error::Busy`] while too many are under way.
+    pub fn new() -> Result<(Pieces, Body)> {
+        let permit = FEEDS.try_acquire().map_err(|_| Error::Busy(5))?;
+        let (sender, mut pieces) = mpsc::channel(AHEAD);
+        let body = Body::from_stream(stream::poll_fn(move |context| pieces.poll_recv(context)));
+        Ok((Pieces { sender, _permit: permit }, body))
+    }
+
+    /// Cuts the answer off, so that nobody takes it for whole. Blocks.
+    pub fn cut(&self, error: &Error) {
+        tracing::error!(code = %error.code(), detail = error.detail(), "export cut off");
+        let _ = self.sender.blocking_send(Err(io::Error::other(error.code().as_str())));
+    }
+
+    /// Blocks until the reader wants more.
+    fn send(&self, bytes: Vec<u8>) -> io::Result<()> {
+        self.sender.blocking_send(Ok(bytes)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+impl io::Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.send(bytes.to_vec())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// One answer, before it is read.
+pub struct Feed {
+    ty: Type,
+    stretch: Stretch,
+}
+
+/// Finds where the feed begins and ends.
+pub fn begin(views: &Views, ty: Type, after: Place, limit: Option<u64>) -> Result<Feed> {
+    Ok(Feed { ty, stretch: stretch(views, &after, limit)? })
 }
 
 impl Feed {
-    /// A body that is read from the views as it is taken.
-    pub fn into_body(self, web: Arc<Web>) -> Result<Body> {
-        let permit = FEEDS.try_acquire().map_err(|_| Error::Busy(5))?;
-        let (sender, mut pieces) = mpsc::channel(AHEAD);
-        tokio::task::spawn_blocking(move || self.write(&web, &sender, permit));
-        Ok(Body::from_stream(stream::poll_fn(move |context| pieces.poll_recv(context))))
+    /// From where to ask next, and whether there is more already.
+    pub fn next(&self) -> (String, bool) {
+        (self.stretch.next.to_string(), self.stretch.more)
     }
 
-    /// Ends early where the reader has gone. What fails cuts the answer off, so that nobody takes it for whole.
-    fn write(&self, web: &Web, sender: &mpsc::Sender<io::Result<Vec<u8>>>, _permit: SemaphorePermit) {
-        for (from, until) in &self.parts {
+    /// A body that is read from the views as it is taken.
+    pub fn into_body(self, web: Arc<Web>) -> Result<Body> {
+        let (pieces, body) = Pieces::new()?;
+        tokio::task::spawn_blocking(move || self.write(&web, &pieces));
+        Ok(body)
+    }
+
+    /// Ends early where the reader has gone.
+    fn write(&self, web: &Web, pieces: &Pieces) {
+        for (from, until) in &self.stretch.parts {
             let mut at = (*from, None);
             loop {
                 match self.batch(web, at, until) {
                     Ok(None) => break,
                     Ok(Some((last, lines))) => {
                         at = last;
-                        if !lines.is_empty() && sender.blocking_send(Ok(lines)).is_err() {
+                        if !lines.is_empty() && pieces.send(lines).is_err() {
                             return;
                         }
                     }
-                    Err(error) => {
-                        tracing::error!(code = %error.code(), detail = error.detail(), "export cut off");
-                        let _ = sender.blocking_send(Err(io::Error::other(error.code().as_str())));
-                        return;
-                    }
+                    Err(error) => return pieces.cut(&error),
                 }
             }
         }

@@ -4,10 +4,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
@@ -16,23 +15,20 @@ use serde_json::Value;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Kind, RecordId};
 
-use super::feed::{self, Place};
+use super::feed::{self, MORE, NEXT, Place};
 use super::http::id;
 use super::records::{read, referred};
-use super::{Names, Readers, audit, changes, letter, refuse};
+use super::{Names, Readers, changes, letter, refuse};
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::fhir::{self, Resource, Seen, Type};
 use crate::log::Conn;
 use crate::router::Route;
 use crate::views::Views;
-use crate::web::{Door, Visitor, blocking};
+use crate::web::{Ask, Door, blocking};
 
 const JSON: &str = "application/fhir+json";
 const LINES: &str = "application/fhir+ndjson";
-/// Where the answer of a feed says from where to ask next, and whether there is more already.
-const NEXT: &str = "wayside-next";
-const MORE: &str = "wayside-more";
 
 /// What serves an address of FHIR.
 pub fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
@@ -41,55 +37,39 @@ pub fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
         ("GET", "/api/v1/checks/{id}/gp-summary") => get(gp_summary),
         ("GET", "/api/v1/sessions/{id}/fhir") => get(session),
         ("GET", "/api/v1/fhir/{name}") => get(changed),
-        _ => return None,
+        _ => return super::extracts::handler(route),
     })
 }
 
-async fn check(
-    State(door): State<Arc<Door>>,
-    Extension(visitor): Extension<Visitor>,
-    Path(text): Path<String>,
-) -> Response {
-    bundle(&door, visitor, text, "fhir_check", |base, readers, id| {
+async fn check(Ask { door, .. }: Ask, Path(text): Path<String>) -> Response {
+    bundle(&door, text, |base, readers, id| {
         gather(base, readers, |gathering| gathering.contact(id))
             .map(|resources| fhir::transaction(&resources))
     })
     .await
 }
 
-async fn session(
-    State(door): State<Arc<Door>>,
-    Extension(visitor): Extension<Visitor>,
-    Path(text): Path<String>,
-) -> Response {
-    bundle(&door, visitor, text, "fhir_session", |base, readers, id| {
+async fn session(Ask { door, .. }: Ask, Path(text): Path<String>) -> Response {
+    bundle(&door, text, |base, readers, id| {
         gather(base, readers, |gathering| gathering.session(id))
             .map(|resources| fhir::transaction(&resources))
     })
     .await
 }
 
-async fn gp_summary(
-    State(door): State<Arc<Door>>,
-    Extension(visitor): Extension<Visitor>,
-    Path(text): Path<String>,
-) -> Response {
-    bundle(&door, visitor, text, "gp_summary", summary).await
+async fn gp_summary(Ask { door, .. }: Ask, Path(text): Path<String>) -> Response {
+    bundle(&door, text, summary).await
 }
 
-/// One bundle about one record; in the audit trail once there is one, and before it goes.
+/// One bundle about one record.
 async fn bundle(
     door: &Arc<Door>,
-    visitor: Visitor,
     text: String,
-    act: &'static str,
     make: impl FnOnce(&Base, &Readers, RecordId) -> Result<Value> + Send + 'static,
 ) -> Response {
     let web = door.web.clone();
     let made = blocking(move || {
-        let (id, by) = (id(&text)?, visitor.account()?.name.clone());
-        let bundle = make(&web.base, &web.readers, id)?;
-        audit(&web.base, &by, act, Some(id), "")?;
+        let bundle = make(&web.base, &web.readers, id(&text)?)?;
         serde_json::to_vec(&bundle).map_err(|_| Error::Internal("JSON of a bundle"))
     });
     match made.await {
@@ -128,8 +108,7 @@ struct Since {
 
 /// `Patient.ndjson` and so on: a resource on each line.
 async fn changed(
-    State(door): State<Arc<Door>>,
-    Extension(visitor): Extension<Visitor>,
+    Ask { door, .. }: Ask,
     Path(name): Path<String>,
     since: Result<Query<Since>, QueryRejection>,
 ) -> Response {
@@ -140,13 +119,11 @@ async fn changed(
     let web = door.web.clone();
     let begun = blocking(move || {
         let after = Place::parse(&since.after)?;
-        let by = visitor.account()?.name.clone();
         let feed = web.readers.read(&web.base, |views| feed::begin(views, ty, after, since.limit))?;
-        audit(&web.base, &by, "fhir_feed", None, ty.as_str())?;
         Ok((web, feed))
     });
-    match begun.await.and_then(|(web, feed)| Ok((feed.next.to_string(), feed.more, feed.into_body(web)?))) {
-        Ok((next, more, body)) => {
+    match begun.await.and_then(|(web, feed)| Ok((feed.next(), feed.into_body(web)?))) {
+        Ok(((next, more), body)) => {
             let mut response = typed(LINES, body);
             let headers = response.headers_mut();
             // A place is letters, digits, `-` and `_`.

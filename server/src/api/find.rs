@@ -1,19 +1,18 @@
-//! One search box: people, sites and sessions. Every search for people, and every record that is opened from one, goes
-//! into the audit trail; what was typed goes nowhere.
+//! One search box: people, sites and sessions. What was typed goes nowhere.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use wayside_protocol::error::Code;
 use wayside_protocol::matching::find::{Query, Typed, place_name};
 use wayside_protocol::record::{Kind, RecordId};
 
+use super::Readers;
 use super::items::name_of;
-use super::{Readers, audit};
 use crate::base::Base;
 use crate::error::{Error, Result};
-use crate::log;
 use crate::views::{Views, Whose};
 
 /// People in one answer: whoever sees so many types another word.
@@ -23,7 +22,7 @@ const MOST_SESSIONS: usize = 15;
 /// Characters that are looked for.
 const LONGEST: usize = 200;
 
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct Found {
     /// The best first; of those that are equally good, who was added last.
     pub people: Vec<FoundPerson>,
@@ -35,7 +34,7 @@ pub struct Found {
 }
 
 /// A person in one line, as far as it tells them from others. Members as in the record.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FoundPerson {
     pub id: String,
     pub name: Option<String>,
@@ -48,7 +47,7 @@ pub struct FoundPerson {
     pub entered_in_error: bool,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FoundSite {
     pub id: String,
     pub name: String,
@@ -57,7 +56,7 @@ pub struct FoundSite {
     pub team: String,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FoundSession {
     pub id: String,
     pub site: Option<String>,
@@ -68,7 +67,7 @@ pub struct FoundSession {
 
 /// Looks for what somebody typed: names in any order, also misspelt; a date of birth, an NHS number or a telephone
 /// number, its beginning or its end; a site; the day of a session. Fewer than two characters find nothing. Blocks.
-pub fn find(base: &Base, readers: &Readers, by: &str, text: &str) -> Result<Found> {
+pub fn find(base: &Base, readers: &Readers, text: &str) -> Result<Found> {
     if text.chars().count() > LONGEST {
         let message = format!("At most {LONGEST} characters are looked for.");
         return Err(Error::Said(Code::OutOfRange, message));
@@ -77,8 +76,7 @@ pub fn find(base: &Base, readers: &Readers, by: &str, text: &str) -> Result<Foun
     if query.is_too_short() {
         return Ok(Found::default());
     }
-    audit(base, by, "find", None, "")?;
-    let teams = base.log.read(log::teams)?;
+    let teams = base.log.read(|log| readers.known_teams(log))?;
     let team_name = |id: Option<&str>| {
         let team = teams.iter().find(|team| Some(team.id.to_string().as_str()) == id);
         team.map_or_else(String::new, |team| team.name.clone())
@@ -102,13 +100,13 @@ pub fn find(base: &Base, readers: &Readers, by: &str, text: &str) -> Result<Foun
     })
 }
 
-/// Notes that a person's record is opened from a search. [`Code::RecordNotFound`] where there is none. Blocks.
-pub fn open_found(base: &Base, readers: &Readers, by: &str, id: RecordId) -> Result<()> {
+/// Whether a person can be opened from a search. [`Code::RecordNotFound`] where there is none. Blocks.
+pub fn open_found(base: &Base, readers: &Readers, id: RecordId) -> Result<()> {
     let found = readers.read(base, |views| views.show(id))?.ok_or(Code::RecordNotFound)?;
     if found.get("kind").and_then(Value::as_str) != Some(Kind::Person.as_str()) {
         return Err(Code::RecordNotFound.into());
     }
-    audit(base, by, "open", Some(id), "")
+    Ok(())
 }
 
 fn text_at(record: &Value, pointer: &str) -> Option<String> {

@@ -3,18 +3,20 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 use wayside_protocol::sync::EnrolmentCode;
 use wayside_protocol::sync::capability::OURS;
 
-use super::audit::{audit, audited};
+use super::Readers;
 use super::changes::rfc3339;
+use crate::accounts::{Role, Teams};
 use crate::base::Base;
 use crate::error::Result;
 use crate::log::{self, CODE_VALID_MS};
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Fleet {
     /// The one that was silent longest first.
     pub tablets: Vec<InFleet>,
@@ -23,7 +25,7 @@ pub struct Fleet {
     pub alarms: Vec<String>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct InFleet {
     pub id: String,
     pub name: String,
@@ -39,13 +41,20 @@ pub struct InFleet {
     pub quarantined: u64,
     /// Whether its program can do all that this server can; `None` where that is not known yet.
     pub up_to_date: Option<bool>,
+    /// When it was revoked.
+    pub revoked_at: Option<String>,
+    /// When it was ordered to wipe itself and had nothing left to send, as it said.
+    pub ordered_at: Option<String>,
+    /// Teams that it was taken out of: names.
+    pub left: Vec<String>,
     /// Codes of what the log has against it: a copy, a place that cannot be.
     pub alarms: Vec<String>,
 }
 
 /// A team that a tablet may be enrolled in.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Enrolling {
+    #[schema(value_type = String)]
     pub id: RecordId,
     pub name: String,
     /// Codes that nobody has used yet and that still work.
@@ -53,21 +62,27 @@ pub struct Enrolling {
 }
 
 /// Blocks.
-pub fn fleet(base: &Base) -> Result<Fleet> {
+pub fn fleet(base: &Base, readers: &Readers) -> Result<Fleet> {
     let now = base.clock.now_ms();
     base.log.read(|conn| {
-        let teams = log::teams(conn)?;
+        let teams = readers.known_teams(conn)?;
         let team_name =
             |id: &RecordId| teams.iter().find(|team| team.id == *id).map(|team| team.name.clone());
         let held = log::held_by_tablet(conn)?;
         let mut against: HashMap<Option<String>, Vec<String>> = HashMap::new();
-        for alarm in log::alarms(conn, now)? {
+        // What happened to the log itself is for whoever looks after all of it.
+        let alarms = log::alarms(conn, now)?.into_iter();
+        for alarm in alarms.filter(|alarm| alarm.tablet.is_some() || *readers.teams() == Teams::All) {
             against.entry(alarm.tablet).or_default().push(alarm.code);
         }
-        let tablets = log::fleet(conn)?.into_iter().map(|one| InFleet {
+        let shown = log::fleet(conn)?.into_iter().filter(|one| readers.shows_tablet(&one.teams));
+        let tablets = shown.map(|one| InFleet {
             name: one.name,
             teams: one.teams.iter().filter_map(team_name).collect(),
             enrolled_at: rfc3339(one.enrolled_at),
+            revoked_at: one.revoked_at.map(rfc3339),
+            ordered_at: one.ordered_at.map(rfc3339),
+            left: one.left.iter().filter_map(team_name).collect(),
             last_seen_at: one.last_seen_at.map(rfc3339),
             skew_ms: one.skew_ms,
             waiting: one.waiting,
@@ -96,21 +111,17 @@ pub struct NewCode {
     pub until: String,
 }
 
-/// Makes a code for one tablet of a team; that is noted in the audit trail, the code itself nowhere. Blocks.
-pub fn enrol(base: &Base, by: &str, team: RecordId) -> Result<NewCode> {
+/// Makes a code for one tablet of a team. Blocks.
+pub fn enrol(base: &Base, readers: &Readers, team: RecordId) -> Result<NewCode> {
+    readers.may(base, team, Role::Administrator)?;
     let team = base.log.read(|conn| log::team_by_id(conn, team))?.ok_or(Code::TeamUnknown)?;
     let until = rfc3339(base.clock.now_ms() + CODE_VALID_MS);
     let code = base.enrol_code(&team.name, None)?;
-    audit(base, by, "enrol_code", Some(team.id), "")?;
     Ok(NewCode { team: team.name, code, until })
 }
 
 /// Gives a tablet another name. Blocks.
-pub fn rename_tablet(base: &Base, by: &str, id: &str, name: &str) -> Result<()> {
+pub fn rename_tablet(base: &Base, id: &str, name: &str) -> Result<()> {
     let (id, name) = (id.to_owned(), super::team::needed("A name", name)?);
-    let act = audited(base, by, "rename_tablet", None, &id);
-    base.log.write(move |txn| {
-        log::rename_tablet(txn.conn, &id, &name)?;
-        log::audit(txn.conn, &act)
-    })
+    base.log.write(move |txn| log::rename_tablet(txn.conn, &id, &name))
 }

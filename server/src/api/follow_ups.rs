@@ -3,19 +3,24 @@
 use jiff::ToSpan;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use wayside_protocol::clinical::follow_up::{self, Call, Task};
 
 use super::items::{Reachable, Who, now};
 use super::records::{read, standing};
-use super::{Names, Part, Readers};
+use super::{Names, Part, Readers, cursor};
 use crate::base::Base;
 use crate::error::Result;
+use crate::openapi::shapes;
+use crate::views::TaskPlace;
 
 /// Tasks on one page.
 const PAGE: u64 = 25;
 const MOST_PAGES: u64 = 10_000;
+/// Of its cursors.
+const LIST: u8 = b'f';
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FollowUps {
     /// The day that decides, in London.
     pub today: String,
@@ -30,18 +35,22 @@ pub struct FollowUps {
     pub page: u64,
     pub pages: u64,
     pub items: Vec<TaskItem>,
+    /// Send it as `after` for what follows; null where this is the last page by now.
+    pub next: Option<String>,
 }
 
 /// One of them, with what whoever takes it up needs to know.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TaskItem {
     pub check: String,
     pub person: Option<Who>,
     #[serde(flatten)]
     pub reach: Reachable,
     pub started_at: String,
+    #[schema(value_type = shapes::Task)]
     pub task: Task,
     /// All calls of the check, the oldest first.
+    #[schema(value_type = Vec<shapes::Call>)]
     pub calls: Vec<Call>,
     /// Who made the last of these, and what happened last, by name.
     pub last_call_by: Option<String>,
@@ -50,6 +59,7 @@ pub struct TaskItem {
 
 /// A page of the list, the earliest day first. Blocks.
 pub fn follow_ups(base: &Base, readers: &Readers, asked: &Part) -> Result<FollowUps> {
+    let after = cursor::after(LIST, &asked.after)?;
     let today = now(base).date();
     let (day, next) = (today.to_string(), today.saturating_add(1.day()).to_string());
     read(base, readers, |log, views| {
@@ -64,8 +74,17 @@ pub fn follow_ups(base: &Base, readers: &Readers, asked: &Part) -> Result<Follow
         };
         let pages = total.div_ceil(PAGE).clamp(1, MOST_PAGES);
         let page = asked.page().clamp(1, pages);
+        let skip = match &after {
+            Some(place) => views.open_tasks_through(from, until, place)?,
+            None => (page - 1) * PAGE,
+        };
+        let rows = views.open_tasks(from, until, skip, PAGE)?;
+        let more = skip + (rows.len() as u64) < total;
+        let last = rows.last().filter(|_| more);
+        let last = last.map(|row| (row.due_on.clone(), row.contact, row.kind.clone(), row.entry.clone()));
+        let following = last.map(|place: TaskPlace| cursor::told(LIST, &place)).transpose()?;
         let mut items = Vec::new();
-        for row in views.open_tasks(from, until, (page - 1) * PAGE, PAGE)? {
+        for row in rows {
             let Some(check) = views.show(row.contact)? else { continue };
             let task = follow_up::tasks(&check, today)
                 .into_iter()
@@ -87,6 +106,7 @@ pub fn follow_ups(base: &Base, readers: &Readers, asked: &Part) -> Result<Follow
                 calls,
             });
         }
-        Ok(FollowUps { today: day.clone(), overdue, due, coming, undated, part, total, page, pages, items })
+        let (today, next) = (day.clone(), following);
+        Ok(FollowUps { today, overdue, due, coming, undated, part, total, page, pages, items, next })
     })
 }

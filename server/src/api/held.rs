@@ -15,6 +15,7 @@ pub fn held(base: &Base, readers: &Readers) -> Result<Vec<Value>> {
         let names = Names::read(base, log, views)?;
         let mut items: Vec<Value> = log::quarantine(log)?
             .iter()
+            .filter(|held| readers.teams().holds(held.team))
             .map(|held| {
                 let mut item = quarantined(held);
                 if let Some(object) = item.as_object_mut() {

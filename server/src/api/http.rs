@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::extract::{Path, Query};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Json};
@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 
+use super::tag::tagged;
 use super::{Acted, Month, Period, Readers, Settle, Take, Wish};
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::router::Route;
-use crate::web::{Door, Visitor, blocking, note, retry_after, status};
+use crate::web::{Ask, Door, Visitor, blocking, note, retry_after, status};
 
 /// What serves an address of the API.
 pub fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
@@ -41,6 +42,10 @@ pub fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
         ("POST", "/api/v1/find") => post(find),
         ("GET", "/api/v1/fleet") => get(fleet),
         ("GET", "/api/v1/sites") => get(sites),
+        ("GET", "/api/v1/checks") => get(super::checks::list),
+        ("GET", "/api/v1/urgent") => get(super::urgent::list),
+        ("GET", "/api/v1/urgent/stream") => get(super::urgent::stream),
+        ("GET", "/api/v1/openapi.json") => get(document),
         ("GET", "/api/v1/people/{id}/beside/{other}") => get(side_by_side),
         _ => return super::fhir::handler(route),
     })
@@ -50,6 +55,7 @@ pub fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
 pub(crate) fn refuse(error: &Error) -> Response {
     note(error);
     let mut response = (status(error), Json(error.to_json())).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     retry_after(error, &mut response);
     response
 }
@@ -69,6 +75,38 @@ async fn answer<T: Serialize>(
     }
 }
 
+/// The same with an `ETag`: 304 where the asker has just this.
+async fn tag_answer<T: Serialize>(
+    door: &Arc<Door>,
+    headers: HeaderMap,
+    work: impl FnOnce(&Base, &Readers) -> Result<T> + Send + 'static,
+) -> Response {
+    let web = door.web.clone();
+    let done = blocking(move || {
+        let found = work(&web.base, &web.readers)?;
+        serde_json::to_vec(&found).map_err(|_| Error::Internal("JSON of an answer"))
+    });
+    match done.await {
+        Ok(bytes) => tagged(&headers, bytes),
+        Err(error) => refuse(&error),
+    }
+}
+
+/// What stands after `?` in an address of the API. Pages show something whatever was typed there; a program is told.
+pub(crate) fn asked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T> {
+    let says = "What stands after `?` in this address is not understood.";
+    query.map(|Query(asked)| asked).map_err(|_| Error::Said(Code::BadArguments, says.to_owned()))
+}
+
+/// A body; `says` what it should be.
+pub(crate) fn sent<T>(body: Result<Json<T>, JsonRejection>, says: &str) -> Result<T> {
+    body.map(|Json(sent)| sent).map_err(|rejection| match rejection.status() {
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::MediaType.into(),
+        StatusCode::PAYLOAD_TOO_LARGE => Code::TooLarge.into(),
+        _ => Error::Said(Code::BadJson, says.to_owned()),
+    })
+}
+
 pub(super) fn id(text: &str) -> Result<RecordId> {
     text.parse().map_err(|_| Code::BadId.into())
 }
@@ -79,6 +117,9 @@ pub struct Part {
     #[serde(default)]
     pub show: String,
     page: Option<u64>,
+    /// A cursor, which counts for more than a page.
+    #[serde(default)]
+    pub after: String,
 }
 
 impl Part {
@@ -88,12 +129,12 @@ impl Part {
 }
 
 async fn today(
-    State(door): State<Arc<Door>>,
+    Ask { door, .. }: Ask,
     Extension(visitor): Extension<Visitor>,
     wish: Result<Query<Wish>, QueryRejection>,
 ) -> Response {
-    let filter = wish.map(|Query(wish)| wish).unwrap_or_default().into();
-    answer(&door, move |base, readers| super::today(base, readers, &filter, visitor.account()?)).await
+    answer(&door, move |base, readers| super::today(base, readers, &asked(wish)?.into(), visitor.account()?))
+        .await
 }
 
 #[derive(Deserialize)]
@@ -102,15 +143,13 @@ struct Taken {
 }
 
 async fn claim(
-    State(door): State<Arc<Door>>,
+    Ask { door, .. }: Ask,
     Extension(visitor): Extension<Visitor>,
     Path(text): Path<String>,
     body: Result<Json<Taken>, JsonRejection>,
 ) -> Response {
-    let Ok(Json(Taken { take })) = body else {
-        return refuse(&Error::Said(Code::BadJson, "Send {take} as JSON: on, over or off.".to_owned()));
-    };
     answer(&door, move |base, readers| {
+        let Taken { take } = sent(body, "Send {take} as JSON: on, over or off.")?;
         super::claim(base, readers, id(&text)?, visitor.account()?, take)?;
         Ok(json!({"check": text}))
     })
@@ -123,86 +162,87 @@ struct LookedAt {
 }
 
 async fn seen_held(
-    State(door): State<Arc<Door>>,
+    Ask { door, .. }: Ask,
     Extension(visitor): Extension<Visitor>,
     Path(hash): Path<String>,
     body: Result<Json<LookedAt>, JsonRejection>,
 ) -> Response {
-    let Ok(Json(LookedAt { seen })) = body else {
-        return refuse(&Error::Said(Code::BadJson, "Send {seen} as JSON: true or false.".to_owned()));
-    };
     answer(&door, move |base, readers| {
+        let LookedAt { seen } = sent(body, "Send {seen} as JSON: true or false.")?;
         super::seen_held(base, readers, &hash, visitor.account()?, seen)?;
         Ok(json!({"hash": hash, "seen": seen}))
     })
     .await
 }
 
-async fn reach(State(door): State<Arc<Door>>, period: Result<Query<Period>, QueryRejection>) -> Response {
-    let period = period.map(|Query(period)| period).unwrap_or_default();
+async fn reach(Ask { door, .. }: Ask, period: Result<Query<Period>, QueryRejection>) -> Response {
     let web = door.web.clone();
     answer(&door, move |base, readers| {
-        let found = web.reaches.read(base, readers, &super::asked(base, &period))?;
+        let found = web.reaches.read(base, readers, &super::asked(base, &asked(period)?))?;
         serde_json::to_value(&*found).map_err(|_| Error::Internal("JSON of an answer"))
     })
     .await
 }
 
-async fn sessions(State(door): State<Arc<Door>>, asked: Result<Query<Month>, QueryRejection>) -> Response {
-    let month = asked.map(|Query(month)| month).unwrap_or_default();
-    answer(&door, move |base, readers| super::sessions(base, readers, &month)).await
+async fn sessions(Ask { door, .. }: Ask, month: Result<Query<Month>, QueryRejection>) -> Response {
+    answer(&door, move |base, readers| super::sessions(base, readers, &asked(month)?)).await
 }
 
-async fn session(State(door): State<Arc<Door>>, Path(text): Path<String>) -> Response {
-    answer(&door, move |base, readers| super::session(base, readers, id(&text)?)).await
+async fn session(Ask { door, .. }: Ask, headers: HeaderMap, Path(text): Path<String>) -> Response {
+    tag_answer(&door, headers, move |base, readers| super::session(base, readers, id(&text)?)).await
 }
 
-async fn person(State(door): State<Arc<Door>>, Path(text): Path<String>) -> Response {
-    answer(&door, move |base, readers| super::person(base, readers, id(&text)?)).await
+async fn person(Ask { door, .. }: Ask, headers: HeaderMap, Path(text): Path<String>) -> Response {
+    tag_answer(&door, headers, move |base, readers| super::person(base, readers, id(&text)?)).await
 }
 
-async fn check(State(door): State<Arc<Door>>, Path(text): Path<String>) -> Response {
-    answer(&door, move |base, readers| super::check(base, readers, id(&text)?)).await
+async fn check(Ask { door, .. }: Ask, headers: HeaderMap, Path(text): Path<String>) -> Response {
+    tag_answer(&door, headers, move |base, readers| super::check(base, readers, id(&text)?)).await
 }
 
-async fn history(State(door): State<Arc<Door>>, Path(text): Path<String>) -> Response {
-    answer(&door, move |base, readers| super::history(base, readers, id(&text)?)).await
+async fn history(Ask { door, .. }: Ask, headers: HeaderMap, Path(text): Path<String>) -> Response {
+    tag_answer(&door, headers, move |base, readers| super::history(base, readers, id(&text)?)).await
 }
 
-async fn quarantine(State(door): State<Arc<Door>>) -> Response {
+async fn quarantine(Ask { door, .. }: Ask) -> Response {
     answer(&door, super::held).await
 }
 
-async fn follow_ups(State(door): State<Arc<Door>>, part: Result<Query<Part>, QueryRejection>) -> Response {
-    let part = part.map(|Query(part)| part).unwrap_or_default();
-    answer(&door, move |base, readers| super::follow_ups(base, readers, &part)).await
+async fn follow_ups(Ask { door, .. }: Ask, part: Result<Query<Part>, QueryRejection>) -> Response {
+    answer(&door, move |base, readers| super::follow_ups(base, readers, &asked(part)?)).await
 }
 
-async fn duplicates(State(door): State<Arc<Door>>, part: Result<Query<Part>, QueryRejection>) -> Response {
-    let part = part.map(|Query(part)| part).unwrap_or_default();
-    answer(&door, move |base, readers| super::duplicates(base, readers, part.page())).await
+async fn duplicates(Ask { door, .. }: Ask, part: Result<Query<Part>, QueryRejection>) -> Response {
+    answer(&door, move |base, readers| super::duplicates(base, readers, &asked(part)?)).await
 }
 
-async fn disputed(State(door): State<Arc<Door>>, part: Result<Query<Part>, QueryRejection>) -> Response {
-    let part = part.map(|Query(part)| part).unwrap_or_default();
-    answer(&door, move |base, readers| super::disputed(base, readers, part.page())).await
+async fn disputed(Ask { door, .. }: Ask, part: Result<Query<Part>, QueryRejection>) -> Response {
+    answer(&door, move |base, readers| super::disputed(base, readers, &asked(part)?)).await
 }
 
-async fn side_by_side(State(door): State<Arc<Door>>, Path((one, other)): Path<(String, String)>) -> Response {
+async fn side_by_side(Ask { door, .. }: Ask, Path((one, other)): Path<(String, String)>) -> Response {
     answer(&door, move |base, readers| super::side_by_side(base, readers, id(&one)?, id(&other)?)).await
 }
 
-async fn quality(State(door): State<Arc<Door>>, period: Result<Query<Period>, QueryRejection>) -> Response {
-    let period = period.map(|Query(period)| period).unwrap_or_default();
-    answer(&door, move |base, readers| super::quality(base, readers, &super::asked(base, &period))).await
+async fn quality(Ask { door, .. }: Ask, period: Result<Query<Period>, QueryRejection>) -> Response {
+    answer(&door, move |base, readers| {
+        let period = asked(period)?;
+        super::quality(base, readers, &super::asked(base, &period))
+    })
+    .await
 }
 
-async fn fleet(State(door): State<Arc<Door>>) -> Response {
-    answer(&door, |base, _| super::fleet(base)).await
+async fn fleet(Ask { door, .. }: Ask) -> Response {
+    answer(&door, super::fleet).await
 }
 
-async fn sites(State(door): State<Arc<Door>>) -> Response {
+async fn sites(Ask { door, .. }: Ask) -> Response {
     answer(&door, super::sites).await
+}
+
+/// This API as OpenAPI: the same for everybody.
+async fn document() -> Response {
+    Json(&*crate::openapi::DOCUMENT).into_response()
 }
 
 #[derive(Deserialize)]
@@ -211,16 +251,12 @@ struct Wanted {
 }
 
 /// People, sites and sessions; by POST, so that nobody's name stands in an address.
-async fn find(
-    State(door): State<Arc<Door>>,
-    Extension(visitor): Extension<Visitor>,
-    body: Result<Json<Wanted>, JsonRejection>,
-) -> Response {
-    let Ok(Json(Wanted { text })) = body else {
-        return refuse(&Error::Said(Code::BadJson, "Send {text} as JSON.".to_owned()));
-    };
-    let by = visitor.name().unwrap_or_default().to_owned();
-    answer(&door, move |base, readers| super::find(base, readers, &by, &text)).await
+async fn find(Ask { door, .. }: Ask, body: Result<Json<Wanted>, JsonRejection>) -> Response {
+    answer(&door, move |base, readers| {
+        let Wanted { text } = sent(body, "Send {text} as JSON.")?;
+        super::find(base, readers, &text)
+    })
+    .await
 }
 
 #[derive(Deserialize)]
@@ -233,17 +269,14 @@ struct Decided {
 }
 
 async fn settle(
-    State(door): State<Arc<Door>>,
+    Ask { door, .. }: Ask,
     Extension(visitor): Extension<Visitor>,
     Path(text): Path<String>,
     body: Result<Json<Decided>, JsonRejection>,
 ) -> Response {
-    let Ok(Json(decided)) = body else {
-        let problem = "Send {path, value, heads, reason} as JSON.".to_owned();
-        return refuse(&Error::Said(Code::BadJson, problem));
-    };
     let by = visitor.name().unwrap_or_default().to_owned();
     written(&door, move |base, _| {
+        let decided = sent(body, "Send {path, value, heads, reason} as JSON.")?;
         let id = id(&text)?;
         let heads = Settle::heads(decided.heads.iter().map(String::as_str))?;
         super::settle(
@@ -258,17 +291,17 @@ async fn settle(
 }
 
 async fn act(
-    State(door): State<Arc<Door>>,
+    Ask { door, .. }: Ask,
     Extension(visitor): Extension<Visitor>,
     Path(text): Path<String>,
     body: Result<Json<Acted>, JsonRejection>,
 ) -> Response {
-    let Ok(Json(acted)) = body else {
-        let problem = "Send {act, heads, ...} as JSON, with what that act needs.".to_owned();
-        return refuse(&Error::Said(Code::BadJson, problem));
-    };
     let by = visitor.name().unwrap_or_default().to_owned();
-    written(&door, move |base, readers| Ok(acted.carry_out(base, readers, id(&text)?, &by)?.record)).await
+    written(&door, move |base, readers| {
+        let acted: Acted = sent(body, "Send {act, heads, ...} as JSON, with what that act needs.")?;
+        Ok(acted.carry_out(base, readers, id(&text)?, &by)?.record)
+    })
+    .await
 }
 
 /// Writes to a record; answers with which it was and what the next edit stands on.

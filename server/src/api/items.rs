@@ -1,17 +1,19 @@
 //! What several lists show alike: a check, who it is about, tablets, what happened to the log.
 
-use super::Signs;
 use super::changes::rfc3339;
 use super::records::referred;
+use super::{Readers, Signs};
+use crate::accounts::Teams;
 use crate::base::Base;
 use crate::error::Result;
 use crate::log::db::{Conn, args};
 use crate::views::Views;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 /// A check as lists show it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Item {
     pub check: String,
     pub person: Option<Who>,
@@ -32,7 +34,7 @@ pub struct Item {
     pub disputed: bool,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Who {
     pub id: String,
     pub name: Option<String>,
@@ -41,7 +43,7 @@ pub struct Who {
 }
 
 /// How to reach somebody.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct Reachable {
     /// As it was written down.
     pub phone: Option<String>,
@@ -51,7 +53,7 @@ pub struct Reachable {
 }
 
 /// Something about the log itself, within the restore window.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Alarm {
     pub code: String,
     /// The name of the tablet that it is about.
@@ -82,7 +84,7 @@ impl Reachable {
 }
 
 /// A tablet and when it was last heard of.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TabletSeen {
     pub id: String,
     pub name: String,
@@ -144,8 +146,14 @@ pub(crate) fn name_of(person: &Value) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-pub(super) fn alarms(log: &Conn, now: u64) -> Result<Vec<Alarm>> {
-    let alarms = crate::log::alarms(log, now)?.into_iter().map(|alarm| {
+pub(super) fn alarms(log: &Conn, shown: &Readers, now: u64) -> Result<Vec<Alarm>> {
+    let seen = tablets(log, shown)?;
+    let of_theirs = |alarm: &crate::log::Alarm| match &alarm.tablet {
+        Some(id) => seen.iter().any(|tablet| tablet.id == *id),
+        // What happened to the log itself is for whoever looks after all of it.
+        None => *shown.teams() == Teams::All,
+    };
+    let alarms = crate::log::alarms(log, now)?.into_iter().filter(of_theirs).map(|alarm| {
         let tablet = match &alarm.tablet {
             Some(id) => log.one("SELECT name FROM tablet WHERE id = ?", args![id], |row| row.get(0))?,
             None => None,
@@ -155,16 +163,14 @@ pub(super) fn alarms(log: &Conn, now: u64) -> Result<Vec<Alarm>> {
     alarms.collect()
 }
 
-/// Every tablet, the one that was silent longest first.
-pub(super) fn tablets(log: &Conn) -> Result<Vec<TabletSeen>> {
-    let sql = "SELECT id, name, last_seen_at, clock_skew_ms FROM tablet
-               ORDER BY coalesce(last_seen_at, 0), name, id";
-    log.all(sql, &[], |row| {
-        Ok(TabletSeen {
-            id: row.get(0)?,
-            name: row.get(1)?,
-            last_seen_at: row.get::<Option<u64>>(2)?.map(rfc3339),
-            skew_ms: row.get(3)?,
-        })
-    })
+/// The tablets of whoever reads, the one that was silent longest first.
+pub(super) fn tablets(log: &Conn, readers: &Readers) -> Result<Vec<TabletSeen>> {
+    let shown = crate::log::fleet(log)?.into_iter().filter(|one| readers.shows_tablet(&one.teams));
+    let seen = shown.map(|one| TabletSeen {
+        id: one.id,
+        name: one.name,
+        last_seen_at: one.last_seen_at.map(rfc3339),
+        skew_ms: one.skew_ms,
+    });
+    Ok(seen.collect())
 }

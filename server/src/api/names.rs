@@ -54,6 +54,11 @@ impl Names {
         self.tablets.get(id).cloned().unwrap_or_else(|| format!("Unknown tablet ({})", short(id)))
     }
 
+    /// Whether this is a tablet's id.
+    pub fn knows_tablet(&self, id: &str) -> bool {
+        self.tablets.contains_key(id)
+    }
+
     /// A staff member's name, or what the record says where the team's list does not have it.
     pub fn staff(&self, id: &str) -> String {
         self.staff.get(id).cloned().unwrap_or_else(|| id.to_owned())

@@ -35,7 +35,7 @@ pub fn asked(base: &Base, period: &Period) -> Asked {
 
 /// How well the contacts of these months were recorded, by site. Blocks.
 pub fn quality(base: &Base, readers: &Readers, asked: &Asked) -> Result<Quality> {
-    let tablets = fleet(base)?.tablets.into_iter();
+    let tablets = fleet(base, readers)?.tablets.into_iter();
     let wrong =
         tablets.filter(|tablet| tablet.skew_ms.is_some_and(|skew| skew.unsigned_abs() >= WRONG_CLOCK_MS));
     let wrong = wrong.map(|tablet| tablet.id).collect();

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use wayside_protocol::clinical::follow_up::{self, Call, Task};
 use wayside_protocol::clinical::hindsight::{Hindsight, hindsight};
 use wayside_protocol::clinical::{Derived, needs_attention};
@@ -17,12 +18,14 @@ use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::log;
 use crate::log::db::Conn;
+use crate::openapi::shapes;
 use crate::views::Views;
 
 /// A record in the state that its heads stand for.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Shown {
     /// As every door prints it, with conflicts and what is derived.
+    #[schema(value_type = shapes::AnyRecord)]
     pub record: Value,
     /// What to send back with an edit, in hexadecimal.
     pub heads: Vec<String>,
@@ -39,20 +42,26 @@ impl Shown {
 }
 
 /// A check or conversation, with what it refers to.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Check {
     #[serde(flatten)]
     pub shown: Shown,
     /// The record that stands for the person, if there is one here.
+    #[schema(value_type = Option<shapes::AnyRecord>)]
     pub person: Option<Value>,
+    #[schema(value_type = Option<shapes::AnyRecord>)]
     pub session: Option<Value>,
+    #[schema(value_type = Option<shapes::AnyRecord>)]
     pub site: Option<Value>,
     /// Referrals and follow-ups as they stand today.
+    #[schema(value_type = Vec<shapes::Task>)]
     pub tasks: Vec<Task>,
+    #[schema(value_type = Vec<shapes::Call>)]
     pub calls: Vec<Call>,
     /// Whether it waits for somebody, or is in somebody's hands.
     pub attention: Attention,
     /// What was said to the person, where today's rules would say something else.
+    #[schema(value_type = Option<Object>)]
     pub hindsight: Option<Hindsight>,
     /// The tablets and staff by name: for people.
     #[serde(skip)]
@@ -60,7 +69,7 @@ pub struct Check {
 }
 
 /// Whether somebody must look at a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Attention {
     No,
@@ -70,13 +79,14 @@ pub enum Attention {
 
 /// A person with all checks and conversations, the latest first: their own, and those of everybody who was
 /// merged with them.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Person {
     /// The record that stands for all.
     #[serde(flatten)]
     pub shown: Shown,
     /// The other records, with what each was merged into.
     pub merged: Vec<Member>,
+    #[schema(value_type = Vec<shapes::AnyRecord>)]
     pub checks: Vec<Value>,
     pub duplicates: Vec<Likely>,
     /// Everything that happened, the oldest first.
@@ -86,8 +96,9 @@ pub struct Person {
 }
 
 /// A record that was merged.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Member {
+    #[schema(value_type = shapes::AnyRecord)]
     pub record: Value,
     pub merged_into: Option<String>,
 }

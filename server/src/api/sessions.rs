@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Kind, RecordId};
 
@@ -16,6 +17,7 @@ use super::{Names, Readers};
 use crate::base::Base;
 use crate::error::Result;
 use crate::log::{self, Conn};
+use crate::openapi::shapes;
 use crate::views::{Views, Whose};
 use crate::web::LONDON;
 
@@ -31,7 +33,7 @@ pub struct Month {
 }
 
 /// The sessions of one month.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Sessions {
     /// `YYYY-MM`.
     pub month: String,
@@ -45,14 +47,14 @@ pub struct Sessions {
     pub teams: Vec<Named>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 pub struct Named {
     pub name: String,
     pub id: String,
 }
 
 /// One session in the list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Listed {
     pub id: String,
     pub site: Option<String>,
@@ -66,9 +68,11 @@ pub struct Listed {
 }
 
 /// One session with whom it saw.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PopUp {
+    #[schema(value_type = shapes::AnyRecord)]
     pub record: Value,
+    #[schema(value_type = Option<shapes::AnyRecord>)]
     pub site: Option<Value>,
     /// Checks and conversations, in the order in which they began.
     pub checks: Vec<Item>,
@@ -86,14 +90,14 @@ pub struct PopUp {
 }
 
 /// Somebody who was there, with how many checks and conversations they began.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Present {
     pub name: String,
     pub seen: u64,
 }
 
 /// A tablet on which something of the session was recorded, and what the server knows of the rest.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TabletHere {
     pub name: String,
     pub seen: u64,
@@ -102,14 +106,14 @@ pub struct TabletHere {
     pub waiting: Option<u64>,
 }
 
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct OverTime {
     pub minutes: i64,
     /// From the first to the last, those in between too.
     pub slots: Vec<Slot>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Slot {
     /// When it begins, RFC 3339.
     pub from: String,
@@ -135,8 +139,10 @@ fn next_month(first: Date) -> Date {
 pub fn sessions(base: &Base, readers: &Readers, asked: &Month) -> Result<Sessions> {
     let today = now(base).date();
     read(base, readers, |log, views| {
-        let teams =
-            log::teams(log)?.into_iter().map(|team| Named { id: team.id.to_string(), name: team.name });
+        let teams = readers
+            .known_teams(log)?
+            .into_iter()
+            .map(|team| Named { id: team.id.to_string(), name: team.name });
         let mut teams: Vec<Named> = teams.collect();
         teams.sort();
         let mut sites = sites(views)?;

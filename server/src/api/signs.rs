@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct Signs {
     /// Codes of the red flags that are present and not struck out.
     pub red_flags: Vec<String>,

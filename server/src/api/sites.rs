@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 use wayside_protocol::clinical::identity::Postcode;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Kind, RecordId, Rules};
@@ -11,12 +12,13 @@ use super::author;
 use super::records::{Shown, record};
 use super::settle::Settle;
 use super::team::{line, needed};
+use crate::accounts::Role;
 use crate::base::Base;
 use crate::error::Result;
 use crate::log;
 
 /// One site in the list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ListedSite {
     pub id: String,
     pub team: String,
@@ -43,7 +45,7 @@ pub struct SiteFields {
 
 /// All sites by team and name. Blocks.
 pub fn sites(base: &Base, readers: &Readers) -> Result<Vec<ListedSite>> {
-    let teams = base.log.read(log::teams)?;
+    let teams = base.log.read(|log| readers.known_teams(log))?;
     let sites = readers.read(base, |views| views.list(Some(Kind::Site)))?;
     let mut listed: Vec<ListedSite> = sites
         .iter()
@@ -73,7 +75,14 @@ pub fn site(base: &Base, readers: &Readers, id: RecordId) -> Result<Shown> {
 }
 
 /// Begins a site of a team. Blocks.
-pub fn add_site(base: &Base, by: &str, team: RecordId, fields: &SiteFields) -> Result<RecordId> {
+pub fn add_site(
+    base: &Base,
+    readers: &Readers,
+    by: &str,
+    team: RecordId,
+    fields: &SiteFields,
+) -> Result<RecordId> {
+    readers.may(base, team, Role::Coordinator)?;
     base.log.read(|conn| log::team_by_id(conn, team))?.ok_or(Code::TeamUnknown)?;
     let set = changes(&Value::Null, fields)?;
     let set: Map<String, Value> = set.into_iter().map(|(path, value)| (path.to_owned(), value)).collect();

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use wayside_protocol::clinical::text::Texts;
 use wayside_protocol::record::{self, RecordId};
 use wayside_protocol::timeline::{self, Event, Seen};
@@ -14,9 +15,10 @@ use crate::log::db::Conn;
 use crate::views::Views;
 
 /// One line of the story.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Told {
     #[serde(flatten)]
+    #[schema(value_type = Object)]
     pub event: Event,
     /// `text` and `notes` in English.
     pub words: String,

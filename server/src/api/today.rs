@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 use wayside_protocol::clinical::Urgency;
 use wayside_protocol::clinical::follow_up::{self, Call, Task, TaskKind};
 use wayside_protocol::error::Code;
@@ -13,16 +14,19 @@ use wayside_protocol::record::{Hash, Kind, RecordId};
 use super::changes::rfc3339;
 use super::items::{Item, Reachable, TabletSeen, alarms, item_of, now, tablets};
 use super::records::{read, standing};
-use super::{Alarm, Names, Readers};
-use crate::accounts::Account;
+use super::{Alarm, Names, Readers, cursor};
+use crate::accounts::{Account, Role, Teams};
 use crate::base::Base;
 use crate::error::Result;
 use crate::log::{self, Claimed, Conn};
-use crate::views::{Part, Todo, Views, Wanted, Whose};
+use crate::openapi::shapes;
+use crate::views::{Part, Todo, TodoPlace, Views, Wanted, Whose};
 
 /// Things on one page.
 const PAGE: u64 = 40;
 const MOST_PAGES: u64 = 10_000;
+/// Of its cursors.
+const LIST: u8 = b't';
 
 /// What is asked for, as in the address: `part`, `team`, `site`, `when` (`today`: checks that began today), `who` (`me`:
 /// what I am on) and `page`.
@@ -34,6 +38,9 @@ pub struct Wish {
     when: Option<String>,
     who: Option<String>,
     page: Option<u64>,
+    /// A cursor, which counts for more than a page.
+    #[serde(default)]
+    after: String,
 }
 
 /// Which part of the list is asked for.
@@ -49,6 +56,8 @@ pub struct Filter {
     pub begun_today: bool,
     /// From 1.
     pub page: u64,
+    /// A cursor, which counts for more than a page; empty for none.
+    pub after: String,
 }
 
 impl Filter {
@@ -73,11 +82,12 @@ impl From<Wish> for Filter {
             mine: wish.who.as_deref() == Some("me"),
             begun_today: wish.when.as_deref() == Some("today"),
             page: wish.page.unwrap_or(1),
+            after: wish.after,
         }
     }
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Today {
     /// The day that decides, in London.
     pub today: String,
@@ -90,6 +100,8 @@ pub struct Today {
     pub page: u64,
     pub pages: u64,
     pub things: Vec<Thing>,
+    /// Send it as `after` for the things that follow; null where these are the last by now.
+    pub next: Option<String>,
     /// Held changes at which nobody has looked: after all things.
     pub held: Vec<Held>,
     /// Ids and names, by name.
@@ -104,7 +116,7 @@ pub struct Today {
 }
 
 /// One thing to do about a check.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Thing {
     /// Why it is here: a code of [`Part`].
     pub part: &'static str,
@@ -113,12 +125,15 @@ pub struct Thing {
     #[serde(flatten)]
     pub reach: Reachable,
     /// The follow-up or referral that it is about.
+    #[schema(value_type = Option<shapes::Task>)]
     pub task: Option<Task>,
     /// Of an urgent check: the referral that, once it is confirmed, takes it in hand.
+    #[schema(value_type = Option<shapes::Task>)]
     pub confirm: Option<Task>,
     /// By when it should be done.
     pub due_on: Option<Date>,
     /// The last call of the check, with who made it.
+    #[schema(value_type = Option<shapes::Call>)]
     pub last_call: Option<Call>,
     pub last_call_by: Option<String>,
     /// Who is on it.
@@ -126,7 +141,7 @@ pub struct Thing {
 }
 
 /// Somebody rings this person, or looks into it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Claim {
     /// The account's name.
     pub by: String,
@@ -136,7 +151,7 @@ pub struct Claim {
 }
 
 /// A change that could not be accepted.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Held {
     pub hash: String,
     pub message: String,
@@ -146,6 +161,7 @@ pub struct Held {
 
 /// What is to be done today, the most urgent first. Blocks.
 pub fn today(base: &Base, readers: &Readers, filter: &Filter, account: &Account) -> Result<Today> {
+    let after: Option<TodoPlace> = cursor::after(LIST, &filter.after)?;
     let moment = now(base);
     let day = moment.date();
     let since = match filter.begun_today {
@@ -159,7 +175,9 @@ pub fn today(base: &Base, readers: &Readers, filter: &Filter, account: &Account)
         let checks = filter.mine.then(|| checks_of(views, &claims, account)).transpose()?;
         let (sessions, checks) = (sessions.as_deref(), checks.as_deref());
         let wanted = Wanted { part: filter.part, team: filter.team, since: &since, sessions, checks };
-        let counted = counts(log, views, filter, &wanted, &today)?;
+        // Of no check, so of no day, site or person.
+        let held_of = if filter.of_checks() { Vec::new() } else { held_of(filter.team, readers) };
+        let counted = counts(log, views, &wanted, &held_of, &today)?;
         let of = |part: Part| of_part(&counted, part);
         let urgent = match filter.narrows() {
             true => of_part(&views.todo_counts(&Wanted::default(), &today)?, Part::Urgent),
@@ -171,12 +189,19 @@ pub fn today(base: &Base, readers: &Readers, filter: &Filter, account: &Account)
         };
         let pages = total.div_ceil(PAGE).clamp(1, MOST_PAGES);
         let page = filter.page.clamp(1, pages);
-        let skip = (page - 1) * PAGE;
+        let skip = match &after {
+            Some(place) => views.todos_through(&wanted, &today, place)?,
+            None => (page - 1) * PAGE,
+        };
         let names = Names::read(base, log, views)?;
         let desk = DeskNow { names: &names, today: day, claims, account };
-        let mut things = Vec::new();
+        let (mut things, mut next) = (Vec::new(), None);
         if filter.part != Some(Part::Held) {
-            for todo in views.todos(&wanted, &today, skip, PAGE)? {
+            let todos = views.todos(&wanted, &today, skip, PAGE)?;
+            if let Some(last) = todos.last().filter(|_| todos.len() as u64 == PAGE) {
+                next = Some(cursor::told(LIST, &views.place_of(last)?)?);
+            }
+            for todo in todos {
                 things.extend(thing(views, &todo, &desk)?);
             }
         }
@@ -185,12 +210,12 @@ pub fn today(base: &Base, readers: &Readers, filter: &Filter, account: &Account)
         let (from, until) = (skip.saturating_sub(before), (skip + PAGE).saturating_sub(before));
         let held = match filter.part {
             None | Some(Part::Held) if of(Part::Held) > 0 && until > from => {
-                held(log, &names, filter.team, from, until - from)?
+                held(log, &names, &held_of, from, until - from)?
             }
             _ => Vec::new(),
         };
         let mut teams: Vec<(String, String)> =
-            log::teams(log)?.into_iter().map(|team| (team.id.to_string(), team.name)).collect();
+            readers.known_teams(log)?.into_iter().map(|team| (team.id.to_string(), team.name)).collect();
         teams.sort_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0)));
         Ok(Today {
             counts: counted.iter().map(|(part, count)| (part.as_str(), *count)).collect(),
@@ -200,11 +225,12 @@ pub fn today(base: &Base, readers: &Readers, filter: &Filter, account: &Account)
             page,
             pages,
             things,
+            next,
             held,
             teams,
             sites: sites(views)?,
-            tablets: tablets(log)?,
-            alarms: alarms(log, base.clock.now_ms())?,
+            tablets: tablets(log, readers)?,
+            alarms: alarms(log, readers, base.clock.now_ms())?,
             position: views.position()?,
         })
     })
@@ -239,16 +265,33 @@ fn checks_of(views: &Views, claims: &HashMap<RecordId, Claimed>, account: &Accou
     Ok(json!(ids.iter().map(hex).collect::<Vec<_>>()).to_string())
 }
 
+/// Of which teams what is held is shown, one after the other; `None` is every team's.
+fn held_of(asked: Option<RecordId>, readers: &Readers) -> Vec<Option<RecordId>> {
+    match (readers.teams(), asked) {
+        (Teams::All, asked) => vec![asked],
+        (Teams::These(own), None) => own.iter().copied().map(Some).collect(),
+        (own, Some(team)) => {
+            if own.holds(team) {
+                vec![Some(team)]
+            } else {
+                Vec::new()
+            }
+        }
+    }
+}
+
 fn counts(
     log: &Conn,
     views: &Views,
-    filter: &Filter,
     wanted: &Wanted,
+    held_of: &[Option<RecordId>],
     today: &str,
 ) -> Result<Vec<(Part, u64)>> {
     let found = views.todo_counts(wanted, today)?;
-    // Of no check, so of no day, site or person.
-    let held = if filter.of_checks() { 0 } else { log::held_unseen_count(log, filter.team)? };
+    let mut held = 0;
+    for team in held_of {
+        held += log::held_unseen_count(log, *team)?;
+    }
     let of = |part: Part| if part == Part::Held { held } else { of_part(&found, part) };
     Ok(Part::ALL.into_iter().map(|part| (part, of(part))).collect())
 }
@@ -310,9 +353,16 @@ fn about(check: RecordId, person: Option<&Value>) -> RecordId {
     id.unwrap_or(check)
 }
 
-fn held(log: &Conn, names: &Names, team: Option<RecordId>, skip: u64, limit: u64) -> Result<Vec<Held>> {
-    let found = log::held_unseen(log, team, skip, limit)?.into_iter();
+fn held(log: &Conn, names: &Names, of: &[Option<RecordId>], skip: u64, limit: u64) -> Result<Vec<Held>> {
+    let mut found = Vec::new();
+    for team in of {
+        found.extend(log::held_unseen(log, *team, 0, skip + limit)?);
+    }
+    found.sort_by_key(|held| held.received_at);
     Ok(found
+        .into_iter()
+        .skip(usize::try_from(skip).unwrap_or(usize::MAX))
+        .take(usize::try_from(limit).unwrap_or(usize::MAX))
         .map(|held| Held {
             hash: data_encoding::HEXLOWER.encode(&held.hash),
             message: held.message,
@@ -354,7 +404,8 @@ pub fn seen_held(base: &Base, readers: &Readers, hash: &str, account: &Account, 
     let hash = data_encoding::HEXLOWER_PERMISSIVE.decode(hash.as_bytes()).map_err(|_| Code::NotFound)?;
     let hash: Hash = hash.try_into().map_err(|_| Code::NotFound)?;
     let (account, now) = (account.n, base.clock.now_ms());
-    base.log.write(move |txn| log::note_held_seen(txn.conn, &hash, account, seen, now))?;
+    let teams = readers.teams_where(Role::Coordinator);
+    base.log.write(move |txn| log::note_held_seen(txn.conn, &hash, &teams, account, seen, now))?;
     tell(base, readers)
 }
 

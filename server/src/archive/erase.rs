@@ -118,7 +118,14 @@ pub fn erase(base: &Base, erasure: Erasure, who: &str, reason: &str) -> Result<(
             log::enter(txn, team.id, What::Erase, &all, Made { at: now, by: log::SERVER })?;
             for person in &erasure.persons {
                 let (who, reason) = (who.clone(), reason.clone());
-                let act = Audited { at: now, who, act: "erase".into(), record: Some(*person), reason };
+                let act = Audited {
+                    at: now,
+                    who,
+                    act: "erase".into(),
+                    record: Some(*person),
+                    reason,
+                    ..Audited::default()
+                };
                 log::audit(txn.conn, &act)?;
             }
             all.into_iter().try_for_each(|record| ledger.note(txn.conn, &Entry::Erased { record }, now))

@@ -75,7 +75,13 @@ pub fn archive(base: &Base, days: u32, who: &str, dry_run: bool) -> Result<Archi
             )?;
             log::audit(
                 txn.conn,
-                &Audited { at: now, who: who.clone(), act: ACT.into(), record: None, reason: reason.clone() },
+                &Audited {
+                    at: now,
+                    who: who.clone(),
+                    act: ACT.into(),
+                    reason: reason.clone(),
+                    ..Audited::default()
+                },
             )
         })?;
     }

@@ -29,7 +29,7 @@ impl Where {
     pub fn parse(log: &str, ledger: Option<&str>) -> Result<Where> {
         match (Place::is_one(log), ledger) {
             (true, Some(ledger)) => {
-                Ok(Where::Shared(Box::new(Shared { log: Place::parse(log)?, ledger: Place::parse(ledger)? })))
+                Ok(Where::Shared(Box::new(Shared { log: Place::typed(log)?, ledger: Place::typed(ledger)? })))
             }
             (false, None) => Ok(Where::Dir(log.into())),
             (true, None) => Err(Error::Said(

@@ -162,15 +162,16 @@ fn replay(conn: &Conn, identity: &Identity, entry: &Entry, now_ms: u64) -> Resul
                 args![now_ms, name],
             )?;
         }
-        Entry::TeamLeft { tablet, team } => {
-            let sql = "DELETE FROM tablet_team WHERE tablet = (SELECT n FROM tablet WHERE public_key = ?)
-                AND team = (SELECT n FROM team WHERE id = ?)";
-            conn.execute(sql, args![bytes::<32>(tablet)?, team])?;
+        Entry::TokenRevoked { digest } => {
+            let sql = "UPDATE api_token SET revoked_at = ? WHERE digest = ? AND revoked_at IS NULL";
+            conn.execute(sql, args![now_ms, bytes::<32>(digest)?])?;
         }
-        Entry::Revoked { tablet } => {
-            let sql = "DELETE FROM tablet_team WHERE tablet = (SELECT n FROM tablet WHERE public_key = ?)";
-            conn.execute(sql, args![bytes::<32>(tablet)?])?;
+        Entry::Renewed { tablet, key } => {
+            let (old, new): (PublicKey, PublicKey) = (bytes(tablet)?, bytes(key)?);
+            log::renew(conn, &old, &new, sign_certificate(identity.key(), &new), now_ms)?;
         }
+        Entry::TeamLeft { tablet, team, .. } => log::take_out(conn, &bytes(tablet)?, *team, now_ms)?,
+        Entry::Revoked { tablet } => log::revoke(conn, &bytes(tablet)?, now_ms)?,
         Entry::Erased { record } => log::erase_again(conn, *record, now_ms)?,
         // Drawn anew.
         Entry::Epoch { .. } => {}

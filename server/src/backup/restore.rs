@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::keys::{self, Identity};
 use crate::ledger::{self, Ledger};
-use crate::log::{self, Conn};
+use crate::log::{self, AuditHead, Conn, Noted};
 
 /// Until it is whole the log has another name, so that a restore that was interrupted is no server.
 const DRAFT: &str = "log.db.restoring";
@@ -35,12 +35,17 @@ pub fn restore(from: &Path, data: &Path, clock: &Clock) -> Result<Manifest> {
     if manifest::digest(&draft)? != manifest.digest {
         return Err(Code::BackupDamaged.into());
     }
-    log::rework(&draft, |conn| begin_again(conn, &identity, &ledger, clock.now_ms()))?;
+    let mut trail = AuditHead::default();
+    log::rework(&draft, |conn| {
+        trail = log::audit_head(conn)?;
+        begin_again(conn, &identity, &ledger, clock.now_ms())
+    })?;
     fs::File::open(&draft)
         .and_then(|file| file.sync_all())
         .and_then(|()| fs::rename(&draft, data.join(LOG)))
         .and_then(|()| sync_dir(data))
         .map_err(failed)?;
+    ledger.note_trail(&Noted { head: trail, restored: true }, clock.now_ms())?;
     Ok(manifest)
 }
 
@@ -56,19 +61,21 @@ pub fn restore_shared(from: &Path, data: &Path, places: &Places, clock: &Clock) 
     belong_together(&manifest, &identity, &ledger)?;
     // Of an older schema, it is upgraded on the way; what was verified stays as it is.
     let work = scratch_file(data)?;
-    let done = || -> Result<()> {
+    let done = || -> Result<AuditHead> {
         fs::copy(from.join(LOG), &work).map_err(failed)?;
         let (copy, target) = (log::open_file(&work)?, log::open_place(log)?);
         target.alone(|target| {
             copy.at_one_moment(|copy| log::copy_all(copy, target, &mut |_| {}))?;
-            begin_again(target, &identity, &ledger, clock.now_ms())
+            begin_again(target, &identity, &ledger, clock.now_ms())?;
+            log::audit_head(target)
         })
     };
     let result = done();
     for end in ["", "-wal", "-shm"] {
         let _ = fs::remove_file(format!("{}{end}", work.display()));
     }
-    result.map(|()| manifest)
+    ledger.note_trail(&Noted { head: result?, restored: true }, clock.now_ms())?;
+    Ok(manifest)
 }
 
 /// Where a backup is upgraded, under the name of a restore that was interrupted.

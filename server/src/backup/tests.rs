@@ -9,6 +9,7 @@ use wayside_protocol::error::Code;
 use wayside_protocol::record::Kind;
 
 use super::{backup, restore, verify};
+use crate::log::Audited;
 use crate::testing::{START, Site, Tablet, nowhere};
 use crate::{Base, Clock, Error, accounts, log};
 
@@ -230,4 +231,22 @@ fn the_watermark_is_where_the_oldest_backup_of_the_window_ends() {
     let seen = [6, 7, 8, 10, 11, 13, 14].map(|day| watermark(START + day * DAY));
     assert_eq!(seen, [3, 3, 5, 5, 7, 7, 0]);
     assert_eq!(fs::read_dir(shelf.path()).unwrap().count(), 3);
+}
+
+#[test]
+fn a_restore_says_which_rows_of_the_audit_trail_it_lost() {
+    let site = Site::new();
+    let looks = |n: u64| {
+        let row = |at| Audited { at, who: "vic".into(), act: "person".into(), ..Audited::default() };
+        site.base.audit((0..n).map(row).collect()).unwrap();
+    };
+    looks(3);
+    let (_shelf, made) = backed_up(&site);
+    looks(2);
+    site.base.note_trail().unwrap();
+    let place = fresh_place(&site);
+    restore(&made, place.path(), &clock(&site)).unwrap();
+    let base = Base::open(place.path(), clock(&site)).unwrap();
+    let found = base.verify_audit().unwrap();
+    assert_eq!((found.rows, found.wrong, found.lost), (3, 0, vec![(4, 5)]));
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Write};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use wayside_protocol::error::Code;
 use wayside_protocol::sync::frame::MAX_REASON;
@@ -11,7 +11,7 @@ use super::{Data, Print, existing, printing, text};
 use crate::api::name_of;
 use crate::archive::{self, DAYS};
 use crate::error::{Error, Result};
-use crate::log::{self, Audited};
+use crate::log::{self, Audited, Fault};
 use crate::views::Views;
 
 #[derive(Args)]
@@ -38,6 +38,21 @@ pub struct Erase {
     yes: bool,
     #[command(flatten)]
     data: Data,
+}
+
+#[derive(Args)]
+pub struct Audit {
+    /// Shows the trail, unless something else is said.
+    what: Option<AuditWhat>,
+    #[command(flatten)]
+    print: Print,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum AuditWhat {
+    /// Proves that no row of the trail was altered, taken out, put in or cut off, by its chain and by what the ledger
+    /// noted of it. Exit 1 where one was, with where.
+    Verify,
 }
 
 pub fn archive(args: &Archive, out: &mut impl Write) -> Result<()> {
@@ -84,20 +99,65 @@ fn confirmed(mut input: impl BufRead) -> Result<()> {
     if answer.trim() == "yes" { Ok(()) } else { Err(Code::NotConfirmed.into()) }
 }
 
-pub fn audit(print: &Print, out: &mut impl Write) -> Result<()> {
+pub fn audit(args: &Audit, out: &mut impl Write) -> Result<()> {
+    match args.what {
+        Some(AuditWhat::Verify) => verify(&args.print, out),
+        None => trail(&args.print, out),
+    }
+}
+
+fn trail(print: &Print, out: &mut impl Write) -> Result<()> {
     let acts = existing(&print.data)?.log.read(log::audited)?;
     if print.json {
         return writeln!(out, "{}", Value::from_iter(acts.iter().map(shown))).map_err(printing);
     }
     let rows = acts.into_iter().map(|act| {
         let record = act.record.map(|record| record.to_string()).unwrap_or_default();
-        vec![time(act.at).unwrap_or_default(), act.act, act.who, record, act.reason]
+        vec![time(act.at).unwrap_or_default(), act.act, act.who, act.address, record, act.reason]
     });
     text::table(rows.collect(), out).map_err(printing)
 }
 
 fn shown(act: &Audited) -> Value {
-    json!({"at": time(act.at), "who": act.who, "act": act.act, "record": act.record, "reason": act.reason})
+    json!({"at": time(act.at), "who": act.who, "account": act.account, "address": act.address, "act": act.act,
+        "record": act.record, "reason": act.reason})
+}
+
+fn verify(print: &Print, out: &mut impl Write) -> Result<()> {
+    let found = existing(&print.data)?.verify_audit()?;
+    let faults: Vec<String> = found.faults.iter().map(fault).collect();
+    let lost: Vec<String> =
+        found.lost.iter().map(|(from, to)| format!("A restore lost {}.", rows(*from, *to))).collect();
+    if print.json {
+        let whole = json!({"rows": found.rows, "wrong": found.wrong, "faults": faults, "lost": lost});
+        writeln!(out, "{whole}").map_err(printing)?;
+    } else {
+        for line in lost.iter().chain(&faults) {
+            writeln!(out, "{line}").map_err(printing)?;
+        }
+        writeln!(out, "{} rows, {} faults.", found.rows, found.wrong).map_err(printing)?;
+    }
+    if found.wrong == 0 { Ok(()) } else { Err(Code::AuditBroken.into()) }
+}
+
+fn rows(from: u64, to: u64) -> String {
+    if from == to { format!("row {from}") } else { format!("rows {from} to {to}") }
+}
+
+fn fault(fault: &Fault) -> String {
+    match *fault {
+        Fault::Changed { place } => {
+            format!("Row {place}, or the one before it, was altered, or something was put in between.")
+        }
+        Fault::Missing { from, to } => format!("Missing: {}.", rows(from, to)),
+        Fault::Outside { n } => format!(
+            "Row number {n} of the table is in no chain: it was put in by hand or by an older program."
+        ),
+        Fault::Rewritten { place } => {
+            format!("The ledger knows row {place} otherwise: the trail was written anew.")
+        }
+        Fault::Cut { from, to } => format!("Cut off: {}, which the ledger knows of.", rows(from, to)),
+    }
 }
 
 fn time(ms: u64) -> Option<String> {

@@ -75,7 +75,7 @@ pub fn log(command: LogCommand, out: &mut impl Write) -> Result<()> {
             writeln!(out, "The log takes changes again. Do not serve the copy any more.").map_err(printing)
         }
         LogCommand::Check { copy, data } => {
-            let behind = backup::check_copy(&existing(&data)?, &Place::parse(&copy)?)?;
+            let behind = backup::check_copy(&existing(&data)?, &Place::typed(&copy)?)?;
             writeln!(out, "The copy is whole and noted as a restore point; {behind} changes came since.")
                 .map_err(printing)
         }

@@ -3,20 +3,23 @@
 
 mod account;
 mod archive;
+mod extract;
 mod log;
 mod quarantine;
 mod reference;
+mod tablet;
 mod team;
 #[cfg(test)]
 mod tests;
 mod text;
+mod trace;
 mod views;
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::{Map, Value, json};
 use tracing_subscriber::EnvFilter;
 use wayside_protocol::error::Code;
@@ -27,6 +30,7 @@ use wayside_protocol::sync::frame::{PROTOCOL_VERSION, STREAMED_VERSION};
 use self::account::AccountCommand;
 use self::quarantine::Quarantine;
 use self::reference::ReferenceCommand;
+use self::tablet::TabletCommand;
 use self::team::{ServiceCommand, StaffCommand, TeamCommand};
 use self::views::ViewsCommand;
 use crate::accounts;
@@ -36,7 +40,7 @@ use crate::base::{Base, Places};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::keys::TlsFiles;
-use crate::log::Quarantined;
+use crate::log::{Place, Quarantined};
 use crate::serve::{Server, ServerConfig};
 use crate::views::Views;
 use crate::web::DEFAULT_NAME;
@@ -67,6 +71,11 @@ enum Command {
         url: Option<String>,
         #[command(flatten)]
         data: Data,
+    },
+    /// Tablets: which there are, and revoking one.
+    Tablet {
+        #[command(subcommand)]
+        command: TabletCommand,
     },
     /// A team's staff, who sign in on its tablets.
     Staff {
@@ -122,8 +131,15 @@ enum Command {
     Archive(archive::Archive),
     /// Erases a person with all contacts, here and on every tablet.
     Erase(archive::Erase),
-    /// Who looked up, fetched, archived and erased, and why.
-    Audit(Print),
+    /// The audit trail: who looked, searched, took away, signed in and administered; and whether it is whole.
+    Audit(archive::Audit),
+    /// Writes CSV files for a data warehouse or a spreadsheet, whole or what changed since an earlier extract.
+    Extract(extract::Extract),
+    /// Who is given extracts without names.
+    Recipient {
+        #[command(subcommand)]
+        command: extract::RecipientCommand,
+    },
     /// Reference data: postcodes, deprivation, practices, populations.
     Reference {
         #[command(subcommand)]
@@ -178,15 +194,21 @@ struct Shared {
 
 impl Data {
     fn places(&self) -> Result<Places> {
-        let given = |said: &Option<String>, name| said.clone().or_else(|| std::env::var(name).ok());
-        let Shared { log, ledger } = &self.shared;
-        let (log, ledger) = (given(log, "WAYSIDE_LOG_URL"), given(ledger, "WAYSIDE_LEDGER_URL"));
-        Places::parse(log.as_deref(), ledger.as_deref())
+        places(self.shared.log.as_ref(), self.shared.ledger.as_ref())
     }
 
     fn open(&self) -> Result<Base> {
         Base::open_at(&self.data, &self.places()?, Clock::default())
     }
+}
+
+fn places(log: Option<&String>, ledger: Option<&String>) -> Result<Places> {
+    for typed in log.into_iter().chain(ledger) {
+        Place::typed(typed)?;
+    }
+    let given = |said: Option<&String>, name| said.cloned().or_else(|| std::env::var(name).ok());
+    let (log, ledger) = (given(log, "WAYSIDE_LOG_URL"), given(ledger, "WAYSIDE_LEDGER_URL"));
+    Places::parse(log.as_deref(), ledger.as_deref())
 }
 
 #[derive(Args)]
@@ -220,6 +242,9 @@ struct Serve {
     /// Its private key (PEM). Tablets pin this key: keep it when the certificate is renewed.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// An administrator without a second factor may do nothing on the pages but set one up.
+    #[arg(long)]
+    administrators_need_second_factor: bool,
     /// What the pages call your service.
     #[arg(long, default_value = DEFAULT_NAME)]
     name: String,
@@ -230,8 +255,11 @@ struct Serve {
 
 /// Runs one command line and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut impl Write, err: &mut impl Write) -> u8 {
-    let done = match Cli::try_parse_from(args) {
-        Ok(cli) => command(cli.command, out),
+    let parsed = Cli::command()
+        .try_get_matches_from(args)
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let done = match parsed {
+        Ok((cli, matches)) => command(cli.command, out).and_then(|()| trace::trace(&matches)),
         // Help and version are what was asked for.
         Err(error) if !error.use_stderr() => write!(out, "{error}").map_err(printing),
         Err(error) => Err(Error::Said(Code::BadArguments, usage(&error))),
@@ -264,6 +292,7 @@ fn command(command: Command, out: &mut impl Write) -> Result<()> {
     match command {
         Command::Serve(serve) => serve_until_signal(serve, out),
         Command::Team { command } => team::team(command, out),
+        Command::Tablet { command } => tablet::run(command, out),
         Command::Staff { command } => team::staff(command, out),
         Command::Service { command } => team::service(command, out),
         Command::EnrolCode { team, url, data } => {
@@ -292,7 +321,9 @@ fn command(command: Command, out: &mut impl Write) -> Result<()> {
         Command::Quarantine(command) => quarantine::run(command, out),
         Command::Archive(args) => archive::archive(&args, out),
         Command::Erase(args) => archive::erase(&args, out),
-        Command::Audit(print) => archive::audit(&print, out),
+        Command::Audit(args) => archive::audit(&args, out),
+        Command::Extract(args) => extract::extract(&args, out),
+        Command::Recipient { command } => extract::recipient(command, out),
         Command::Reference { command } => reference::reference(command, out),
         Command::Views { command } => self::views::views(command, out),
         Command::Log { command } => log::log(command, out),
@@ -355,6 +386,9 @@ fn serve_until_signal(serve: Serve, out: &mut impl Write) -> Result<()> {
         let running =
             Server::start(ServerConfig { data, places, listen, url, tls, name, pages, clock }).await?;
         running.base().require_version(serve.oldest_version);
+        if serve.administrators_need_second_factor {
+            running.base().require_second_factor();
+        }
         let daily = (serve.archive_after > 0)
             .then(|| tokio::spawn(daily(running.base().clone(), serve.archive_after)));
         let mut said = writeln!(out, "Wayside is listening on https://{}", running.addr);

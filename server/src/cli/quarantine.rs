@@ -98,7 +98,13 @@ fn readmit(readmit: &Readmit, out: &mut impl Write) -> Result<()> {
                 Named::Record(record) => *record == held.record,
                 Named::Change(hash) => *hash == held.hash,
             });
-        let of_code = readmit.code.as_ref().is_none_or(|code| *code == held.code);
+        // What a revoked tablet sent is somebody's decision, not a matter of rules: only if it is named.
+        let decided =
+            [Code::FromRevokedTablet, Code::RefusedAtBase].map(Code::as_str).contains(&held.code.as_str());
+        let of_code = match &readmit.code {
+            Some(code) => *code == held.code,
+            None => !decided || !named.is_empty(),
+        };
         if is_named && of_code && team.is_none_or(|team| team == held.team) {
             wanted.entry((held.team, held.record)).or_default().push(held.hash);
         }

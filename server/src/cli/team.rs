@@ -313,7 +313,7 @@ pub fn staff(command: StaffCommand, out: &mut impl Write) -> Result<()> {
         StaffCommand::Unlock { member, challenge, of } => {
             let (base, known) = of.open()?;
             let id = &team::find_member(&known, &member)?.member.id;
-            let codes = team::unlock(&base, known.id, BY, id, &challenge.concat())?;
+            let codes = team::unlock(&base, known.id, id, &challenge.concat())?;
             if of.json {
                 return writeln!(out, "{}", json!(codes)).map_err(printing);
             }

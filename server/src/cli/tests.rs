@@ -201,12 +201,27 @@ fn archive_erase_and_audit() {
     assert!(said.contains("Khan") && said.contains("Erased.") && !said.contains('\u{1b}'), "{said}");
     assert_eq!(refused(&["show", &id, "--data", data]), "record_not_found");
     let trail: Value = serde_json::from_str(&ok(&["audit", "--json", "--data", data])).unwrap();
-    let last = trail.as_array().unwrap().last().unwrap();
+    let rows = trail.as_array().unwrap();
+    let shown = rows.iter().find(|row| row["act"] == "command").unwrap();
+    assert!(shown["who"].as_str().unwrap().starts_with("wayside show"), "{shown}");
+    assert_eq!(shown["record"], json!(id), "who reads at the command line is written down, too");
+    let last = rows.last().unwrap();
     assert_eq!(
         (&last["act"], &last["record"], &last["reason"]),
         (&json!("erase"), &json!(id), &json!("Asked for it"))
     );
     assert!(ok(&["audit", "--data", data]).contains("Asked for it"));
+    let sound = ok(&["audit", "verify", "--data", data]);
+    assert_eq!(sound, format!("{} rows, 0 faults.\n", rows.len()));
+    let found: Value = serde_json::from_str(&ok(&["audit", "verify", "--json", "--data", data])).unwrap();
+    assert_eq!(found, json!({"rows": rows.len(), "wrong": 0, "faults": [], "lost": []}));
+    let forge = "DROP TRIGGER audit_is_never_updated; UPDATE audit SET who = 'nobody' WHERE place = 1";
+    rusqlite::Connection::open(site.dir.path().join("log.db")).unwrap().execute_batch(forge).unwrap();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let args = ["wayside", "audit", "verify", "--data", data];
+    assert_eq!(run(args.iter().map(Into::into), &mut out, &mut err), 1);
+    assert!(String::from_utf8(out).unwrap().starts_with("Row 1, or the one before it, was altered"));
+    assert!(String::from_utf8(err).unwrap().contains("audit_broken"));
 }
 
 #[test]
@@ -236,4 +251,89 @@ fn views_are_copied_beside_a_running_server() {
     assert!(ok(&["views", "copy", copy, "--data", data]).contains("2 changes behind"));
     assert_eq!(refused(&["views", "copy", copy, "--data", data]), "storage_failed", "it is there");
     assert_eq!(refused(&["views", "copy", "/tmp/x", "--data", "/nowhere"]), "storage_failed");
+}
+
+#[test]
+fn extracts_are_written_once_for_their_owner_and_go_on_from_a_place() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let site = Site::new();
+    let data = site.dir.path().to_str().unwrap();
+    let tablet = site.tablet();
+    let push = |family: &str| {
+        tablet.push(&site, &[tablet.begin(Kind::Person, json!({"name": {"family": family}})).1]);
+    };
+    push("=Khan");
+    let dir = tempfile::tempdir().unwrap();
+    let to = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let line = |to: &str, more: &[&str]| {
+        let words = ["extract", "--to", to, "--reason", "a test", "--data", data];
+        [&words[..], more].concat().iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()
+    };
+    let words = |line: &[String]| ok(&line.iter().map(String::as_str).collect::<Vec<_>>());
+    let refused = |line: &[String]| refused(&line.iter().map(String::as_str).collect::<Vec<_>>());
+    let said = words(&line(&to("all"), &[]));
+    assert!(said.starts_with("wayside-people.csv\t1\n") && said.lines().count() == 9, "{said}");
+    let next = said.lines().last().unwrap().strip_prefix("next\t").unwrap();
+    let path = dir.path().join("all/wayside-people.csv");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        text.contains(",'=Khan,") && text.lines().last().unwrap().starts_with(&format!("end,{next},")),
+        "{text}"
+    );
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    // Nothing is written over, and what refers to it stays.
+    assert_eq!(refused(&line(&to("all"), &[])), "storage_failed");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    for (bad, code) in [
+        (&["../people"][..], "unknown_value"),
+        (&["--after", "x"], "cursor_invalid"),
+        (&["--recipient", "nobody"], "recipient_unknown"),
+    ] {
+        assert_eq!(refused(&line(&to("bad"), bad)), code, "{bad:?}");
+    }
+    assert!(!dir.path().join("bad").exists());
+    push("Begum");
+    assert!(words(&line(&to("next"), &["people", "--after", next])).starts_with("wayside-people.csv\t1\n"));
+    let text = std::fs::read_to_string(dir.path().join("next/wayside-people.csv")).unwrap();
+    assert!(text.contains("Begum") && !text.contains("Khan"));
+    let told = "the recipient's own/../name";
+    assert_eq!(ok(&["recipient", "add", told, "--data", data]).trim(), "1");
+    words(&line(&to("shared"), &["--recipient", told]));
+    let mut names: Vec<_> =
+        std::fs::read_dir(dir.path().join("shared")).unwrap().map(|file| file.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names.len(), 7);
+    assert!(names.iter().all(|name| name.to_str().unwrap().ends_with("-pseudonymised.csv")));
+    let text = std::fs::read_to_string(dir.path().join("shared/wayside-people-pseudonymised.csv")).unwrap();
+    assert!(!text.contains("Begum") && !text.contains("Khan") && text.lines().count() == 4);
+    ok(&["recipient", "end", told, "--data", data]);
+    assert_eq!(ok(&["recipient", "list", "--data", data]), format!("1\t{told}\tended\n"));
+    assert!(ok(&["audit", "--data", data]).contains("for recipient 1: a test"));
+}
+
+#[test]
+fn a_password_is_refused_in_an_argument_and_printed_nowhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().to_str().unwrap();
+    // Nobody listens there.
+    let address = "postgres://u:hunter2secret@127.0.0.1:1/wayside?connect_timeout=1";
+    let ways: [&[&str]; 4] = [
+        &["account", "list", "--log", address, "--ledger", address, "--data", data],
+        &["serve", "--log", address, "--ledger", address, "--data", data],
+        &["log", "copy", "--from", data, "--to", address, "--to-ledger", address],
+        &["log", "check", address, "--data", data],
+    ];
+    for line in ways {
+        let (code, out, err) = wayside(line);
+        assert_eq!(code, 1, "{line:?}");
+        assert!(!format!("{out}{err}").contains("hunter2secret"), "{out}{err}");
+    }
+    assert_eq!(refused(ways[0]), "bad_arguments");
+    let file = dir.path().join("address");
+    std::fs::write(&file, address).unwrap();
+    let file = format!("file:{}", file.display());
+    let (code, out, err) = wayside(&["account", "list", "--log", &file, "--ledger", &file, "--data", data]);
+    assert_eq!(code, 1);
+    assert!(err.contains("storage_failed") && !format!("{out}{err}").contains("hunter2secret"), "{err}");
 }

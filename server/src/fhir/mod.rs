@@ -32,6 +32,7 @@ pub use care::encounter;
 pub use people::{organization, patient, session_location, site_location};
 pub use provenance::{Made, provenance};
 pub use summary::summary;
+pub(crate) use values::{Place, disputed, instant, places};
 
 /// A type of resource that goes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

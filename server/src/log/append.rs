@@ -15,8 +15,10 @@ use wayside_protocol::sync::{PublicKey, SetSum};
 use super::batch::{Accepted, Batch, ListRef};
 use super::db::args;
 use super::entries::{self, Made, enter_one};
-use super::{Standing, Team, Txn, known, record_changes, sum_at, team_by_id};
-use crate::admission::{Judge, Judged, Judgement, Offer, Offered, Reason, SignedList, final_quarantine};
+use super::{Standing, Team, Txn, is_held_back, known, quarantine_code, record_changes, sum_at, team_by_id};
+use crate::admission::{
+    Judge, Judged, Judgement, Offer, Offered, Reason, SignedList, final_quarantine, is_final,
+};
 use crate::error::{Error, Result};
 
 /// Changes that wait for others, of one team and of one tablet.
@@ -83,8 +85,10 @@ fn append_to(
         }
     }
     let mut appender = Appender::begin(txn, source, team)?;
+    // Decided here, after the lock, whatever it was when the request came.
+    appender.held_back = is_held_back(appender.txn.conn, &source.tablet, appender.team.n)?;
     appender.read_ahead(offers, judged)?;
-    if !anyway && !appender.unmoved(offers, judged)? {
+    if !anyway && !appender.held_back && !appender.unmoved(offers, judged)? {
         return Ok(None);
     }
     let mut answers = Vec::with_capacity(offers.len());
@@ -127,6 +131,8 @@ struct Appender<'a, 't> {
     sum: SetSum,
     /// Whether any record of the team was ever archived or erased.
     entries: bool,
+    /// Who sends this was revoked, or taken out of the team: nothing of it is accepted.
+    held_back: bool,
 }
 
 /// A record as this commit found it, and what has become of that since.
@@ -182,7 +188,8 @@ impl<'a, 't> Appender<'a, 't> {
         let sum = sum_at(txn.conn, team.n, team.head)?;
         let (before, entries) = (team.head, entries::has_entries(txn.conn, team.n, 0)?);
         let (judge, records, batch) = (Judge::new(source.server), HashMap::new(), Batch::default());
-        Ok(Appender { txn, source, judge, records, batch, team, before, sum, entries })
+        let held_back = false;
+        Ok(Appender { txn, source, judge, records, batch, team, before, sum, entries, held_back })
     }
 
     /// Looks up together what is asked of each change of a batch.
@@ -238,9 +245,13 @@ impl<'a, 't> Appender<'a, 't> {
 
     fn place(&mut self, change: &Offered, list: &SignedList, before: Option<&Judged>) -> Result<Verdict> {
         let Offered { record, hash, .. } = change;
+        let held_back = self.held_back;
         let found = self.found(*record)?;
         if found.erased {
             return Ok(Verdict::Erased);
+        }
+        if held_back {
+            return self.hold_back(change, list);
         }
         let trusted = before.filter(|judged| {
             // Known to the judge but not to the log: the batch came apart, so ask again.
@@ -272,6 +283,37 @@ impl<'a, 't> Appender<'a, 't> {
             received_at: self.source.received_at,
         };
         self.settle(&entry, judgement, trusted.is_some())
+    }
+
+    /// Keeps a change apart without judging it, unless base has it already, one way or another.
+    fn hold_back(&mut self, change: &Offered, list: &SignedList) -> Result<Verdict> {
+        let Offered { record, hash, .. } = change;
+        let (quarantined, waiting) = {
+            let found = self.found(*record)?;
+            (found.quarantined, found.waiting)
+        };
+        self.flush()?;
+        if let Some(seq) = known(self.txn.conn, self.team.n, *record, hash)? {
+            return Ok(Verdict::Known { seq });
+        }
+        if quarantined
+            && let Some(code) = quarantine_code(self.txn.conn, self.team.n, *record, hash)?
+            && !Code::parse(&code).is_some_and(Code::retry)
+        {
+            return Ok(Verdict::Quarantined { code });
+        }
+        if waiting && self.waits(change)? {
+            return Ok(Verdict::Waiting);
+        }
+        let list_ref = self.batch.list(self.txn.conn, &self.team, list)?;
+        let entry = Entry {
+            change,
+            tablet: &self.source.tablet,
+            author: &list.author,
+            list: list_ref,
+            received_at: self.source.received_at,
+        };
+        self.quarantine(&entry, &Code::FromRevokedTablet.into())
     }
 
     fn found(&mut self, record: RecordId) -> Result<&mut Found> {
@@ -384,8 +426,8 @@ impl<'a, 't> Appender<'a, 't> {
     /// Keeps a change whole with its reason; what waits for it goes the same way.
     fn quarantine(&mut self, entry: &Entry, reason: &Reason) -> Result<Verdict> {
         self.keep(entry, reason)?;
-        // What a retry can help may still arrive.
-        if !reason.code.retry() {
+        // What a retry can help may still arrive, and what is held back be admitted.
+        if is_final(reason.code) {
             self.release(entry.change.record, entry.change.hash, false)?;
         }
         Ok(Verdict::Quarantined { code: reason.code.as_str().to_owned() })

@@ -10,8 +10,9 @@ use wayside_protocol::sync::frame::{Verdict, What};
 
 use super::db::args;
 use super::*;
-use crate::accounts::{self, Role};
+use crate::accounts::{self, Credentials, Role, Roles, Scope, Wish, second};
 use crate::admission::{Judge, Judgement, Offer};
+use crate::ledger::Entry;
 use crate::testing::{Site, Tablet, on_both, quarantined};
 use crate::{Error, archive, backup, sync};
 
@@ -35,6 +36,7 @@ on_both! {
     what_is_archived_comes_back_and_what_is_erased_does_not,
     a_code_is_used_once_and_by_the_same_tablet_again,
     accounts_have_one_name_in_any_case_and_end_when_they_are_disabled,
+    roles_by_team_tokens_and_second_factors_are_kept,
     alarms_restore_points_and_epochs_are_kept,
 }
 
@@ -278,7 +280,11 @@ fn accounts_have_one_name_in_any_case_and_end_when_they_are_disabled(site: Site)
     let again = accounts::add(base, "AMINA", Role::Viewer, "correct horse battery");
     assert_eq!(again.unwrap_err().code(), Code::AccountExists);
     let throttle = accounts::Throttle::default();
-    let token = accounts::sign_in(base, &throttle, "Amina", "correct horse battery").unwrap();
+    let sign_in = |name: &str, password: &str| {
+        let shown = Credentials { name: name.into(), password: password.into(), ..Credentials::default() };
+        accounts::sign_in(base, &throttle, &shown)
+    };
+    let (token, _) = sign_in("Amina", "correct horse battery").unwrap();
     let now = base.clock.now_ms();
     let signed_in = || base.log.read(|conn| accounts::signed_in(conn, &token, now)).unwrap();
     assert_eq!(signed_in().unwrap().account.name, "amina");
@@ -288,8 +294,42 @@ fn accounts_have_one_name_in_any_case_and_end_when_they_are_disabled(site: Site)
     assert!(accounts::sign_in_with_link(base, &code).is_err(), "it works once");
     accounts::disable(base, "AMINA").unwrap();
     assert!(signed_in().is_none());
-    assert!(accounts::sign_in(base, &throttle, "amina", "correct horse battery").is_err());
+    assert!(sign_in("amina", "correct horse battery").is_err());
     assert!(accounts::list(base).unwrap()[0].disabled);
+}
+
+fn roles_by_team_tokens_and_second_factors_are_kept(site: Site) {
+    let base = &site.base;
+    let south = base.team_add("South").unwrap();
+    accounts::add(base, "amina", Role::Administrator, "correct horse battery").unwrap();
+    let account = || accounts::list(base).unwrap().remove(0);
+    assert_eq!(account().roles, Roles::Everywhere(Role::Administrator));
+    accounts::set_role(base, "test", "AMINA", Some(south), Some(Role::Viewer)).unwrap();
+    accounts::set_role(base, "test", "amina", Some(site.team), Some(Role::Coordinator)).unwrap();
+    accounts::set_role(base, "test", "amina", Some(south), Some(Role::Administrator)).unwrap();
+    let of = [(site.team, Role::Coordinator), (south, Role::Administrator)];
+    assert_eq!(account().roles, Roles::Of(of.into_iter().collect()));
+    let wish =
+        Wish { account: "Amina".into(), name: "x".into(), scopes: vec![Scope::Fhir, Scope::Read], days: 1 };
+    let text = accounts::issue(base, "test", &wish).unwrap();
+    let token = accounts::bearer(&format!("Bearer {text}")).unwrap();
+    let shown = || base.log.read(|conn| accounts::presented(conn, &token, base.clock.now_ms())).unwrap();
+    let login = shown().unwrap();
+    assert_eq!((login.account.roles, login.scopes), (account().roles, Some(vec![Scope::Read, Scope::Fhir])));
+    accounts::set_role(base, "test", "amina", Some(south), None).unwrap();
+    assert_eq!(shown().unwrap().account.roles.in_team(south), None, "at once");
+    accounts::set_role(base, "test", "amina", None, Some(Role::Viewer)).unwrap();
+    assert_eq!(account().roles, Roles::Everywhere(Role::Viewer));
+    accounts::revoke(base, "test", accounts::tokens(base).unwrap()[0].n).unwrap();
+    assert!(shown().is_none());
+    let noted = base.ledger.after(0).unwrap();
+    assert!(matches!(noted.last(), Some(Entry::TokenRevoked { .. })), "a restore must not undo it");
+
+    second::begin(base, &account(), "Wayside").unwrap();
+    second::begin(base, &account(), "Wayside").unwrap();
+    assert_eq!(second::confirm(base, &account(), "000000").unwrap_err().code(), Code::CodeWrong);
+    assert!(!account().second_factor);
+    second::remove(base, &account(), "test").unwrap();
 }
 
 fn alarms_restore_points_and_epochs_are_kept(site: Site) {

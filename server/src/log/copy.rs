@@ -92,9 +92,13 @@ const TABLES: &[Table] = &[
             "token_given",
             "waiting",
             "capabilities",
+            "revoked_at",
+            "ordered_at",
+            "replaced_by",
         ],
         key: &["n"],
     },
+    Table { name: "tablet_left", columns: &["tablet", "team", "since"], key: &["tablet", "team"] },
     Table { name: "tablet_team", columns: &["tablet", "team", "since"], key: &["tablet", "team"] },
     Table {
         name: "enrol_code",
@@ -103,8 +107,38 @@ const TABLES: &[Table] = &[
     },
     Table {
         name: "account",
-        columns: &["n", "name", "role", "password", "created_at", "disabled_at"],
+        columns: &["n", "name", "role", "password", "created_at", "disabled_at", "by_team"],
         key: &["n"],
+    },
+    Table { name: "account_role", columns: &["account", "team", "role"], key: &["account", "team"] },
+    Table {
+        name: "api_token",
+        columns: &[
+            "n",
+            "digest",
+            "account",
+            "name",
+            "scopes",
+            "created_at",
+            "expires_at",
+            "used_at",
+            "revoked_at",
+            "wrote_team",
+            "wrote_epoch",
+            "wrote_seq",
+        ],
+        key: &["n"],
+    },
+    Table {
+        name: "second_factor",
+        columns: &["account", "salt", "confirmed_at", "last_step"],
+        key: &["account"],
+    },
+    Table { name: "recovery_code", columns: &["account", "digest"], key: &["account", "digest"] },
+    Table {
+        name: "known_address",
+        columns: &["account", "address", "last_at"],
+        key: &["account", "address"],
     },
     Table {
         name: "login",
@@ -112,6 +146,11 @@ const TABLES: &[Table] = &[
         key: &["token"],
     },
     Table { name: "sign_in_link", columns: &["code", "account", "expires_at"], key: &["code"] },
+    Table {
+        name: "answered",
+        columns: &["account", "key", "request", "record", "at", "status", "answer"],
+        key: &["account", "key"],
+    },
     Table { name: "claim", columns: &["record", "account", "at", "expires_at"], key: &["record"] },
     Table { name: "held_seen", columns: &["quarantine", "account", "at"], key: &["quarantine"] },
     Table { name: "keeper", columns: &["one", "identity", "ledger", "position"], key: &["one"] },
@@ -119,7 +158,21 @@ const TABLES: &[Table] = &[
     Table { name: "restore_point_head", columns: &["point", "team", "head"], key: &["point", "team"] },
     Table { name: "alarm", columns: &["n", "code", "tablet", "first_at", "last_at", "times"], key: &["n"] },
     Table { name: "erased", columns: &["record"], key: &["record"] },
-    Table { name: "audit", columns: &["n", "at", "who", "act", "record", "reason"], key: &["n"] },
+    Table {
+        name: "audit",
+        columns: &[
+            "n", "at", "who", "act", "record", "reason", "account", "address", "place", "salt", "digest",
+            "hash",
+        ],
+        key: &["n"],
+    },
+    Table { name: "audit_head", columns: &["one", "place", "hash"], key: &["one"] },
+    Table {
+        name: "erase_request",
+        columns: &["person", "account", "reason", "asked_at", "expires_at"],
+        key: &["person"],
+    },
+    Table { name: "recipient", columns: &["n", "name", "secret", "made_at", "ended_at"], key: &["n"] },
 ];
 
 /// A value on its way from one database to another.

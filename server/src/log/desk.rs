@@ -5,6 +5,7 @@ use wayside_protocol::record::{Hash, RecordId};
 
 use super::db::{Conn, args};
 use super::read::{QUARANTINED, Quarantined, quarantined};
+use crate::accounts::Teams;
 use crate::error::{Error, Result};
 
 /// How long a claim stands unless it is renewed: a call with a queue in front of it (D).
@@ -80,14 +81,23 @@ pub fn held_unseen_count(conn: &Conn, team: Option<RecordId>) -> Result<u64> {
     conn.only(&sql, args![of(team)], |row| row.get(0))
 }
 
-/// Notes that somebody has looked at what is held under this hash, or takes that back.
-pub fn note_held_seen(conn: &Conn, hash: &Hash, account: i64, seen: bool, now: u64) -> Result<()> {
-    let rows: Vec<i64> =
-        conn.all("SELECT n FROM quarantine WHERE hash = ?", args![hash], |row| row.get(0))?;
+/// Notes that somebody has looked at what is held of these teams under this hash, or takes that back.
+pub fn note_held_seen(
+    conn: &Conn,
+    hash: &Hash,
+    teams: &Teams,
+    account: i64,
+    seen: bool,
+    now: u64,
+) -> Result<()> {
+    let sql =
+        "SELECT quarantine.n, team.id FROM quarantine JOIN team ON team.n = quarantine.team WHERE hash = ?";
+    let mut rows: Vec<(i64, RecordId)> = conn.all(sql, args![hash], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.retain(|(_, team)| teams.holds(*team));
     if rows.is_empty() {
         return Err(Code::NotFound.into());
     }
-    for n in rows {
+    for (n, _) in rows {
         if seen {
             conn.execute(
                 "INSERT INTO held_seen (quarantine, account, at) VALUES (?, ?, ?)

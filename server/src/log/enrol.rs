@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use wayside_protocol::record::{RecordId, tablet_id};
 use wayside_protocol::{error::Code, sync::PublicKey, sync::SignatureBytes};
 
-use super::db::{Conn, args};
+use super::db::{self, Conn, args};
 use super::{Team, Txn, team_by_number};
 use crate::error::{Error, Result};
 
@@ -23,6 +23,24 @@ pub struct Tablet {
     pub id: String,
     pub public_key: PublicKey,
     pub name: String,
+    /// It is sent nothing any more, and what it sends is kept apart.
+    pub revoked: bool,
+    /// It goes by another key now, and this is its id by that one.
+    pub replaced_by: Option<String>,
+}
+
+const COLUMNS: &str =
+    "tablet.n, tablet.id, tablet.public_key, tablet.name, tablet.revoked_at, tablet.replaced_by";
+
+fn tablet(row: &db::Row) -> Result<Tablet> {
+    Ok(Tablet {
+        n: row.get(0)?,
+        id: row.get(1)?,
+        public_key: row.get(2)?,
+        name: row.get(3)?,
+        revoked: row.get::<Option<u64>>(4)?.is_some(),
+        replaced_by: row.get(5)?,
+    })
 }
 
 /// A tablet that asks to be enrolled, its signature verified.
@@ -62,6 +80,12 @@ pub fn enrol(txn: &Txn, ask: &Enrolment, now_ms: u64) -> Result<Team> {
     }
     if now_ms >= expires_at {
         return Err(Error::Refused(Code::CodeExpired));
+    }
+    match tablet_by_key(txn.conn, &ask.tablet)? {
+        // One that wiped itself has a new key.
+        Some(known) if known.revoked => return Err(Code::TabletRevoked.into()),
+        Some(known) if known.replaced_by.is_some() => return Err(Code::KeyReplaced.into()),
+        _ => {}
     }
     let team = team_by_number(txn.conn, team)?.ok_or(Error::Internal("a code's team"))?;
     let (name, certificate) = (&ask.name, ask.certificate);
@@ -109,25 +133,25 @@ pub fn join_tablet(conn: &Conn, joining: &Joining, now_ms: u64) -> Result<()> {
          ON CONFLICT DO NOTHING",
         args![team, now_ms, id],
     )?;
+    let sql = "DELETE FROM tablet_left WHERE team = ? AND tablet = (SELECT n FROM tablet WHERE id = ?)";
+    conn.execute(sql, args![team, id])?;
     Ok(())
 }
 
 pub fn tablet_by_key(conn: &Conn, key: &PublicKey) -> Result<Option<Tablet>> {
-    let tablet =
-        conn.one("SELECT n, id, public_key, name FROM tablet WHERE public_key = ?", args![key], |row| {
-            Ok(Tablet { n: row.get(0)?, id: row.get(1)?, public_key: row.get(2)?, name: row.get(3)? })
-        })?;
-    Ok(tablet)
+    conn.one(&format!("SELECT {COLUMNS} FROM tablet WHERE public_key = ?"), args![key], tablet)
 }
 
 /// The tablets of a team, by name.
 pub fn tablets_of(conn: &Conn, team: RecordId) -> Result<Vec<Tablet>> {
     conn.all(
-        "SELECT tablet.n, tablet.id, tablet.public_key, tablet.name FROM tablet
-         JOIN tablet_team ON tablet_team.tablet = tablet.n JOIN team ON team.n = tablet_team.team
-         WHERE team.id = ? ORDER BY tablet.name, tablet.n",
+        &format!(
+            "SELECT {COLUMNS} FROM tablet
+             JOIN tablet_team ON tablet_team.tablet = tablet.n JOIN team ON team.n = tablet_team.team
+             WHERE team.id = ? ORDER BY tablet.name, tablet.n"
+        ),
         args![team],
-        |row| Ok(Tablet { n: row.get(0)?, id: row.get(1)?, public_key: row.get(2)?, name: row.get(3)? }),
+        tablet,
     )
 }
 

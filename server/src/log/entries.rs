@@ -120,10 +120,15 @@ fn redact(conn: &Conn, record: RecordId) -> Result<()> {
         "UPDATE log SET raw = ?2 WHERE team = (SELECT team FROM record WHERE record = ?1) AND record = ?1",
         args![record, [0; 0]],
     )?;
-    for sql in ["DELETE FROM quarantine WHERE record = ?", "DELETE FROM waiting WHERE record = ?"] {
+    for sql in [
+        "DELETE FROM quarantine WHERE record = ?",
+        "DELETE FROM waiting WHERE record = ?",
+        "DELETE FROM answered WHERE record = ?",
+        "DELETE FROM erase_request WHERE person = ?",
+    ] {
         conn.execute(sql, args![record])?;
     }
-    Ok(())
+    super::audit::forget_reasons(conn, record)
 }
 
 /// For a record of this team, whether and since which number it is off the tablets.

@@ -24,22 +24,20 @@ pub struct Fellow {
     /// What its program can do, as bits of `sync::capability`; `None` where it was not here since this is noted.
     pub capabilities: Option<u64>,
     pub teams: Vec<RecordId>,
+    /// Teams that it was taken out of.
+    pub left: Vec<RecordId>,
+    pub revoked_at: Option<u64>,
+    /// When it was ordered to wipe itself, with nothing left to send.
+    pub ordered_at: Option<u64>,
 }
 
 /// Every tablet, the one that was silent longest first.
 pub fn fleet(conn: &Conn) -> Result<Vec<Fellow>> {
-    let mut teams: BTreeMap<i64, Vec<RecordId>> = BTreeMap::new();
-    conn.each(
-        "SELECT tablet_team.tablet, team.id FROM tablet_team JOIN team ON team.n = tablet_team.team ORDER BY team.n",
-        &[],
-        |row| {
-            teams.entry(row.get(0)?).or_default().push(row.get(1)?);
-            Ok(true)
-        },
-    )?;
+    let (mut teams, mut left) = (teams_in(conn, "tablet_team")?, teams_in(conn, "tablet_left")?);
     conn.all(
-        "SELECT n, id, name, enrolled_at, last_seen_at, clock_skew_ms, waiting, capabilities FROM tablet
-         ORDER BY coalesce(last_seen_at, 0), name, id",
+        "SELECT n, id, name, enrolled_at, last_seen_at, clock_skew_ms, waiting, capabilities, revoked_at,
+            ordered_at
+         FROM tablet WHERE replaced_by IS NULL ORDER BY coalesce(last_seen_at, 0), name, id",
         &[],
         |row| {
             Ok(Fellow {
@@ -51,9 +49,25 @@ pub fn fleet(conn: &Conn) -> Result<Vec<Fellow>> {
                 waiting: row.get(6)?,
                 capabilities: row.get::<Option<i64>>(7)?.map(i64::cast_unsigned),
                 teams: teams.remove(&row.get::<i64>(0)?).unwrap_or_default(),
+                left: left.remove(&row.get::<i64>(0)?).unwrap_or_default(),
+                revoked_at: row.get(8)?,
+                ordered_at: row.get(9)?,
             })
         },
     )
+}
+
+/// The teams of each tablet in a table, by its number.
+fn teams_in(conn: &Conn, table: &str) -> Result<BTreeMap<i64, Vec<RecordId>>> {
+    let mut teams: BTreeMap<i64, Vec<RecordId>> = BTreeMap::new();
+    let sql = format!(
+        "SELECT {table}.tablet, team.id FROM {table} JOIN team ON team.n = {table}.team ORDER BY team.n"
+    );
+    conn.each(&sql, &[], |row| {
+        teams.entry(row.get(0)?).or_default().push(row.get(1)?);
+        Ok(true)
+    })?;
+    Ok(teams)
 }
 
 /// Gives a tablet another name. [`Code::RecordNotFound`] where there is none of that id.

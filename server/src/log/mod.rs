@@ -4,6 +4,7 @@
 //! One thread writes (`writer`), any number read. `append` is what happens to a batch inside the
 //! commit; what is slow about admission happened before, in `crate::admission`.
 
+mod answered;
 mod append;
 mod audit;
 mod batch;
@@ -20,7 +21,9 @@ mod keeper;
 mod read;
 mod readers;
 mod readmit;
+mod recipient;
 mod remote;
+mod revoke;
 mod schema;
 mod seal;
 mod team;
@@ -40,8 +43,12 @@ use tokio::sync::watch;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 
+pub use answered::{ANSWERED_MS, Before, Request, answered as note_answer, begin as begin_answer};
 pub use append::{Source, append, append_unmoved};
-pub use audit::{Audited, audit, audited, last_done};
+pub use audit::{
+    Audited, Fault, Head as AuditHead, Noted, Verified, audit, audit_all, audited, audited_by, audited_of,
+    each_audited, head as audit_head, last_done, verify as verify_audit,
+};
 pub(crate) use copy::copy_all;
 pub use db::Place;
 pub use db::{Conn, ToValue};
@@ -66,9 +73,16 @@ pub use read::{
     quarantine_code, record_changes, row_at, rows_after, signed_items, sum_at, touched,
 };
 pub use readmit::{Readmission, readmit};
+pub use recipient::{
+    Recipient, add_recipient, end_recipient, recipient_by_name, recipient_by_number, recipients,
+};
+pub use revoke::{is_held_back, key_of, left_by, note_ordered, refuse_held, renew, revoke, take_out, wake};
 pub(crate) use schema::require_durable;
 pub(crate) use seal::{seal, unseal};
-pub use team::{Team, add_team, team_by_id, team_by_name, team_by_number, teams, teams_of};
+pub use team::{
+    Team, add_team, team_by_id, team_by_name, team_by_number, team_of, teams, teams_of, teams_of_held,
+    teams_of_tablet,
+};
 
 use crate::error::{Error, Result};
 use readers::{At, Readers};
@@ -84,6 +98,11 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/log/6_today.sql")),
     M::up(include_str!("../../migrations/log/7_tablets_say.sql")),
     M::up(include_str!("../../migrations/log/8_seal.sql")),
+    M::up(include_str!("../../migrations/log/9_accounts.sql")),
+    M::up(include_str!("../../migrations/log/10_revoked.sql")),
+    M::up(include_str!("../../migrations/log/11_trail.sql")),
+    M::up(include_str!("../../migrations/log/12_answered.sql")),
+    M::up(include_str!("../../migrations/log/13_recipient.sql")),
 ];
 /// The schema that this program writes; a backup of a later one is a newer program's.
 pub const SCHEMA: usize = MIGRATIONS.len();
@@ -228,7 +247,9 @@ pub(crate) fn open_file(path: &Path) -> Result<Conn> {
     let mut connection = connect(path)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     migrate(&mut connection, &Migrations::from_slice(MIGRATIONS))?;
-    Ok(Conn::of_sqlite(connection))
+    let conn = Conn::of_sqlite(connection);
+    audit::begin_if_needed(&conn)?;
+    Ok(conn)
 }
 
 /// The same to a shared one.
@@ -236,6 +257,7 @@ pub(crate) fn open_place(place: &Place) -> Result<Conn> {
     let connection = Conn::writer(place)?;
     schema::require_durable(&connection)?;
     schema::upgrade(&connection, schema::LOG)?;
+    audit::begin_if_needed(&connection)?;
     Ok(connection)
 }
 

@@ -21,12 +21,22 @@ pub struct Part {
 pub const LOG: Part = Part {
     name: "log",
     apart_from: "ledger",
-    migrations: &[(include_str!("../../migrations/postgres/log_1.sql"), 1)],
+    migrations: &[
+        (include_str!("../../migrations/postgres/log_1.sql"), 1),
+        (include_str!("../../migrations/postgres/log_2.sql"), 1),
+        (include_str!("../../migrations/postgres/log_3.sql"), 1),
+        (include_str!("../../migrations/postgres/log_4.sql"), 1),
+        (include_str!("../../migrations/postgres/log_5.sql"), 1),
+        (include_str!("../../migrations/postgres/log_6.sql"), 1),
+    ],
 };
 pub const LEDGER: Part = Part {
     name: "ledger",
     apart_from: "log",
-    migrations: &[(include_str!("../../migrations/postgres/ledger_1.sql"), 1)],
+    migrations: &[
+        (include_str!("../../migrations/postgres/ledger_1.sql"), 1),
+        (include_str!("../../migrations/postgres/ledger_3.sql"), 1),
+    ],
 };
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS wayside_schema

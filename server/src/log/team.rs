@@ -1,6 +1,7 @@
 //! Teams: the unit of access and of replication.
 
-use wayside_protocol::{error::Code, record::RecordId};
+use wayside_protocol::error::Code;
+use wayside_protocol::record::{Hash, RecordId};
 
 use super::Txn;
 use super::db::{self, Conn, args};
@@ -52,12 +53,37 @@ pub fn teams(conn: &Conn) -> Result<Vec<Team>> {
     conn.all(&format!("SELECT {COLUMNS} FROM team ORDER BY n"), &[], team)
 }
 
+/// The team to which a record belongs; a team belongs to itself.
+pub fn team_of(conn: &Conn, record: RecordId) -> Result<Option<RecordId>> {
+    let sql = "SELECT team.id FROM record JOIN team ON team.n = record.team WHERE record.record = ?1
+         UNION SELECT id FROM team WHERE id = ?1";
+    conn.one(sql, args![record], |row| row.get(0))
+}
+
+/// The teams of the tablet of this id; none where there is none.
+pub fn teams_of_tablet(conn: &Conn, tablet: &str) -> Result<Vec<RecordId>> {
+    let sql = "SELECT team.id FROM tablet JOIN tablet_team ON tablet_team.tablet = tablet.n
+         JOIN team ON team.n = tablet_team.team WHERE tablet.id = ?";
+    conn.all(sql, args![tablet], |row| row.get(0))
+}
+
+/// The teams of which something is held under this hash.
+pub fn teams_of_held(conn: &Conn, hash: &Hash) -> Result<Vec<RecordId>> {
+    let sql = "SELECT team.id FROM quarantine JOIN team ON team.n = quarantine.team WHERE hash = ?";
+    conn.all(sql, args![hash], |row| row.get(0))
+}
+
 /// The teams that a tablet belongs to.
 pub fn teams_of(conn: &Conn, tablet: i64) -> Result<Vec<Team>> {
+    through(conn, "tablet_team", tablet)
+}
+
+/// The teams of a tablet's rows in a table.
+pub(super) fn through(conn: &Conn, table: &str, tablet: i64) -> Result<Vec<Team>> {
     conn.all(
         &format!(
-            "SELECT {COLUMNS} FROM team JOIN tablet_team ON tablet_team.team = team.n
-         WHERE tablet_team.tablet = ? ORDER BY team.n"
+            "SELECT {COLUMNS} FROM team JOIN {table} ON {table}.team = team.n
+         WHERE {table}.tablet = ? ORDER BY team.n"
         ),
         args![tablet],
         team,

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::places::Places;
 use super::{Asked, Reach, count};
+use crate::accounts::Teams;
 use crate::api::Readers;
 use crate::base::Base;
 use crate::error::Result;
@@ -21,7 +22,8 @@ struct Kept {
     places: Places,
     /// What the live channel said when these were counted.
     viewed: String,
-    answers: HashMap<Asked, Arc<Reach>>,
+    /// By what was asked, and of which teams.
+    answers: HashMap<(Asked, Teams), Arc<Reach>>,
 }
 
 impl Kept {
@@ -48,12 +50,13 @@ impl Reaches {
             now.viewed = viewed;
         }
         let Kept { places, answers, viewed, .. } = &mut now;
-        let answer = match answers.get(asked) {
+        let key = (asked.clone(), readers.teams().clone());
+        let answer = match answers.get(&key) {
             // Where nobody follows the log nothing says that the views moved.
             Some(answer) if !viewed.is_empty() => answer.clone(),
             _ => {
                 let counted = Arc::new(readers.read(base, |views| count::reach(views, places, asked))?);
-                answers.insert(asked.clone(), counted.clone());
+                answers.insert(key, counted.clone());
                 counted
             }
         };

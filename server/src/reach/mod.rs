@@ -16,6 +16,7 @@ mod tests;
 
 use jiff::civil::Date;
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 pub use kept::Reaches;
 pub use suppress::{Figure, Funnel, SMALL, cut, total};
@@ -41,7 +42,7 @@ impl Asked {
 }
 
 /// What a page, the API and the CSV show.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Reach {
     pub from: String,
     pub to: String,
@@ -55,6 +56,7 @@ pub struct Reach {
     pub completeness: Vec<Completeness>,
     /// The year of the index of deprivation that was used; `None` where none was imported.
     #[serde(serialize_with = "spell_year")]
+    #[schema(value_type = Option<u16>)]
     pub deprivation: Option<Year>,
     /// The district with whose population cuts are compared: where most of these people live.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,14 +64,14 @@ pub struct Reach {
 }
 
 /// One way to cut everybody up. Its lines add up to everybody, but for what is hidden and rounded.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Cut {
     /// `ethnic_category`, `quintile`, `age`, `sex`, `registered`, `language`, `site`, `ward` or `plus:<group>`.
     pub by: String,
     pub lines: Vec<Line>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Line {
     /// As in the records; `?` for "asked, declined to say", empty for "not known".
     pub code: String,
@@ -81,7 +83,7 @@ pub struct Line {
 }
 
 /// What was answered to one question.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Completeness {
     pub field: &'static str,
     pub given: Figure,

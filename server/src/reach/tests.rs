@@ -34,7 +34,7 @@ impl Reached {
         let mut views = Views::open(self.site.base.data()).unwrap();
         views.catch_up(&self.site.base.log).unwrap();
         let asked = Asked { from: date(2026, 11, 1), to: date(2026, 11, 30), team: String::new() };
-        let reach = Reaches::default().read(&self.site.base, &Readers::default(), &asked).unwrap();
+        let reach = Reaches::default().read(&self.site.base, &Readers::whole(), &asked).unwrap();
         (*reach).clone()
     }
 }

@@ -50,7 +50,10 @@ pub async fn live(base: Arc<Base>, gate: &Gate, head: Head) -> Result<Vec<u8>> {
 fn look(base: &Base, exchange: &Exchange) -> Result<Vec<TeamState>> {
     base.log.read(|conn| {
         // Again each time: the tablet may have been put out of a team meanwhile.
-        let teams = log::teams_of(conn, exchange.tablet.n)?;
+        let (tablet, teams, _) = super::standing(conn, &exchange.hello.tablet)?;
+        if tablet.revoked {
+            return Err(Code::TabletRevoked.into());
+        }
         let states = exchange.hello.teams.iter().map(|place| {
             let team = teams.iter().find(|team| team.id == place.team).ok_or(Code::TeamNotAllowed)?;
             let fingerprint = log::sum_at(conn, team.n, team.head)?.fingerprint();

@@ -14,18 +14,19 @@ use crate::views::{Belongings, Views};
 /// Who looks for less than this looks for everybody.
 const LEAST_QUERY: usize = 3;
 
-/// Answers a wish. What is fetched is active when this returns, and whoever asked is in the audit trail before they are
+/// Answers a wish of a tablet, `from` an address if it is known. What is fetched is active when this returns, and whoever asked is in the audit trail before they are
 /// shown anything. Blocks.
-pub fn answer(base: &Base, tablet: &Tablet, asked: &LookUp, now: u64) -> Result<Found> {
+pub fn answer(base: &Base, (tablet, from): (&Tablet, &str), asked: &LookUp, now: u64) -> Result<Found> {
     let mut views = Views::open(base.data())?;
     views.catch_up(&base.log)?;
     let team = asked.team;
     let audited = Audited {
         at: now,
         who: format!("{} {}", tablet.id, asked.staff),
+        address: from.to_owned(),
         act: "look_up".into(),
-        record: None,
         reason: asked.reason.clone(),
+        ..Audited::default()
     };
     let (persons, more) = match &asked.wish {
         Wish::Search { query } => {

@@ -9,6 +9,7 @@ mod live;
 mod look_up;
 mod nonces;
 mod pull;
+mod renew;
 mod repair;
 mod resume;
 mod stream;
@@ -28,7 +29,9 @@ use wayside_protocol::sync::frame::{
     self, Ask, Changes, Frame, Head, Hello, Incoming, Item, LookUp, PROTOCOL_VERSION, Refusal,
     STREAMED_VERSION, State, TeamState, Terms, Unlock, Verdict, Verdicts,
 };
-use wayside_protocol::sync::{CLOCK_WINDOW_MS, Position, capability, combined, verify_request};
+use wayside_protocol::sync::{
+    CLOCK_WINDOW_MS, Duty, NewKey, Order, Position, PublicKey, capability, combined, verify_request,
+};
 
 pub(crate) use answer::Answer;
 pub use enrol::enrol;
@@ -66,10 +69,14 @@ pub fn refusal(error: &Error, server_time_ms: u64) -> Vec<u8> {
 pub struct Exchange {
     tablet: Tablet,
     teams: Vec<Team>,
+    /// Teams that it was taken out of: all of them, where it was revoked.
+    left: Vec<Team>,
     hello: Hello,
     ask: Option<Ask>,
     repair: Repair,
     look_up: Option<LookUp>,
+    /// The key that it wants to go by.
+    new_key: Option<NewKey>,
     /// Whether it asks for the tablet's secret for unlock codes.
     asks_unlock: bool,
     now: u64,
@@ -81,6 +88,8 @@ pub struct Exchange {
     frames: u64,
     /// By which it is known that this is still the tablet's last request, where other nodes may have a later one.
     turn: Option<(i64, [u8; 16])>,
+    /// The address that it comes from, if that is known.
+    from: String,
 }
 
 impl Exchange {
@@ -96,7 +105,7 @@ impl Exchange {
             return Err(Code::SignatureInvalid.into());
         }
         let (mut ask, mut repair, mut changes) = (None, Repair::default(), Vec::new());
-        let (mut asks_unlock, mut look_up) = (false, None);
+        let (mut asks_unlock, mut look_up, mut new_key) = (false, None, None);
         for frame in frames {
             match frame {
                 Frame::Changes(frame) if hello.version == PROTOCOL_VERSION => changes.push(frame),
@@ -105,15 +114,21 @@ impl Exchange {
                 Frame::LookUp(frame) if hello.version == STREAMED_VERSION && look_up.is_none() => {
                     look_up = Some(frame);
                 }
+                Frame::NewKey(frame) if hello.version == STREAMED_VERSION && new_key.is_none() => {
+                    new_key = Some(frame);
+                }
                 frame if hello.version == STREAMED_VERSION => repair.take(frame)?,
                 _ => return Err(Code::FrameMalformed.into()),
             }
         }
-        let (tablet, teams) = base.log.read(|conn| {
-            let tablet = log::tablet_by_key(conn, &hello.tablet)?.ok_or(Code::TabletUnknown)?;
-            let teams = log::teams_of(conn, tablet.n)?;
-            Ok((tablet, teams))
-        })?;
+        let (tablet, teams, left) = base.log.read(|conn| standing(conn, &hello.tablet))?;
+        // One whose answer was lost asks again with the key that is replaced already.
+        if tablet.replaced_by.is_some() && new_key.is_none() {
+            return Err(Code::KeyReplaced.into());
+        }
+        if new_key.is_some() && !(hello.teams.is_empty() && look_up.is_none()) {
+            return Err(Code::FrameMalformed.into());
+        }
         // A tablet that is refused for it learns our time and asks again.
         if hello.time_ms.abs_diff(now) > CLOCK_WINDOW_MS {
             return Err(Code::Clock.into());
@@ -124,7 +139,6 @@ impl Exchange {
         }
         let asked = ask.iter().flat_map(|ask| &ask.sent).map(|sent| sent.team);
         let named = hello.teams.iter().map(|place| place.team).chain(asked);
-        let named = named.chain(look_up.iter().map(|asked: &LookUp| asked.team));
         let named = named.chain(repair.teams()).chain(changes.iter().map(|frame| frame.team)).collect();
         let skew_ms = i64::try_from(i128::from(hello.time_ms) - i128::from(now)).unwrap_or_default();
         let says = hello.capabilities & capability::WAITING != 0;
@@ -132,10 +146,12 @@ impl Exchange {
         let mut exchange = Exchange {
             tablet,
             teams,
+            left,
             hello,
             ask,
             repair,
             look_up,
+            new_key,
             asks_unlock,
             now,
             skew_ms,
@@ -143,13 +159,19 @@ impl Exchange {
             verdicts: Vec::new(),
             frames: 0,
             turn: None,
+            from: String::new(),
         };
         exchange.allow(named)?;
+        exchange.allow_look_up()?;
+        exchange.repair.leave_out(exchange.left.iter().map(|team| team.id).collect());
         if !base.nonces.is_new_to(&base.log, exchange.tablet.n, exchange.hello.nonce, now)? {
             return Err(Code::Replayed.into());
         }
         exchange.note_visit(base);
-        exchange.repair.inspect(base, &exchange.tablet, &exchange.hello, &exchange.teams, now)?;
+        // What a revoked tablet shows of itself counts for nothing.
+        if !exchange.tablet.revoked {
+            exchange.repair.inspect(base, &exchange.tablet, &exchange.hello, &exchange.teams, now)?;
+        }
         Ok((exchange, changes))
     }
 
@@ -178,18 +200,39 @@ impl Exchange {
     pub fn recall(&mut self, base: &Base) -> Result<()> {
         let Some(ask) = &self.ask else { return Ok(()) };
         self.frames = ask.sent.len() as u64;
-        self.verdicts = base.log.read(|conn| resume::verdicts(conn, &self.tablet, &self.teams, &ask.sent))?;
+        let teams: Vec<Team> = self.all_teams().cloned().collect();
+        self.verdicts = base.log.read(|conn| resume::verdicts(conn, &self.tablet, &teams, &ask.sent))?;
         Ok(())
     }
 
     fn allow(&self, teams: Vec<RecordId>) -> Result<()> {
-        let allowed = teams.iter().all(|team| self.teams.iter().any(|own| own.id == *team));
+        let allowed = teams.iter().all(|team| self.all_teams().any(|own| own.id == *team));
         if allowed { Ok(()) } else { Err(Code::TeamNotAllowed.into()) }
+    }
+
+    /// What is looked up leaves the server: only for who belongs to the team.
+    fn allow_look_up(&self) -> Result<()> {
+        let foreign = |asked: &LookUp| self.teams.iter().all(|own| own.id != asked.team);
+        if self.look_up.as_ref().is_some_and(foreign) { Err(Code::TeamNotAllowed.into()) } else { Ok(()) }
+    }
+
+    /// Those that it was taken out of, too: what it holds of them is handed over.
+    fn all_teams(&self) -> impl Iterator<Item = &Team> {
+        self.teams.iter().chain(&self.left)
+    }
+
+    /// What it has to do once it has handed over everything.
+    fn duties(&self) -> Vec<Duty> {
+        if self.tablet.revoked {
+            return vec![Duty::Wipe];
+        }
+        let named = |team: &&Team| self.hello.teams.iter().any(|place| place.team == team.id);
+        self.left.iter().filter(named).map(|team| Duty::Leave(team.id)).collect()
     }
 
     /// Admits frames of the request, in their order: what is in them is durable when this returns.
     pub fn push(&mut self, base: &Base, frames: Vec<Changes>) -> Result<()> {
-        if self.look_up.is_some() && !frames.is_empty() {
+        if (self.look_up.is_some() || self.new_key.is_some()) && !frames.is_empty() {
             return Err(Code::FrameMalformed.into());
         }
         self.allow(frames.iter().map(|frame| frame.team).collect())?;
@@ -206,7 +249,8 @@ impl Exchange {
             received_at: self.now,
             turn: self.turn,
         };
-        let pushed = push(base, &self.tablet, &self.teams, frames, &source)?;
+        let left = self.left.iter().map(|team| team.id).collect();
+        let pushed = push(base, &self.tablet, &self.teams, &left, frames, &source)?;
         let known = |frame: &&Verdicts| frame.verdicts.iter().any(|v| matches!(v, Verdict::Known { .. }));
         pushed.iter().filter(known).for_each(|_| base.count_frame_again());
         let numbered =
@@ -217,6 +261,15 @@ impl Exchange {
 
     /// The answer, once the whole request is here. `credit` is what the next one may hold.
     pub fn answer(mut self, base: &Base, credit: u64) -> Result<Answer> {
+        // It may have been revoked since it came.
+        let hello = &self.hello;
+        if let Some(wish) = &self.new_key {
+            return renew::answer(base, &self.hello, wish, self.now);
+        }
+        (self.tablet, self.teams, self.left) = base.log.read(|conn| standing(conn, &hello.tablet))?;
+        self.allow_look_up()?;
+        self.repair.leave_out(self.left.iter().map(|team| team.id).collect());
+        let (duties, obeys) = (self.duties(), self.hello.capabilities & capability::ORDERS != 0);
         let pushes_only = self.hello.version < base.oldest_version();
         if pushes_only && self.hello.version == PROTOCOL_VERSION && self.verdicts.is_empty() {
             // The only word for it that a tablet of this age knows. It is said when there is nothing to send, so
@@ -227,7 +280,7 @@ impl Exchange {
         let mut frames: Vec<Frame> =
             std::mem::take(&mut self.verdicts).into_iter().map(Frame::Verdicts).collect();
         if let Some(asked) = &self.look_up {
-            frames.push(Frame::Found(look_up::answer(base, &self.tablet, asked, self.now)?));
+            frames.push(Frame::Found(look_up::answer(base, (&self.tablet, &self.from), asked, self.now)?));
         }
         let (states, rest_same, positions, too_old) = base.log.read(|conn| {
             let too_old = self.too_old(conn)?;
@@ -242,6 +295,9 @@ impl Exchange {
             let positions = self.positions(conn, &states, rest_same && !pushes_only)?;
             Ok((states, rest_same, positions.filter(|_| too_old == 0), too_old))
         })?;
+        if self.hello.version == PROTOCOL_VERSION && frames.is_empty() && self.tablet.revoked {
+            return Err(Code::TabletRevoked.into());
+        }
         if self.hello.version == PROTOCOL_VERSION
             && frames.is_empty()
             && too_old == states.len()
@@ -259,15 +315,26 @@ impl Exchange {
             let receipt = self.repair.receipt(base, &self.tablet, positions, moved, self.now)?;
             frames.extend(receipt.map(Frame::Receipt));
         }
-        if self.asks_unlock {
+        if obeys {
+            let key = base.identity.key();
+            let sign = |duty| Order::sign(key, &self.hello.tablet, &self.hello.nonce, duty);
+            frames.extend(duties.iter().map(|duty| Frame::Order(sign(*duty))));
+        }
+        if self.tablet.revoked && obeys && self.waiting == Some(0) {
+            let (n, now) = (self.tablet.n, self.now);
+            base.log.post(move |txn| log::note_ordered(txn.conn, n, now));
+        }
+        if self.asks_unlock && !self.tablet.revoked {
             let secret = unlock_secret(base.identity.key().as_bytes(), &self.hello.tablet);
             frames.push(Frame::Unlock(Unlock { secret: Some(secret) }));
         }
         if self.hello.capabilities & capability::STREAMED != 0 {
-            let notice = match (pushes_only || too_old > 0, self.repair.copied) {
-                (true, _) => Code::UpgradeNeeded.as_str(),
-                (false, true) => Code::TabletCopied.as_str(),
-                (false, false) => "",
+            let notice = match duties.first().filter(|_| !obeys) {
+                Some(Duty::Wipe) => Code::TabletRevoked.as_str(),
+                Some(Duty::Leave(_)) => Code::TeamLeft.as_str(),
+                None if pushes_only || too_old > 0 => Code::UpgradeNeeded.as_str(),
+                None if self.repair.copied => Code::TabletCopied.as_str(),
+                None => "",
             };
             let (capabilities, notice) = (capability::OURS, notice.to_owned());
             frames.push(Frame::Terms(Terms { capabilities, credit, rest_same, notice }));
@@ -289,8 +356,10 @@ impl Exchange {
     /// Where the tablet stands when it holds everything: what its receipt is for.
     fn positions(&self, conn: &Conn, states: &[TeamState], rest_same: bool) -> Result<Option<Vec<Position>>> {
         let able = self.hello.capabilities & capability::REPAIR != 0;
+        // Who is to leave a team does not end here.
+        let leaves = !self.duties().is_empty();
         // One that names no place shows no receipt, and has nothing new.
-        if !able || states.is_empty() || !(rest_same || states.len() == self.teams.len()) {
+        if !able || leaves || states.is_empty() || !(rest_same || states.len() == self.teams.len()) {
             return Ok(None);
         }
         repair::positions(conn, states, &self.teams, self.now)
@@ -353,6 +422,7 @@ fn push(
     base: &Base,
     tablet: &Tablet,
     teams: &[Team],
+    left: &HashSet<RecordId>,
     pushed: Vec<Changes>,
     source: &Source,
 ) -> Result<Vec<Verdicts>> {
@@ -366,7 +436,11 @@ fn push(
     }
     let mut answers = Vec::new();
     for (team, (frames, offers)) in offers {
-        let verdicts = push_team(base, source, teams, team, offers)?;
+        let verdicts = if left.contains(&team) {
+            hold_back(base, source, team, offers)?
+        } else {
+            push_team(base, source, teams, team, offers)?
+        };
         answers.extend(frames.into_iter().zip(verdicts).map(|(frame, verdicts)| Verdicts {
             team,
             frame,
@@ -375,6 +449,19 @@ fn push(
     }
     answers.sort_by_key(|verdicts| verdicts.frame);
     Ok(answers)
+}
+
+/// Stores what a tablet sends of a team that it was taken out of: nobody judges it before an administrator does.
+fn hold_back(base: &Base, source: &Source, team: RecordId, offers: Vec<Offer>) -> Result<Vec<Vec<Verdict>>> {
+    let source = source.clone();
+    base.log.write_for(team, move |txn| log::append(txn, &source, &offers, &[]))
+}
+
+/// Who asks, and which teams they belong to and were taken out of.
+fn standing(conn: &Conn, key: &PublicKey) -> Result<(Tablet, Vec<Team>, Vec<Team>)> {
+    let tablet = log::tablet_by_key(conn, key)?.ok_or(Code::TabletUnknown)?;
+    let (teams, left) = (log::teams_of(conn, tablet.n)?, log::left_by(conn, tablet.n)?);
+    Ok((tablet, teams, left))
 }
 
 fn push_team(

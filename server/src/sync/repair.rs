@@ -38,6 +38,8 @@ pub struct Repair {
     current: bool,
     /// The tablet was set back to an older copy of itself, or there are two of it.
     pub copied: bool,
+    /// Teams that the tablet was taken out of: it is sent nothing of them, not even what it lacks.
+    left: Vec<RecordId>,
 }
 
 impl Repair {
@@ -58,6 +60,13 @@ impl Repair {
         self.asks.iter().map(|ask| ask.team).chain(self.wants.iter().map(|want| want.team))
     }
 
+    /// Of these teams nothing is compared any more.
+    pub fn leave_out(&mut self, left: Vec<RecordId>) {
+        self.asks.retain(|ask| !left.contains(&ask.team));
+        self.wants.retain(|want| !left.contains(&want.team));
+        self.left = left;
+    }
+
     fn concerns(&self, team: RecordId) -> bool {
         self.teams().any(|named| named == team)
     }
@@ -71,6 +80,12 @@ impl Repair {
         team: &Team,
     ) -> Result<Option<TeamState>> {
         let elsewhere = place.epoch != [0; 8] && place.epoch != team.epoch || place.cursor > team.head;
+        if self.left.contains(&team.id) {
+            // One that obeys hands over everything where this log may have lost something, from the beginning.
+            let again = elsewhere && hello.capabilities & capability::ORDERS != 0;
+            let state = pull::unmoved(place);
+            return Ok(Some(if again { TeamState { epoch: team.epoch, cursor: 0, ..state } } else { state }));
+        }
         let strange = elsewhere && hello.capabilities & capability::REPAIR != 0;
         if !strange && !self.concerns(team.id) {
             return Ok(None);

@@ -105,6 +105,8 @@ pub struct Reading {
     body: Body,
     until: Instant,
     still: Duration,
+    /// The address that it comes from, for the audit trail; empty where that is not known.
+    pub from: String,
 }
 
 impl Reading {
@@ -115,7 +117,7 @@ impl Reading {
         if declared.is_some_and(|length| length > MAX_BODY as u64) {
             return Err(Code::TooLarge.into());
         }
-        Ok(Reading { body, until: Instant::now() + WHOLE, still: STILL })
+        Ok(Reading { body, until: Instant::now() + WHOLE, still: STILL, from: String::new() })
     }
 
     /// For a body that must not be given up because a machine is busy.
@@ -215,6 +217,7 @@ pub async fn receive(base: Arc<Base>, gate: &Gate, reading: &mut Reading) -> Res
     };
     let opening = base.clone();
     let (mut exchange, _) = gate.work(move || Exchange::open(&opening, head)).await?;
+    exchange.from.clone_from(&reading.from);
     let (tablet, nonce, given_up) = exchange.turn();
     let mut turn = base.turns.take(tablet, nonce, given_up).await?;
     let recalling = base.clone();

@@ -13,7 +13,12 @@ pub struct TaskRow {
     /// As in `TaskKind`.
     pub kind: String,
     pub entry: String,
+    /// `YYYY-MM-DD`; empty where no day was said.
+    pub due_on: String,
 }
+
+/// By what tasks are ordered: the day, the contact, kind and entry.
+pub type TaskPlace = (String, RecordId, String, String);
 
 /// Two people who may be one, by the records that stand for them.
 #[derive(Debug, Clone)]
@@ -26,7 +31,12 @@ pub struct Pair {
     pub likely: bool,
     /// Ids of texts, the strongest first.
     pub reasons: Vec<String>,
+    /// In bits: each more doubles the odds.
+    pub weight: f64,
 }
+
+/// By what pairs are ordered: likely, weight, and the two.
+pub type PairPlace = (bool, f64, RecordId, RecordId);
 
 /// Of some rows of `pair`, those that stand: by who stands for whom, each two once, without what was merged and what
 /// coordinators said are two people.
@@ -60,15 +70,37 @@ impl Views {
     /// first; those without a day instead where `from` is `None`.
     pub fn open_tasks(&self, from: Option<&str>, until: &str, skip: u64, limit: u64) -> Result<Vec<TaskRow>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT contact, kind, entry FROM task
+            "SELECT contact, kind, entry, coalesce(due_on, '') FROM task
              WHERE open = 1 AND CASE WHEN ?1 IS NULL THEN due_on IS NULL
                  ELSE due_on >= ?1 AND (?2 = '' OR due_on < ?2) END
              ORDER BY due_on, contact, kind, entry LIMIT ?4 OFFSET ?3",
         )?;
         let rows = statement.query_map(params![from, until, skip, limit], |row| {
-            Ok(TaskRow { contact: RecordId::from_bytes(row.get(0)?), kind: row.get(1)?, entry: row.get(2)? })
+            Ok(TaskRow {
+                contact: RecordId::from_bytes(row.get(0)?),
+                kind: row.get(1)?,
+                entry: row.get(2)?,
+                due_on: row.get(3)?,
+            })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// How many of these tasks stand up to a place in their order, whether or not one stands there now.
+    pub fn open_tasks_through(
+        &self,
+        from: Option<&str>,
+        until: &str,
+        (due_on, contact, kind, entry): &TaskPlace,
+    ) -> Result<u64> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT count(*) FROM task
+             WHERE open = 1 AND CASE WHEN ?1 IS NULL THEN due_on IS NULL
+                 ELSE due_on >= ?1 AND (?2 = '' OR due_on < ?2) END
+               AND (coalesce(due_on, ''), contact, kind, entry) <= (?3, ?4, ?5, ?6)",
+        )?;
+        let place = params![from, until, due_on, contact.as_bytes(), kind, entry];
+        Ok(statement.query_row(place, |row| row.get(0))?)
     }
 
     /// How many open tasks have a day before `today`, that day, a later one, and none.
@@ -98,6 +130,20 @@ impl Views {
         )
     }
 
+    /// How many of them stand up to a place: whether it is likely, its weight, and who they are.
+    pub fn pairs_through(&self, (likely, weight, x, y): &PairPlace) -> Result<u64> {
+        let touched = standing_pairs("SELECT * FROM touched");
+        let mut statement = self.conn.prepare_cached(&format!(
+            "WITH {DECIDED}, found (x, y, weight, likely) AS (
+                 SELECT a, b, weight, likely FROM pair
+                 WHERE a NOT IN (SELECT id FROM decided) AND b NOT IN (SELECT id FROM decided)
+                 UNION ALL SELECT x, y, weight, likely FROM ({touched}))
+             SELECT count(*) FROM found WHERE (-likely, -weight, x, y) <= (-?1, -?2, ?3, ?4)"
+        ))?;
+        let likely = if *likely { 2 } else { 1 };
+        Ok(statement.query_row(params![likely, weight, x.as_bytes(), y.as_bytes()], |row| row.get(0))?)
+    }
+
     /// Who may be the same as one person, by the record that stands for them: the likeliest first.
     pub fn pairs_of(&self, standing: RecordId, limit: u64) -> Result<Vec<Pair>> {
         let theirs = "SELECT id FROM person WHERE standing = ?3";
@@ -111,20 +157,20 @@ impl Views {
     /// Of `found`: ?1 are skipped, ?2 are read.
     fn read_pairs(&self, with: &str, values: &[&dyn ToSql]) -> Result<Vec<Pair>> {
         let mut statement = self.conn.prepare_cached(&format!(
-            "{with} SELECT x, y, ta.team, tb.team, likely, reasons FROM found
+            "{with} SELECT x, y, ta.team, tb.team, likely, reasons, weight FROM found
              JOIN person AS ta ON ta.id = x JOIN person AS tb ON tb.id = y
              ORDER BY likely DESC, weight DESC, x, y LIMIT ?2 OFFSET ?1"
         ))?;
         let rows = statement.query_map(values, |row| {
             let id = |index| row.get(index).map(RecordId::from_bytes);
             let (likely, reasons): (i64, String) = (row.get(4)?, row.get(5)?);
-            Ok((id(0)?, id(1)?, id(2)?, id(3)?, likely == 2, reasons))
+            Ok((id(0)?, id(1)?, id(2)?, id(3)?, likely == 2, reasons, row.get(6)?))
         })?;
         let pairs = rows.map(|row| {
-            let (a, b, team_a, team_b, likely, reasons) = row?;
+            let (a, b, team_a, team_b, likely, reasons, weight) = row?;
             let reasons =
                 serde_json::from_str(&reasons).map_err(|_| Error::Internal("reasons in the views"))?;
-            Ok(Pair { a, b, team_a, team_b, likely, reasons })
+            Ok(Pair { a, b, team_a, team_b, likely, reasons, weight })
         });
         pairs.collect()
     }

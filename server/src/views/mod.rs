@@ -4,22 +4,27 @@
 //! may follow at the same time: the cursor is read and moved inside the transaction that writes the rows.
 
 mod archive;
+mod begun;
 mod changed;
 mod copy;
 mod derive;
+mod extract;
 mod find;
 mod follow;
 mod followed;
+mod limit;
 mod lists;
 mod pages;
 mod people;
 mod quality;
 mod query;
 mod reach;
+mod retention;
 mod sessions;
 #[cfg(test)]
 mod tests;
 mod today;
+mod urgent;
 mod write;
 
 use std::path::Path;
@@ -29,16 +34,17 @@ use rusqlite_migration::{M, Migrations};
 use wayside_protocol::{clinical::RULES_VERSION, record::schema::SCHEMA_VERSION};
 
 pub use archive::{Active, Belongings};
+pub use begun::Begun;
 pub use changed::{Changed, Position};
 pub use follow::follow;
 pub(crate) use followed::LITTLE;
 pub use followed::{Behind, Followed, Shown};
 
-pub use lists::{Pair, TaskRow};
+pub use lists::{Pair, PairPlace, TaskPlace, TaskRow};
 pub use quality::QualityRow;
 pub use reach::{BAND_ACROSS, DECLINED, ReachRow, SessionPlaces, Step, age_band};
 pub use sessions::{SessionRow, Whose};
-pub use today::{Part, Todo, Wanted};
+pub use today::{Part, Place as TodoPlace, Todo, Wanted};
 
 use crate::error::Result;
 use crate::log::{connect, migrate};
@@ -53,6 +59,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/views/7_find.sql")),
     M::up(include_str!("../../migrations/views/8_changed.sql")),
     M::up(include_str!("../../migrations/views/9_quality.sql")),
+    M::up(include_str!("../../migrations/views/10_urgent.sql")),
 ];
 
 /// Rows are derived again when this, the schema or the clinical rules change.
@@ -64,6 +71,8 @@ pub struct Views {
     known: people::Known,
     /// Whether they were found to be of the log that they follow.
     fits: bool,
+    /// Whether they show some teams alone.
+    limited: bool,
 }
 
 impl Views {
@@ -84,13 +93,13 @@ impl Views {
             transaction.execute_batch(
                 "DELETE FROM made_by; DELETE FROM cursor; DELETE FROM record; DELETE FROM contact;
                  DELETE FROM task; DELETE FROM person; DELETE FROM person_key; DELETE FROM pair;
-                 DELETE FROM not_same; DELETE FROM reach; DELETE FROM quality; DELETE FROM todo;
+                 DELETE FROM not_same; DELETE FROM reach; DELETE FROM quality; DELETE FROM todo; DELETE FROM urgent;
                  DELETE FROM find_key;
                  DELETE FROM find_word; DELETE FROM changed;",
             )?;
             transaction.execute("INSERT INTO made_by (rules) VALUES (?)", [&rules])?;
         }
         transaction.commit()?;
-        Ok(Views { conn, known: people::Known::default(), fits: false })
+        Ok(Views { conn, known: people::Known::default(), fits: false, limited: false })
     }
 }

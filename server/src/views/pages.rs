@@ -40,7 +40,7 @@ impl Views {
 
     /// How far the views have come: grows with every change they take in.
     pub fn position(&self) -> Result<u64> {
-        let mut statement = self.conn.prepare_cached("SELECT coalesce(sum(seq), 0) FROM cursor")?;
+        let mut statement = self.conn.prepare_cached("SELECT coalesce(sum(seq), 0) FROM main.cursor")?;
         Ok(statement.query_row([], |row| row.get(0))?)
     }
 

@@ -65,6 +65,9 @@ impl Part {
     }
 }
 
+/// By what the list is ordered: part, less its rank, day, when the check began, the check, the entry.
+pub type Place = (i64, i64, String, String, RecordId, String);
+
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Todo {
@@ -213,6 +216,41 @@ impl Views {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// By what the list is ordered, of one thing.
+    pub fn place_of(&self, todo: &Todo) -> Result<Place> {
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT started_at FROM todo WHERE contact = ? AND part = ? AND entry = ?")?;
+        let begun = statement
+            .query_row(params![todo.contact.as_bytes(), todo.part as i64, todo.entry], |row| row.get(0))?;
+        Ok((todo.part as i64, -todo.rank, todo.day.clone(), begun, todo.contact, todo.entry.clone()))
+    }
+
+    /// How many things stand on the list up to a place, whether or not one stands there now.
+    pub fn todos_through(&self, wanted: &Wanted, today: &str, place: &Place) -> Result<u64> {
+        let mut statement = self.conn.prepare_cached(&format!(
+            "SELECT count(*) FROM todo WHERE part BETWEEN ?4 AND ?5 AND {WANTED}
+             AND (part, -rank, day, started_at, contact, entry) <= (?6, ?7, ?8, ?9, ?10, ?11)"
+        ))?;
+        let (first, last) = wanted.part.map_or((Part::Urgent, Part::Held), |part| (part, part));
+        let team = wanted.team.as_ref().map(RecordId::as_bytes);
+        let (part, rank, day, begun, contact, entry) = place;
+        let asked = params![
+            today,
+            team,
+            wanted.since,
+            first as i64,
+            last as i64,
+            part,
+            rank,
+            day,
+            begun,
+            contact.as_bytes(),
+            entry
+        ];
+        Ok(statement.query_row(asked, |row| row.get(0))?)
+    }
+
     /// How many things there are of each part, whatever part is wanted.
     pub fn todo_counts(&self, wanted: &Wanted, today: &str) -> Result<Vec<(Part, u64)>> {
         let mut statement = self
@@ -226,14 +264,26 @@ impl Views {
     }
 
     /// Records other than checks in which values disagree, with their kind: people first, the latest first.
-    pub fn disputed(&self, skip: u64, limit: u64) -> Result<Vec<(RecordId, String)>> {
+    /// Each with its kind and when it was made.
+    pub fn disputed(&self, skip: u64, limit: u64) -> Result<Vec<(RecordId, String, String)>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT id, kind FROM record WHERE conflict_count > 0 AND kind <> 'contact'
+            "SELECT id, kind, created FROM record WHERE conflict_count > 0 AND kind <> 'contact'
              ORDER BY kind <> 'person', created DESC, id LIMIT ? OFFSET ?",
         )?;
-        let rows =
-            statement.query_map((limit, skip), |row| Ok((RecordId::from_bytes(row.get(0)?), row.get(1)?)))?;
+        let rows = statement.query_map((limit, skip), |row| {
+            Ok((RecordId::from_bytes(row.get(0)?), row.get(1)?, row.get(2)?))
+        })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// How many of them stand up to one of this kind and id that was made then.
+    pub fn disputed_through(&self, (kind, created, id): &(String, String, RecordId)) -> Result<u64> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT count(*) FROM record WHERE conflict_count > 0 AND kind <> 'contact' AND (
+                 (kind <> 'person') < (?1 <> 'person')
+                 OR (kind <> 'person') = (?1 <> 'person') AND (created > ?2 OR created = ?2 AND id <= ?3))",
+        )?;
+        Ok(statement.query_row(params![kind, created, id.as_bytes()], |row| row.get(0))?)
     }
 
     pub fn disputed_count(&self) -> Result<u64> {

@@ -9,7 +9,7 @@ use wayside_protocol::record::{Kind, RecordId, View};
 use super::derive::{Contact, ContactRows, Part, Record, person_id};
 use super::people::{self, Known};
 use super::reach::Reached;
-use super::{changed, quality, today};
+use super::{changed, quality, today, urgent};
 use crate::error::{Error, Result};
 
 /// Writes a part of a team's log.
@@ -36,9 +36,11 @@ pub(super) fn part(views: &Transaction, known: &mut Known, team: &[u8; 16], part
     }
     people::write(views, known, team, &part.persons)?;
     for (id, due) in contacts {
+        // Of one whose person changed, and not itself: the end of the part, which follows all that was told before.
+        let seq = part.numbers.get(&id).copied().unwrap_or(part.to);
         let view = match due {
             Some(Contact::Derived(rows)) => {
-                contact(views, team, id, &rows, &mut sessions)?;
+                contact(views, (team, id), &rows, seq, &mut sessions)?;
                 continue;
             }
             Some(Contact::Alone(view)) => view,
@@ -52,7 +54,7 @@ pub(super) fn part(views: &Transaction, known: &mut Known, team: &[u8; 16], part
                 ContactRows::of(id, view, person.as_ref())
             }
         };
-        contact(views, team, id, &rows, &mut sessions)?;
+        contact(views, (team, id), &rows, seq, &mut sessions)?;
     }
     quality::write(views, &sessions)?;
     let gone = |id: &RecordId| part.gone.contains(id);
@@ -69,6 +71,7 @@ pub(super) fn forget_team(views: &Transaction, known: &mut Known, team: &[u8; 16
         "DELETE FROM reach WHERE team = ?",
         "DELETE FROM quality WHERE team = ?",
         "DELETE FROM todo WHERE team = ?",
+        "DELETE FROM urgent WHERE team = ?",
         "DELETE FROM changed WHERE team = ?",
         "DELETE FROM cursor WHERE team = ?",
     ] {
@@ -81,6 +84,7 @@ pub(super) fn forget_team(views: &Transaction, known: &mut Known, team: &[u8; 16
 fn forget(views: &Transaction, known: &mut Known, team: &[u8; 16], id: RecordId) -> Result<()> {
     people::forget_one(views, known, team, id)?;
     today::forget(views, id)?;
+    urgent::forget(views, id)?;
     for sql in [
         "DELETE FROM task WHERE contact = ?",
         "DELETE FROM reach WHERE contact = ?",
@@ -113,11 +117,12 @@ fn record(views: &Transaction, team: &[u8; 16], row: &Record) -> Result<()> {
     Ok(())
 }
 
+/// `seq`: the number of the team's log that makes it so.
 fn contact(
     views: &Transaction,
-    team: &[u8; 16],
-    id: RecordId,
+    (team, id): (&[u8; 16], RecordId),
     rows: &ContactRows,
+    seq: u64,
     sessions: &mut BTreeSet<[u8; 16]>,
 ) -> Result<()> {
     let person = rows.person.map(|person| *person.as_bytes());
@@ -149,6 +154,7 @@ fn contact(
         }
     }
     today::write(views, (team, id), &rows.started_at, &rows.todos)?;
+    urgent::write(views, (team, id), &rows.todos, seq)?;
     views.prepare_cached("DELETE FROM task WHERE contact = ?")?.execute([id.as_bytes()])?;
     for task in &rows.tasks {
         let due_on = task.due_on.map(|due| due.to_string());

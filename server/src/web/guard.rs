@@ -4,17 +4,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use wayside_protocol::error::Code;
+use wayside_protocol::record::{Hash, RecordId};
 
+use super::trail::{Said, Trace};
 use super::{Door, blocking, pages};
 use crate::accounts::{self, Login, Role, Token};
 use crate::api::{self, VIEWED};
+use crate::base::Base;
 use crate::error::{Error, Result};
+use crate::log::{self, Conn};
 use crate::router::{BEHIND_S, Route, Who};
 
 /// Nothing runs or loads but our own files; nobody frames us; forms go nowhere else.
@@ -37,11 +43,13 @@ const LIVE: HeaderName = HeaderName::from_static("x-wayside-live");
 #[derive(Debug, Clone, Default)]
 pub struct Visitor {
     pub login: Option<Login>,
+    /// What they may do in the team of the record that the address names; `None` where it names none.
+    here: Option<Role>,
 }
 
 impl Visitor {
     pub fn may_settle(&self) -> bool {
-        self.login.as_ref().is_some_and(|login| login.account.role >= Role::Coordinator)
+        self.role() >= Some(Role::Coordinator)
     }
 
     /// Who is signed in: refused where nobody is.
@@ -50,7 +58,12 @@ impl Visitor {
     }
 
     pub fn may_administer(&self) -> bool {
-        self.login.as_ref().is_some_and(|login| login.account.role >= Role::Administrator)
+        self.role() >= Some(Role::Administrator)
+    }
+
+    /// What they may do here; where nothing says in which team, the most that they may do in any.
+    fn role(&self) -> Option<Role> {
+        self.here.or_else(|| self.login.as_ref()?.account.roles.highest())
     }
 
     pub fn name(&self) -> Option<&str> {
@@ -60,25 +73,43 @@ impl Visitor {
 
 pub async fn guard(
     State((door, route)): State<(Arc<Door>, &'static Route)>,
+    named: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let (visitor, admitted) =
+    let (mut visitor, mut admitted) =
         match visit(&door, route, request.method().clone(), request.headers().clone()).await {
             Ok(visitor) => {
-                let admitted = allowed(route, &visitor);
+                let admitted = allowed(&door.web.base, route, &visitor);
                 (visitor, admitted)
             }
             Err(error) => (Visitor::default(), Err(error)),
         };
+    if admitted.is_ok() {
+        match in_team(&door, route, &visitor, named).await {
+            Ok(here) => visitor.here = here,
+            Err(error) => admitted = Err(error),
+        }
+    }
     let admitted = match admitted {
         Ok(()) => up_to_date(&door, route, &visitor).await,
         refused => refused,
     };
+    let trace = Trace::of(route, &request);
     let mut response = match admitted {
         Ok(()) => {
-            request.extensions_mut().insert(visitor);
-            next.run(request).await
+            request.extensions_mut().insert(visitor.clone());
+            let answer = next.run(request).await;
+            let (status, said) = (answer.status(), answer.extensions().get::<Said>().cloned());
+            match trace.keep(&door, &visitor, status, said).await {
+                Ok(()) => answer,
+                // What is not written down is not shown.
+                Err(error) => refuse(&door, route, &visitor, &error),
+            }
+        }
+        Err(error) if matches!(status(&error), StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) => {
+            let written = trace.refused(&door, &visitor, error.code().as_str()).await;
+            refuse(&door, route, &visitor, &written.err().unwrap_or(error))
         }
         Err(error) => refuse(&door, route, &visitor, &error),
     };
@@ -101,11 +132,15 @@ async fn visit(door: &Arc<Door>, route: &Route, method: Method, headers: HeaderM
             return Err(Code::HostUnknown.into());
         }
     }
+    let by_account = route.who.wants_account();
+    // No browser sends this unless a script of ours tells it to: a program, which sends no form.
+    if let Some(shown) = headers.get(header::AUTHORIZATION).filter(|_| by_account && is_program(route)) {
+        return by_token(door, shown).await;
+    }
     if method != Method::GET && method != Method::HEAD {
         same_origin(headers, &host, door.secure)?;
     }
-    let Who::Account(_) = route.who else { return Ok(Visitor::default()) };
-    let Some(token) = cookie(headers, &door.cookie()).and_then(Token::parse) else {
+    let Some(token) = cookie(headers, &door.cookie()).and_then(Token::parse).filter(|_| by_account) else {
         return Ok(Visitor::default());
     };
     let base = door.web.base.clone();
@@ -116,17 +151,113 @@ async fn visit(door: &Arc<Door>, route: &Route, method: Method, headers: HeaderM
         if let Some(login) = login.as_ref().filter(|_| somebody) {
             accounts::touch(&base, login);
         }
-        Ok(Visitor { login })
+        Ok(Visitor { login, here: None })
     })
     .await
 }
 
-fn allowed(route: &Route, visitor: &Visitor) -> Result<()> {
-    let Who::Account(least) = route.who else { return Ok(()) };
-    match &visitor.login {
-        None => Err(Code::NotSignedIn.into()),
-        Some(login) if login.account.role < least => Err(Code::RoleNotAllowed.into()),
-        Some(_) => Ok(()),
+/// An address of the API, where a program may show its token.
+fn is_program(route: &Route) -> bool {
+    route.path.starts_with("/api/") || route.path.starts_with("/fhir/")
+}
+
+/// In whose name a program asks. Whatever cookies come with it count for nothing.
+async fn by_token(door: &Arc<Door>, shown: &HeaderValue) -> Result<Visitor> {
+    let Some(token) = shown.to_str().ok().and_then(accounts::bearer) else {
+        return Err(Code::NotSignedIn.into());
+    };
+    let base = door.web.base.clone();
+    blocking(move || {
+        let login = base.log.read(|conn| accounts::presented(conn, &token, base.clock.now_ms()))?;
+        if let Some(login) = &login {
+            accounts::touch(&base, login);
+        }
+        Ok(Visitor { login, here: None })
+    })
+    .await
+}
+
+/// An administrator with a browser who has not set one up. A token was made by somebody who had to.
+fn lacks_second_factor(login: &Login) -> bool {
+    let account = &login.account;
+    login.scopes.is_none() && account.roles.highest() == Some(Role::Administrator) && !account.second_factor
+}
+
+fn allowed(base: &Base, route: &Route, visitor: &Visitor) -> Result<()> {
+    if !route.who.wants_account() {
+        return Ok(());
+    }
+    let login = visitor.login.as_ref().ok_or(Code::NotSignedIn)?;
+    let Some(least) = route.who.role() else { return Ok(()) };
+    let roles = &login.account.roles;
+    let role = if matches!(route.who, Who::EveryTeam(_)) { roles.everywhere() } else { roles.highest() };
+    if role < Some(least) {
+        return Err(Code::RoleNotAllowed.into());
+    }
+    if base.second_factor_needed() && lacks_second_factor(login) {
+        return Err(Code::SecondFactorNeeded.into());
+    }
+    match (&login.scopes, route.token) {
+        (None, _) => Ok(()),
+        (Some(scopes), Some(scope)) if scopes.contains(&scope) => Ok(()),
+        (Some(_), _) => Err(Code::ScopeMissing.into()),
+    }
+}
+
+/// Holds everything that an address names against the teams of who asks, and says what they may do there. What is of another
+/// team is not there, like what never was, whatever else the request says. Whoever has one role in every team is asked for
+/// nothing.
+async fn in_team(
+    door: &Arc<Door>,
+    route: &'static Route,
+    visitor: &Visitor,
+    named: Result<RawPathParams, RawPathParamsRejection>,
+) -> Result<Option<Role>> {
+    let Some(login) = visitor.login.as_ref() else { return Ok(None) };
+    if login.account.roles.everywhere().is_some() {
+        return Ok(None);
+    }
+    // What is no text is no id either.
+    let named = named.map_err(|_| Code::NotFound)?;
+    let named: Vec<(String, String)> =
+        named.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    if named.is_empty() {
+        return Ok(None);
+    }
+    let (base, roles) = (door.web.base.clone(), login.account.roles.clone());
+    let here = blocking(move || {
+        base.log.read(|conn| {
+            let mut here = None;
+            for (name, value) in &named {
+                let Some(teams) = teams_of(conn, route, name, value)? else { continue };
+                let own: Vec<Option<Role>> = teams.iter().map(|team| roles.in_team(*team)).collect();
+                if own.iter().all(Option::is_none) {
+                    return Err(Code::RecordNotFound.into());
+                }
+                // A tablet may be in several teams, and an address may name two records: the least counts. Whoever has no role
+                // in one of them may look, as everybody may who sees the other.
+                let least = own.into_iter().map(|role| role.unwrap_or(Role::Viewer)).min();
+                here = if here.is_some() { here.min(least) } else { least };
+            }
+            Ok(here)
+        })
+    })
+    .await?;
+    if here.is_some() && here < route.who.role() { Err(Code::RoleNotAllowed.into()) } else { Ok(here) }
+}
+
+/// The teams of what a part of an address names; none where it is not there, and `None` where it names nothing of a team.
+fn teams_of(conn: &Conn, route: &Route, name: &str, value: &str) -> Result<Option<Vec<RecordId>>> {
+    if let Ok(id) = value.parse() {
+        return Ok(Some(log::team_of(conn, id)?.into_iter().collect()));
+    }
+    match name {
+        "id" if route.path.starts_with("/fleet/") => log::teams_of_tablet(conn, value).map(Some),
+        "hash" => match HEXLOWER_PERMISSIVE.decode(value.as_bytes()).map(Hash::try_from) {
+            Ok(Ok(hash)) => log::teams_of_held(conn, &hash).map(Some),
+            _ => Ok(Some(Vec::new())),
+        },
+        _ => Ok(None),
     }
 }
 
@@ -179,11 +310,18 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 fn refuse(door: &Arc<Door>, route: &Route, visitor: &Visitor, error: &Error) -> Response {
-    if route.path.starts_with("/api/") || route.path == "/events" {
-        return api::refuse(error);
+    if is_program(route) || route.path == "/events" {
+        let mut response = api::refuse(error);
+        if response.status() == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        return response;
     }
     if route.method == "GET" && error.code() == Code::NotSignedIn {
         return Redirect::to("/sign-in").into_response();
+    }
+    if route.method == "GET" && error.code() == Code::SecondFactorNeeded {
+        return Redirect::to("/account").into_response();
     }
     let mut response = pages::refuse(door, visitor, error);
     if route.method == "GET" && error.code() == Code::Behind {
@@ -195,15 +333,28 @@ fn refuse(door: &Arc<Door>, route: &Route, visitor: &Visitor, error: &Error) -> 
 /// The status that goes with a code.
 pub fn status(error: &Error) -> StatusCode {
     match error.code() {
-        Code::NotSignedIn | Code::SignInWrong | Code::LinkInvalid => StatusCode::UNAUTHORIZED,
-        Code::RoleNotAllowed | Code::CrossOrigin | Code::ConsentMissing => StatusCode::FORBIDDEN,
+        Code::NotSignedIn | Code::SignInWrong | Code::LinkInvalid | Code::CodeWrong => {
+            StatusCode::UNAUTHORIZED
+        }
+        Code::RoleNotAllowed
+        | Code::ScopeMissing
+        | Code::SecondFactorNeeded
+        | Code::CrossOrigin
+        | Code::ConsentMissing => StatusCode::FORBIDDEN,
         Code::HostUnknown => StatusCode::MISDIRECTED_REQUEST,
         Code::TryLater => StatusCode::TOO_MANY_REQUESTS,
-        Code::RecordNotFound | Code::NotFound | Code::BadId => StatusCode::NOT_FOUND,
+        Code::RecordNotFound | Code::NotFound | Code::TokenUnknown | Code::BadId | Code::RecipientUnknown => {
+            StatusCode::NOT_FOUND
+        }
         Code::NotInConflict | Code::HeadsUnknown | Code::ChangedMeanwhile => StatusCode::CONFLICT,
         Code::StorageFailed | Code::ServerFailed | Code::Behind => StatusCode::SERVICE_UNAVAILABLE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Code::BadJson | Code::BadArguments | Code::CursorInvalid => StatusCode::BAD_REQUEST,
+        Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Code::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::KeyPending => StatusCode::CONFLICT,
+        Code::Busy => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
@@ -220,7 +371,7 @@ pub fn note(error: &Error) {
 /// Where an answer says how long to wait.
 pub fn retry_after(error: &Error, response: &mut Response) {
     let seconds = match error {
-        Error::TryLater(seconds) => *seconds,
+        Error::TryLater(seconds) | Error::Busy(seconds) => *seconds,
         error if error.code() == Code::Behind => BEHIND_S,
         _ => return,
     };

@@ -76,7 +76,7 @@ async fn still_there(channel: &Channel) -> bool {
     let there = blocking(move || {
         let now = base.clock.now_ms();
         base.log.read(|conn| match &visitor.login {
-            Some(login) => accounts::still_signed_in(conn, login, now),
+            Some(login) => Ok(accounts::still_signed_in(conn, login, now)?.is_some()),
             None => Ok(false),
         })
     });

@@ -12,6 +12,7 @@ mod pages;
 mod sign_in;
 #[cfg(test)]
 mod tests;
+mod trail;
 pub(crate) mod words;
 
 use std::sync::Arc;
@@ -26,18 +27,21 @@ use tokio::sync::{Semaphore, watch};
 use tower_http::compression::CompressionLayer;
 use wayside_protocol::error::Code;
 
-use crate::accounts::{Role, Throttle};
+use crate::accounts::{Role, Scope, Throttle};
 use crate::api::{self, Readers};
 use crate::base::Base;
 use crate::error::{Error, Result};
+use crate::openapi;
 use crate::reach::Reaches;
 use crate::router::{Route, Who};
 
 pub(crate) use guard::{Visitor, note, retry_after, status};
+pub(crate) use pages::Ask;
+pub(crate) use trail::{Said, address};
 pub(crate) use words::LONDON;
 
 /// No form here is longer.
-const MAX_FORM: usize = 64 * 1024;
+pub(crate) const MAX_FORM: usize = 64 * 1024;
 /// Password hashes at once: each takes 19 MiB and a core.
 const HASHES: usize = 2;
 /// Sign-ins that may wait for one.
@@ -47,15 +51,18 @@ const WAITING: usize = 32;
 pub const DEFAULT_NAME: &str = "Wayside";
 
 /// What all doors to the pages share.
+#[derive(Clone)]
 pub struct Web {
     pub base: Arc<Base>,
+    /// Nobody's, until [`Door::of`] makes them those of who asks: a handler that forgets to ask shows nothing.
     pub readers: Readers,
-    pub reaches: Reaches,
+    pub reaches: Arc<Reaches>,
     /// The organisation's own name for its service.
     pub name: String,
-    throttle: Throttle,
-    hashes: Semaphore,
-    waiting: Semaphore,
+    lately: Arc<trail::Lately>,
+    throttle: Arc<Throttle>,
+    hashes: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
     closing: watch::Sender<bool>,
 }
 
@@ -63,14 +70,20 @@ impl Web {
     pub fn new(base: Arc<Base>, name: &str) -> Arc<Web> {
         Arc::new(Web {
             base,
-            readers: Readers::default(),
-            reaches: Reaches::default(),
+            readers: Readers::nobody(),
+            reaches: Arc::default(),
             name: name.to_owned(),
-            throttle: Throttle::default(),
-            hashes: Semaphore::new(HASHES),
-            waiting: Semaphore::new(WAITING),
+            lately: Arc::default(),
+            throttle: Arc::default(),
+            hashes: Arc::new(Semaphore::new(HASHES)),
+            waiting: Arc::new(Semaphore::new(WAITING)),
             closing: watch::channel(false).0,
         })
+    }
+
+    /// True once everything that stays open is to end.
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
     }
 
     /// Ends what would otherwise stay open: the channels of live pages.
@@ -80,6 +93,7 @@ impl Web {
 }
 
 /// One listener on which the pages are served.
+#[derive(Clone)]
 pub struct Door {
     pub web: Arc<Web>,
     /// Over TLS: cookies never go any other way.
@@ -89,6 +103,13 @@ pub struct Door {
 }
 
 impl Door {
+    /// The same door as somebody goes through it: what they read by is limited to their teams.
+    fn of(&self, visitor: &Visitor) -> Arc<Door> {
+        let Some(login) = &visitor.login else { return Arc::new(self.clone()) };
+        let readers = self.web.readers.of(&login.account.roles);
+        Arc::new(Door { web: Arc::new(Web { readers, ..Web::clone(&self.web) }), ..self.clone() })
+    }
+
     /// Cookies know no ports: without TLS, several servers on one machine need names of their own.
     fn cookie(&self) -> String {
         match self.loopback {
@@ -99,29 +120,39 @@ impl Door {
 }
 
 const fn page(path: &'static str) -> Route {
-    Route { method: "GET", path, who: Who::Account(Role::Viewer) }
+    Route::new("GET", path, Who::Account(Role::Viewer))
 }
 
 /// A form that changes nothing: what is asked must not stand in an address.
 const fn reads(path: &'static str) -> Route {
-    Route { method: "POST", path, who: Who::Account(Role::Viewer) }
+    Route::new("POST", path, Who::Account(Role::Viewer))
 }
 
 const fn open(method: &'static str, path: &'static str) -> Route {
-    Route { method, path, who: Who::Anyone }
+    Route::new(method, path, Who::Anyone)
 }
 
 const fn settles(path: &'static str) -> Route {
-    Route { method: "POST", path, who: Who::Account(Role::Coordinator) }
+    Route::new("POST", path, Who::Account(Role::Coordinator))
 }
 
 const fn administers(path: &'static str) -> Route {
-    Route { method: "POST", path, who: Who::Account(Role::Administrator) }
+    Route::new("POST", path, Who::Account(Role::Administrator))
+}
+
+/// What is about whoever asks.
+const fn own(method: &'static str, path: &'static str) -> Route {
+    Route::new(method, path, Who::SignedIn)
+}
+
+/// What is about every team, or about none.
+const fn keeps(method: &'static str, path: &'static str, least: Role) -> Route {
+    Route::new(method, path, Who::EveryTeam(least))
 }
 
 /// What leaves this server with names in it.
 const fn exports(path: &'static str) -> Route {
-    Route { method: "GET", path, who: Who::Account(Role::Coordinator) }
+    Route::new("GET", path, Who::Account(Role::Coordinator))
 }
 
 /// Every address of the pages and of the API under them.
@@ -129,8 +160,18 @@ pub const ROUTES: &[Route] = &[
     open("GET", "/assets/{name}"),
     open("GET", "/sign-in"),
     open("POST", "/sign-in"),
-    Route { method: "GET", path: "/sign-in/once", who: Who::LinkHolder },
-    Route { method: "POST", path: "/sign-out", who: Who::Account(Role::Viewer) },
+    Route::new("GET", "/sign-in/once", Who::LinkHolder),
+    own("POST", "/sign-out"),
+    own("GET", "/account"),
+    own("POST", "/account/password"),
+    own("POST", "/account/sign-out-everywhere"),
+    own("POST", "/account/second-factor"),
+    own("POST", "/account/second-factor/confirm"),
+    own("POST", "/account/second-factor/remove"),
+    keeps("GET", "/accounts", Role::Administrator),
+    keeps("POST", "/accounts/roles", Role::Administrator),
+    keeps("POST", "/accounts/tokens", Role::Administrator),
+    keeps("POST", "/accounts/tokens/{n}/revoke", Role::Administrator),
     page("/"),
     page("/sessions"),
     page("/sessions/{id}"),
@@ -146,14 +187,29 @@ pub const ROUTES: &[Route] = &[
     page("/fleet/{id}"),
     settles("/fleet/{id}"),
     administers("/fleet"),
+    keeps("POST", "/fleet/{id}/revoke", Role::Administrator),
+    keeps("POST", "/fleet/{id}/leave", Role::Administrator),
+    keeps("POST", "/quarantine/admit", Role::Administrator),
+    keeps("POST", "/quarantine/refuse", Role::Administrator),
     page("/sites"),
     page("/sites/{id}"),
     settles("/sites"),
     settles("/sites/{id}"),
-    page("/api/v1/fleet"),
-    page("/api/v1/sites"),
+    exports("/people/{id}/looked"),
+    exports("/people/{id}/access"),
+    settles("/people/{id}/access"),
+    Route::new("GET", "/people/{id}/erase", Who::Account(Role::Administrator)),
+    administers("/people/{id}/erase"),
+    administers("/people/{id}/erase/confirm"),
+    administers("/people/{id}/erase/refuse"),
+    Route::new("GET", "/erasures", Who::Account(Role::Administrator)),
+    exports("/retention"),
+    keeps("GET", "/audit", Role::Administrator),
+    keeps("GET", "/audit/{account}", Role::Administrator),
+    page("/api/v1/fleet").token(Scope::Read),
+    page("/api/v1/sites").token(Scope::Read),
     page("/quality"),
-    page("/api/v1/quality"),
+    page("/api/v1/quality").token(Scope::Read),
     page("/find"),
     reads("/find"),
     page("/find/{id}"),
@@ -174,32 +230,45 @@ pub const ROUTES: &[Route] = &[
     settles("/teams/{id}/groups"),
     settles("/teams/{id}/guide"),
     settles("/teams/{id}/lock"),
-    page("/api/v1/teams"),
-    page("/api/v1/teams/{id}"),
+    page("/api/v1/teams").token(Scope::Read),
+    page("/api/v1/teams/{id}").token(Scope::Read),
     page("/events"),
     settles("/records/{id}/claim"),
     settles("/quarantine/{hash}/seen"),
-    page("/api/v1/today"),
-    settles("/api/v1/records/{id}/claim"),
-    settles("/api/v1/quarantine/{hash}/seen"),
-    page("/api/v1/sessions"),
-    page("/api/v1/sessions/{id}"),
-    page("/api/v1/people/{id}"),
-    page("/api/v1/checks/{id}"),
-    page("/api/v1/records/{id}/history"),
-    settles("/api/v1/records/{id}/settle"),
-    settles("/api/v1/records/{id}/act"),
-    page("/api/v1/follow-ups"),
-    page("/api/v1/duplicates"),
-    page("/api/v1/conflicts"),
-    page("/api/v1/reach"),
-    reads("/api/v1/find"),
-    page("/api/v1/people/{id}/beside/{other}"),
-    page("/api/v1/quarantine"),
-    exports("/api/v1/checks/{id}/fhir"),
-    exports("/api/v1/checks/{id}/gp-summary"),
-    exports("/api/v1/sessions/{id}/fhir"),
-    exports("/api/v1/fhir/{name}"),
+    page("/api/v1/today").token(Scope::Read),
+    settles("/api/v1/records/{id}/claim").token(Scope::Write),
+    settles("/api/v1/quarantine/{hash}/seen").token(Scope::Write),
+    page("/api/v1/sessions").token(Scope::Read),
+    page("/api/v1/sessions/{id}").token(Scope::Read),
+    page("/api/v1/people/{id}").token(Scope::Read),
+    page("/api/v1/checks/{id}").token(Scope::Read),
+    page("/api/v1/records/{id}/history").token(Scope::Read),
+    settles("/api/v1/records/{id}/settle").token(Scope::Write),
+    settles("/api/v1/records/{id}/act").token(Scope::Write),
+    page("/api/v1/follow-ups").token(Scope::Read),
+    page("/api/v1/duplicates").token(Scope::Read),
+    page("/api/v1/conflicts").token(Scope::Read),
+    page("/api/v1/reach").token(Scope::Read),
+    reads("/api/v1/find").token(Scope::Read),
+    page("/api/v1/people/{id}/beside/{other}").token(Scope::Read),
+    page("/api/v1/quarantine").token(Scope::Read),
+    exports("/api/v1/checks/{id}/fhir").token(Scope::Fhir),
+    exports("/api/v1/checks/{id}/gp-summary").token(Scope::Fhir),
+    exports("/api/v1/sessions/{id}/fhir").token(Scope::Fhir),
+    exports("/api/v1/fhir/{name}").token(Scope::Fhir),
+    exports("/extracts"),
+    settles("/extracts"),
+    keeps("POST", "/extracts/recipients", Role::Administrator),
+    page("/extracts/dictionary"),
+    exports("/api/v1/extracts/{name}").token(Scope::Extract),
+    exports("/api/v1/pseudonymous/{recipient}/{name}").token(Scope::ExtractPseudonymous),
+    page("/api/v1/extracts/dictionary.csv").token(Scope::Read),
+    page("/api/v1/extracts/dictionary.json").token(Scope::Read),
+    page("/api/v1/checks").token(Scope::Read),
+    page("/api/v1/urgent").token(Scope::Urgent),
+    page("/api/v1/urgent/stream").token(Scope::Urgent),
+    open("GET", "/api/v1/openapi.json"),
+    open("GET", "/api"),
 ];
 
 fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
@@ -209,10 +278,31 @@ fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
         ("POST", "/sign-in") => post(sign_in::with_password),
         ("GET", "/sign-in/once") => get(sign_in::with_link),
         ("POST", "/sign-out") => post(sign_in::out),
+        ("GET", "/account") => get(pages::account::account),
+        ("POST", "/account/password") => post(pages::account::change_password),
+        ("POST", "/account/sign-out-everywhere") => post(pages::account::sign_out_everywhere),
+        ("POST", "/account/second-factor") => post(pages::account::begin),
+        ("POST", "/account/second-factor/confirm") => post(pages::account::confirm),
+        ("POST", "/account/second-factor/remove") => post(pages::account::remove),
+        ("GET", "/accounts") => get(pages::accounts::accounts),
+        ("POST", "/accounts/roles") => post(pages::accounts::set_role),
+        ("POST", "/accounts/tokens") => post(pages::accounts::add_token),
+        ("POST", "/accounts/tokens/{n}/revoke") => post(pages::accounts::revoke_token),
         ("GET", "/") => get(pages::today),
         ("GET", "/sessions") => get(pages::sessions),
         ("GET", "/sessions/{id}") => get(pages::session),
         ("GET", "/people/{id}") => get(pages::person),
+        ("GET", "/people/{id}/looked") => get(pages::lookers),
+        ("GET", "/people/{id}/access") => get(pages::access_form),
+        ("POST", "/people/{id}/access") => post(pages::access),
+        ("GET", "/people/{id}/erase") => get(pages::erase_form),
+        ("POST", "/people/{id}/erase") => post(pages::ask_to_erase),
+        ("POST", "/people/{id}/erase/confirm") => post(pages::confirm_erasure),
+        ("POST", "/people/{id}/erase/refuse") => post(pages::refuse_erasure),
+        ("GET", "/erasures") => get(pages::erasures),
+        ("GET", "/retention") => get(pages::retention),
+        ("GET", "/audit") => get(pages::audit),
+        ("GET", "/audit/{account}") => get(pages::audit_of),
         ("GET", "/checks/{id}") => get(pages::check),
         ("GET", "/checks/{id}/letter") => get(pages::letter),
         ("GET", "/records/{id}") => get(pages::record),
@@ -226,6 +316,10 @@ fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
         ("POST", "/fleet") => post(pages::enrol),
         ("GET", "/fleet/{id}") => get(pages::tablet),
         ("POST", "/fleet/{id}") => post(pages::rename_tablet),
+        ("POST", "/fleet/{id}/revoke") => post(pages::revoke),
+        ("POST", "/fleet/{id}/leave") => post(pages::take_out),
+        ("POST", "/quarantine/admit") => post(pages::admit_held),
+        ("POST", "/quarantine/refuse") => post(pages::refuse_held),
         ("GET", "/sites") => get(pages::sites),
         ("POST", "/sites") => post(pages::add_site),
         ("GET", "/sites/{id}") => get(pages::site),
@@ -236,6 +330,10 @@ fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
         ("GET", "/find/{id}") => get(pages::open_found),
         ("GET", "/reach") => get(pages::reach),
         ("GET", "/reach.csv") => get(pages::reach_csv),
+        ("GET", "/extracts") => get(pages::extracts),
+        ("POST", "/extracts") => post(pages::extract),
+        ("POST", "/extracts/recipients") => post(pages::recipients),
+        ("GET", "/extracts/dictionary") => get(pages::dictionary),
         ("GET", "/people/{id}/beside/{other}") => get(pages::beside),
         ("GET", "/quarantine") => get(pages::quarantine),
         ("GET", "/teams") => get(pages::team::teams),
@@ -254,6 +352,7 @@ fn handler(route: &Route) -> Option<MethodRouter<Arc<Door>>> {
         ("GET", "/api/v1/teams") => get(pages::team::teams_json),
         ("GET", "/api/v1/teams/{id}") => get(pages::team::team_json),
         ("GET", "/events") => get(live::events),
+        ("GET", "/api") => get(pages::api),
         _ => return api::handler(route),
     })
 }
@@ -268,11 +367,15 @@ pub fn router(door: Door) -> Router {
 pub fn routes(door: &Arc<Door>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
-        if let Some(handler) = handler(route) {
+        if let Some(mut handler) = handler(route) {
+            if openapi::is_done_once(route) {
+                handler = handler.layer(from_fn_with_state(door.clone(), api::once));
+            }
             let guard = from_fn_with_state((door.clone(), route), guard::guard);
             router = router.route(route.path, handler.layer(guard));
         }
     }
+    let router = router.layer(from_fn(api::in_our_words));
     // Pages shrink to a tenth; what streams (events) is left alone. How long an answer is gives away what is in it only to
     // somebody who can have it asked for with text of their own beside it, and no other site can: cookies are strict.
     router.layer(CompressionLayer::new()).layer(DefaultBodyLimit::max(MAX_FORM)).with_state(door.clone())

@@ -1,10 +1,11 @@
 //! Signing in and out.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::rejection::{FormRejection, QueryRejection};
-use axum::extract::{Query, State};
+use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
@@ -12,8 +13,9 @@ use serde::Deserialize;
 use wayside_protocol::error::Code;
 
 use super::pages::{Frame, html, refuse};
-use super::{Door, Visitor, blocking, guard};
-use crate::accounts::{self, Token};
+use super::trail::Said;
+use super::{Door, Visitor, Web, blocking, guard};
+use crate::accounts::{self, Credentials, Token};
 use crate::error::{Error, Result};
 
 #[derive(Template)]
@@ -31,11 +33,13 @@ struct SignedIn {
 }
 
 #[derive(Deserialize)]
-pub struct Credentials {
+pub struct Typed {
     #[serde(default)]
     name: String,
     #[serde(default)]
     password: String,
+    #[serde(default)]
+    code: String,
 }
 
 #[derive(Deserialize)]
@@ -61,28 +65,41 @@ fn shown(door: &Arc<Door>, name: String, problem: Option<&Error>) -> Response {
 
 pub async fn with_password(
     State(door): State<Arc<Door>>,
-    form: Result<Form<Credentials>, FormRejection>,
+    from: Option<Extension<ConnectInfo<SocketAddr>>>,
+    form: Result<Form<Typed>, FormRejection>,
 ) -> Response {
-    let Ok(Form(credentials)) = form else {
+    let Ok(Form(Typed { name, password, code })) = form else {
         return shown(&door, String::new(), Some(&Code::SignInWrong.into()));
     };
-    let name = credentials.name.clone();
-    match sign_in(&door, credentials).await {
-        Ok(token) => with_cookie(&door, Some(&token), Redirect::to("/").into_response()),
-        Err(error) => shown(&door, name, Some(&error)),
+    let address = from.map(|Extension(ConnectInfo(from))| from.ip());
+    let credentials = Credentials { name: name.clone(), password, code, address };
+    let signed = hashing(&door, move |web| accounts::sign_in(&web.base, &web.throttle, &credentials));
+    match signed.await {
+        Ok((token, account)) => {
+            let response = with_cookie(&door, Some(&token), Redirect::to("/").into_response());
+            Said { account: Some((account.n, account.name)), ..Said::default() }.on(response)
+        }
+        Err(error) => {
+            let (base, typed) = (door.web.base.clone(), name.clone());
+            let account = blocking(move || accounts::named(&base, &typed)).await.ok().flatten();
+            // Whom somebody tried to be. What is no account's name may be a password in the wrong field.
+            let account = account.map(|account| (account.n, account.name));
+            Said { account, ..Said::default() }.on(shown(&door, name, Some(&error)))
+        }
     }
 }
 
-async fn sign_in(door: &Arc<Door>, credentials: Credentials) -> Result<Token> {
+/// Does what hashes passwords, after those who came before. Guessing in parallel must not take all memory, nor stand in
+/// line for ever.
+pub(super) async fn hashing<T: Send + 'static>(
+    door: &Arc<Door>,
+    work: impl FnOnce(&Web) -> Result<T> + Send + 'static,
+) -> Result<T> {
     let web = door.web.clone();
-    // Guessing in parallel must not take all memory, nor stand in line for ever.
     let _place = web.waiting.try_acquire().map_err(|_| Error::TryLater(1))?;
     let _turn = web.hashes.acquire().await.map_err(|_| Code::ServerFailed)?;
-    let web = door.web.clone();
-    let signed = blocking(move || {
-        accounts::sign_in(&web.base, &web.throttle, &credentials.name, &credentials.password)
-    });
-    signed.await
+    let inside = web.clone();
+    blocking(move || work(&inside)).await
 }
 
 /// The link of `wayside sign-in-link`. It answers with a page of its own rather than a redirect: a link
@@ -105,10 +122,16 @@ pub async fn with_link(
         return refuse(&door, &nobody, &Code::LinkInvalid.into());
     };
     let base = door.web.base.clone();
-    match blocking(move || accounts::sign_in_with_link(&base, &code)).await {
-        Ok(token) => {
+    let signed = blocking(move || {
+        let token = accounts::sign_in_with_link(&base, &code)?;
+        let login = base.log.read(|conn| accounts::signed_in(conn, &token, base.clock.now_ms()))?;
+        Ok((token, login.map(|login| (login.account.n, login.account.name))))
+    });
+    match signed.await {
+        Ok((token, account)) => {
             let frame = Frame::new(&door, &nobody, "You are signed in");
-            with_cookie(&door, Some(&token), html(StatusCode::OK, &SignedIn { frame }))
+            let response = with_cookie(&door, Some(&token), html(StatusCode::OK, &SignedIn { frame }));
+            Said { account, ..Said::default() }.on(response)
         }
         Err(error) => refuse(&door, &nobody, &error),
     }

@@ -2,6 +2,7 @@
 
 mod bytes;
 pub mod exchanges;
+pub mod extract;
 pub mod nodes;
 mod offered;
 pub mod pages;

@@ -98,9 +98,7 @@ fn a_pin_gates_the_screen_and_what_was_typed_stays_behind_it() {
     clean(tablet, "unlock");
     let digits = tablet.run("return document.querySelector('.challenge').textContent", json!([]));
     let team = world.demo.tablets[0].tablet.teams().unwrap().remove(0).id;
-    let codes =
-        team::unlock(world.demo.server.base(), team, "coordinator", &second, digits.as_str().unwrap())
-            .unwrap();
+    let codes = team::unlock(world.demo.server.base(), team, &second, digits.as_str().unwrap()).unwrap();
     tablet.type_into("The code that they read", "00000000");
     tablet.type_into("A new PIN", "590318");
     tablet.tap("Sign in");

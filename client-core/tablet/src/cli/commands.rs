@@ -17,7 +17,7 @@ use wayside_protocol::matching::Likeness;
 use super::{Command, Common, Done, Failure, UNKNOWN_STAFF, care, look_up, staff, text};
 use crate::{
     key_file,
-    ui::{self, UiOptions},
+    ui::{self, UiOptions, display},
 };
 
 pub fn command(common: &Common, command: Command, out: &mut impl Write, err: &mut impl Write) -> Done {
@@ -87,6 +87,10 @@ pub fn command(common: &Common, command: Command, out: &mut impl Write, err: &mu
         Command::AtBase(command) => look_up::command(&tablet, common, &by()?, command, out)?,
         Command::Search { text } => records(common, &tablet.search(&text.join(" "), Page::default())?, out)?,
         Command::Sync => sync(&tablet, common.json, out, err)?,
+        Command::RenewKey => {
+            runtime()?.block_on(tablet.renew_key())?;
+            answer(common, out, &json!({"tablet": tablet.id()}), "This tablet has a new key.")?;
+        }
         Command::Status => {
             let status = tablet.status()?;
             if common.json {
@@ -135,7 +139,14 @@ fn open(common: &Common, dir: &Path) -> Done<Tablet> {
     if key_file::is_open_to_others(&key_file) && io::stderr().is_terminal() {
         let _ = writeln!(io::stderr(), "Others on this machine can read the key of these records.");
     }
-    Ok(Tablet::open(dir, &key)?)
+    let tablet = Tablet::open(dir, &key)?;
+    let settings = dir.join(display::FILE);
+    tablet.when_wiped(move || {
+        key_file::forget(&key_file);
+        // Nobody's data, but the tablet's own.
+        let _ = std::fs::remove_file(settings);
+    });
+    Ok(tablet)
 }
 
 fn by(common: &Common, tablet: &Tablet) -> Done<By> {
@@ -277,7 +288,7 @@ fn sync(tablet: &Tablet, json: bool, out: &mut impl Write, err: &mut impl Write)
         let json = serde_json::to_value(&report).map_err(|_| Error::Failed(Code::Internal))?;
         writeln!(out, "{json}")?;
     } else {
-        text::report(&report, &tablet.status()?, out)?;
+        text::report(&report, tablet.status().ok().as_ref(), out)?;
     }
     match report {
         SyncReport { error: None, .. } => Ok(()),

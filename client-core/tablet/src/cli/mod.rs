@@ -128,6 +128,8 @@ enum Command {
     },
     /// Sends what is waiting and fetches what is new.
     Sync,
+    /// Gives this tablet a new key: copies of it, if there are any, can sync no more.
+    RenewKey,
     /// How things stand.
     Status,
     /// Serves the touch page to the browser on this device, and syncs in the background. Prints its address first.

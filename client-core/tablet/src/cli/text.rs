@@ -67,12 +67,13 @@ fn open(status: &Status, at_base: bool, out: &mut impl Write) -> io::Result<()> 
     Ok(())
 }
 
-pub fn report(report: &SyncReport, status: &Status, out: &mut impl Write) -> io::Result<()> {
+/// `status` of a tablet that is still there: one that was revoked has wiped itself.
+pub fn report(report: &SyncReport, status: Option<&Status>, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{} sent, {} fetched.", report.pushed, report.pulled)?;
     for notice in &report.notices {
         writeln!(out, "{}", notice.message)?;
     }
-    open(status, report.in_sync, out)
+    status.map_or(Ok(()), |status| open(status, report.in_sync, out))
 }
 
 /// One record in one line.

@@ -206,6 +206,7 @@ impl App {
             signal: self.signal_on(),
             revision: self.revision.load(Ordering::Acquire),
             locked: staff::is_locked(self).unwrap_or(true),
+            wiped: self.tablet.is_wiped(),
         };
         self.event.send_if_modified(|told| {
             let differs = *told != event;

@@ -20,7 +20,7 @@ use super::{
     phrases::{self, ENGLISH, Phrases},
 };
 
-const FILE: &str = "page.json";
+pub const FILE: &str = "page.json";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -15,7 +15,7 @@ mod care;
 mod change;
 mod contact_view;
 mod contacts;
-mod display;
+pub(crate) mod display;
 mod due;
 mod fail;
 mod guard;

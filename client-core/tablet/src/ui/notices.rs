@@ -1,4 +1,4 @@
-//! What staff should know of restores, copies and old programs, one sentence each, until somebody puts it away.
+//! What staff should know of restores, copies, old programs and orders of base, one sentence each, until somebody puts it away.
 
 use std::sync::Arc;
 
@@ -16,8 +16,14 @@ use super::{
 
 /// What staff may be told so, for whoever translates it.
 #[cfg(test)]
-pub(super) const TOLD: &[Code] =
-    &[Code::ServerRestored, Code::TabletCopied, Code::RecordErased, Code::UpgradeNeeded];
+pub(super) const TOLD: &[Code] = &[
+    Code::ServerRestored,
+    Code::TabletCopied,
+    Code::RecordErased,
+    Code::UpgradeNeeded,
+    Code::TeamLeft,
+    Code::TabletWiped,
+];
 
 /// As the page is told.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]

@@ -47,6 +47,8 @@ pub struct Event {
     pub revision: u64,
     /// Nobody who may use this tablet is signed in.
     pub locked: bool,
+    /// Nothing is left on this tablet: whatever the page still shows goes.
+    pub wiped: bool,
 }
 
 /// The sync chip, in words.

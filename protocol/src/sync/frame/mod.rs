@@ -12,6 +12,7 @@ mod changes;
 mod compress;
 mod enrol;
 mod hello;
+mod order;
 mod packed;
 mod refusal;
 mod repair;
@@ -37,6 +38,7 @@ pub use verdicts::{Verdict, Verdicts};
 use self::compress::{DICTIONARY, PLAIN, compress, compress_grouped};
 use super::{
     capability,
+    order::{NewKey, Order},
     receipt::{Receipt, Token},
     signing::SignatureBytes,
     wire::{Malformed, Reader, Writer},
@@ -86,6 +88,10 @@ pub enum Frame {
     Entries(Entries),
     LookUp(LookUp),
     Found(Found),
+    Order(Order),
+    NewKey(NewKey),
+    /// The server's certificate for a tablet's new key.
+    Renewed(SignatureBytes),
 }
 
 const HELLO: u8 = 1;
@@ -109,6 +115,9 @@ const UNLOCK: u8 = 24;
 const ENTRIES: u8 = 25;
 const LOOK_UP: u8 = 26;
 const FOUND: u8 = 27;
+const ORDER: u8 = 28;
+const NEW_KEY: u8 = 29;
+const RENEWED: u8 = 30;
 
 impl Frame {
     /// Appends this frame to a body.
@@ -140,6 +149,12 @@ impl Frame {
             Frame::Entries(frame) => frame.write(&mut payload),
             Frame::LookUp(frame) => frame.write(&mut payload),
             Frame::Found(frame) => frame.write(&mut payload),
+            Frame::Order(frame) => frame.write(&mut payload),
+            Frame::NewKey(frame) => frame.write(&mut payload),
+            Frame::Renewed(certificate) => {
+                payload.raw(certificate);
+                RENEWED
+            }
         };
         let (encoding, sent) = compress(&payload.0);
         put(body, ty, encoding, payload.0.len(), &sent);
@@ -224,6 +239,9 @@ fn read(ty: u8, r: &mut Reader) -> Result<Option<Frame>, Malformed> {
         ENTRIES => Frame::Entries(Entries::read(r)?),
         LOOK_UP => Frame::LookUp(LookUp::read(r)?),
         FOUND => Frame::Found(Found::read(r)?),
+        ORDER => Frame::Order(Order::read(r)?),
+        NEW_KEY => Frame::NewKey(NewKey::read(r)?),
+        RENEWED => Frame::Renewed(r.array()?),
         _ => return Ok(None),
     }))
 }

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 use wayside_protocol::clinical::guide::GuideSettings;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::schema::{self, AMENDMENTS};
@@ -25,7 +26,7 @@ pub use staff::{Member, MemberFields, add_member, change_member, draw_pin, find_
 pub use unlock::{Unlocking, unlock};
 
 use super::author::{self, new_entry};
-use super::changes;
+use super::{Readers, changes};
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::log;
@@ -37,8 +38,9 @@ const LONGEST: usize = 200;
 const LOCK_MINUTES: u64 = 5;
 
 /// A team as its page shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Team {
+    #[schema(value_type = String)]
     pub id: RecordId,
     pub name: String,
     /// By name, those who left included.
@@ -46,14 +48,15 @@ pub struct Team {
     /// By kind and name, those that are no longer used included.
     pub services: Vec<Service>,
     pub plus_groups: Vec<String>,
+    #[schema(value_type = Object)]
     pub guide: GuideSettings,
     /// Minutes without a touch after which a tablet's page locks.
     pub lock_minutes: u64,
 }
 
-/// All teams, in the order in which they were added. Blocks.
-pub fn teams(base: &Base) -> Result<Vec<Team>> {
-    base.log.read(|conn| log::teams(conn)?.iter().map(|team| read(conn, team)).collect())
+/// The teams of whoever reads, in the order in which they were added. Blocks.
+pub fn teams(base: &Base, readers: &Readers) -> Result<Vec<Team>> {
+    base.log.read(|conn| readers.known_teams(conn)?.iter().map(|team| read(conn, team)).collect())
 }
 
 /// One team. [`Code::RecordNotFound`] where there is none. Blocks.

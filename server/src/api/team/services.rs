@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 use wayside_protocol::staff::SERVICE_KINDS;
@@ -13,7 +14,7 @@ use crate::error::{Error, Result};
 const MAP: &str = "services";
 
 /// A service, with what a form about it stands on.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Service {
     pub id: String,
     pub name: String,

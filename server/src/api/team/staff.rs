@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 use wayside_protocol::staff::{self, Pin};
@@ -9,13 +10,16 @@ use wayside_protocol::staff::{self, Pin};
 use super::{Team, add, amend, line, needed};
 use crate::base::Base;
 use crate::error::{Error, Result};
+use crate::openapi::shapes;
 
 pub const MAP: &str = "staff";
 
 /// A member, with what a form about them stands on.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = StaffMember)]
 pub struct Member {
     #[serde(flatten)]
+    #[schema(value_type = shapes::Staff)]
     pub member: staff::Member,
     pub seen: String,
 }

@@ -52,6 +52,21 @@ fn what_is_erased_is_in_no_file_and_taken_by_nobody() {
     );
     crowd(&mut one);
     two.pull(&site.base);
+    // Why somebody read it, and why somebody wants it erased, may say a name against all advice.
+    let read = |record| Audited { record: Some(record), reason: secret.into(), ..Audited::default() };
+    site.base.audit(vec![read(visit.id()), read(other.contact.id()), read(refused.0)]).unwrap();
+    let asked =
+        "INSERT INTO account (name, role, password, created_at) VALUES ('ada', 'administrator', '', 0)";
+    let ask = "INSERT INTO erase_request (person, account, reason, asked_at, expires_at)
+        SELECT ?, n, ?, 0, 9 FROM account";
+    let person = visit.id();
+    site.base
+        .log
+        .write(move |txn| {
+            txn.conn.execute(asked, &[])?;
+            txn.conn.execute(ask, args![person, secret])
+        })
+        .unwrap();
     assert!(!is_found(site.dir.path(), secret.as_bytes()).is_empty());
 
     let found = erasure(&site.base, other.id()).unwrap();
@@ -64,6 +79,7 @@ fn what_is_erased_is_in_no_file_and_taken_by_nobody() {
     assert_eq!(views(&site).show(visit.id()).unwrap(), None);
     let shelf = tempfile::tempdir().unwrap();
     assert!(backup::backup(&site.base, shelf.path()).is_ok(), "the log still proves itself");
+    assert_eq!(site.base.verify_audit().unwrap().wrong, 0, "and so does the audit trail");
     assert_eq!(is_found(shelf.path(), secret.as_bytes()), [""; 0]);
     assert!(erasure(&site.base, visit.id()).unwrap().is_empty(), "again: nothing, but the files are cleaned");
 

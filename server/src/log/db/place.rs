@@ -40,6 +40,17 @@ impl Place {
         ["postgres://", "postgresql://", "file:"].iter().any(|scheme| text.starts_with(scheme))
     }
 
+    /// Reads one that somebody typed as an argument, where no password may stand: whoever lists the machine's processes
+    /// reads it.
+    pub fn typed(text: &str) -> Result<Place> {
+        let place = Place::parse(text)?;
+        if !text.starts_with("file:") && place.config.get_password().is_some() {
+            let says = "A password in an argument is read by whoever lists this machine's processes: give the address as file:PATH of a file that holds it, or in the environment.";
+            return Err(refused(says));
+        }
+        Ok(place)
+    }
+
     /// Reads `postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?...`, or `file:PATH` for a file that holds such an
     /// address. Beside what the client library takes: `sslmode` as in libpq, and `sslrootcert`, a file of PEM
     /// certificates, else those of the operating system.

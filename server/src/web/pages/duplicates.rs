@@ -36,8 +36,10 @@ pub async fn duplicates(ask: Ask, part: Result<Query<Part>, QueryRejection>) -> 
         let (base, readers) = (&door.web.base, &door.web.readers);
         let conflicts = part.show == "conflicts";
         // Of the other list only how long it is.
-        let pairs = api::duplicates(base, readers, if conflicts { 1 } else { part.page() })?;
-        let disputed = api::disputed(base, readers, if conflicts { part.page() } else { 1 })?;
+        let first = Part::default();
+        let (of_pairs, of_conflicts) = if conflicts { (&first, &part) } else { (&part, &first) };
+        let pairs = api::duplicates(base, readers, of_pairs)?;
+        let disputed = api::disputed(base, readers, of_conflicts)?;
         let choice = |text: &str, count: u64, href: &str, current: bool| Choice {
             text: format!("{text} ({})", grouped(count)),
             href: href.to_owned(),

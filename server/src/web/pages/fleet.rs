@@ -17,7 +17,7 @@ use super::table::{Cell, Fact, Row, Table};
 use super::{Ask, html};
 use crate::api::{self, InFleet, NewCode};
 use crate::error::{Error, Result};
-use crate::web::blocking;
+use crate::web::{Said, blocking};
 
 const PART: &str = "/fleet";
 /// What stands around the picture of a code, in its squares.
@@ -42,7 +42,7 @@ struct Team {
 
 pub async fn fleet(ask: Ask) -> Response {
     ask.page(|door, frame| {
-        let fleet = api::fleet(&door.web.base)?;
+        let fleet = api::fleet(&door.web.base, &door.web.readers)?;
         let now = door.web.base.clock.now_ms();
         let rows = fleet.tablets.iter().map(|one| Row {
             key: one.id.clone(),
@@ -95,7 +95,27 @@ fn waiting(one: &InFleet) -> String {
     }
 }
 
+fn standing(one: &InFleet) -> String {
+    match (&one.revoked_at, &one.ordered_at) {
+        (None, _) => "In use".to_owned(),
+        (Some(at), None) => {
+            format!(
+                "Revoked {}. It has not been here since, or still has something to hand over",
+                words::when(at)
+            )
+        }
+        (Some(at), Some(ordered)) => format!(
+            "Revoked {}. It handed over all that it had, and was ordered to wipe itself {}",
+            words::when(at),
+            words::when(ordered)
+        ),
+    }
+}
+
 fn program(one: &InFleet) -> Cell {
+    if one.revoked_at.is_some() {
+        return Cell::tag("Revoked", "nhsuk-tag--red");
+    }
     match one.up_to_date {
         Some(true) => Cell::new("Up to date"),
         Some(false) => Cell::tag("Older than this server", "nhsuk-tag--yellow"),
@@ -119,16 +139,25 @@ struct TabletPage {
     id: String,
     called: String,
     facts: Vec<Fact>,
+    revoked: bool,
+    /// Teams that it can be taken out of.
+    teams: Vec<Team>,
 }
 
 pub async fn tablet(ask: Ask, Path(id): Path<String>) -> Response {
     ask.page(move |door, frame| {
         let now = door.web.base.clock.now_ms();
-        let fleet = api::fleet(&door.web.base)?;
+        let fleet = api::fleet(&door.web.base, &door.web.readers)?;
         let one = fleet.tablets.into_iter().find(|one| one.id == id).ok_or(Code::RecordNotFound)?;
         let clock = one.skew_ms.map(|ms| words::skew(ms).unwrap_or_else(|| "right".to_owned()));
+        let taken_from = |left: &[String]| match left {
+            [] => "None".to_owned(),
+            left => left.join(", "),
+        };
         let facts = vec![
+            Fact::new("Standing", standing(&one)),
             Fact::new("Teams", one.teams.join(", ")),
+            Fact::new("Taken out of", taken_from(&one.left)),
             Fact::new("Enrolled", words::when(&one.enrolled_at)),
             Fact::new("Last heard of", last_seen(&one, now)),
             Fact::new("Its clock", clock.unwrap_or_else(|| "Not known yet".to_owned())),
@@ -136,7 +165,11 @@ pub async fn tablet(ask: Ask, Path(id): Path<String>) -> Response {
             Fact::link("In quarantine", words::grouped(one.quarantined.cast_signed()), "/quarantine".into()),
             Fact::new("Mark", &one.id),
         ];
+        let teams = fleet.teams.into_iter().filter(|team| one.teams.contains(&team.name));
+        let teams = teams.map(|team| Team { id: team.id, name: team.name, open: String::new() });
         Ok(TabletPage {
+            teams: teams.collect(),
+            revoked: one.revoked_at.is_some(),
             called: one.name.clone(),
             frame: frame.titled(name_of(&one), PART, "change"),
             id: one.id,
@@ -157,9 +190,65 @@ pub async fn rename_tablet(
     sent: Result<Form<NewName>, FormRejection>,
 ) -> Response {
     let Ok(Form(NewName { name })) = sent else { return ask.refuse(&Code::BadArguments.into()) };
-    let (base, by) = (ask.door.web.base.clone(), ask.visitor.name().unwrap_or_default().to_owned());
-    match blocking(move || api::rename_tablet(&base, &by, &id, &name)).await {
+    let web = ask.door.web.clone();
+    match blocking(move || api::rename_tablet(&web.base, &id, &name)).await {
         Ok(()) => Redirect::to(PART).into_response(),
+        Err(error) => ask.refuse(&error),
+    }
+}
+
+/// Revokes a tablet.
+pub async fn revoke(ask: Ask, Path(id): Path<String>) -> Response {
+    let (base, at) = (ask.door.web.base.clone(), format!("{PART}/{id}"));
+    let done = blocking(move || api::revoke(&base, &id).map(|()| id)).await;
+    acted(&ask, &at, done)
+}
+
+#[derive(Deserialize)]
+pub struct Leaving {
+    team: String,
+}
+
+/// Takes a tablet out of one team.
+pub async fn take_out(
+    ask: Ask,
+    Path(id): Path<String>,
+    sent: Result<Form<Leaving>, FormRejection>,
+) -> Response {
+    let Ok(Form(Leaving { team })) = sent else { return ask.refuse(&Code::BadArguments.into()) };
+    let (base, at) = (ask.door.web.base.clone(), format!("{PART}/{id}"));
+    let done = blocking(move || {
+        let team = team.parse().map_err(|_| Code::BadId)?;
+        api::take_out(&base, &id, team).map(|()| format!("{id} {team}"))
+    });
+    acted(&ask, &at, done.await)
+}
+
+#[derive(Deserialize)]
+pub struct FromTablet {
+    tablet: String,
+}
+
+/// Admits what a revoked tablet had sent.
+pub async fn admit_held(ask: Ask, sent: Result<Form<FromTablet>, FormRejection>) -> Response {
+    let Ok(Form(FromTablet { tablet })) = sent else { return ask.refuse(&Code::BadArguments.into()) };
+    let base = ask.door.web.base.clone();
+    let done = blocking(move || api::admit_held(&base, &tablet).map(|_| tablet)).await;
+    acted(&ask, "/quarantine", done)
+}
+
+/// Refuses it.
+pub async fn refuse_held(ask: Ask, sent: Result<Form<FromTablet>, FormRejection>) -> Response {
+    let Ok(Form(FromTablet { tablet })) = sent else { return ask.refuse(&Code::BadArguments.into()) };
+    let base = ask.door.web.base.clone();
+    let done = blocking(move || api::refuse_held(&base, &tablet).map(|_| tablet)).await;
+    acted(&ask, "/quarantine", done)
+}
+
+/// Back to the page, with what it was done to for the audit trail.
+fn acted(ask: &Ask, at: &str, done: Result<String>) -> Response {
+    match done {
+        Ok(what) => Said { reason: what, ..Said::default() }.on(Redirect::to(at).into_response()),
         Err(error) => ask.refuse(&error),
     }
 }
@@ -176,10 +265,10 @@ struct EnrolPage {
 }
 
 /// Black squares on white, as one path of an SVG.
-struct Picture {
+pub(super) struct Picture {
     /// Squares on each side, with what stands around them.
-    side: usize,
-    path: String,
+    pub side: usize,
+    pub path: String,
 }
 
 #[derive(Deserialize)]
@@ -190,23 +279,25 @@ pub struct Newcomer {
 /// Makes a code for a new tablet. It is shown in the answer itself, and nowhere else.
 pub async fn enrol(ask: Ask, sent: Result<Form<Newcomer>, FormRejection>) -> Response {
     let Ok(Form(Newcomer { team })) = sent else { return ask.refuse(&Code::BadArguments.into()) };
-    let (base, by) = (ask.door.web.base.clone(), ask.visitor.name().unwrap_or_default().to_owned());
+    let web = ask.door.web.clone();
     let made = blocking(move || {
-        let NewCode { team, code, until } = api::enrol(&base, &by, team.parse().map_err(|_| Code::BadId)?)?;
+        let id = team.parse().map_err(|_| Code::BadId)?;
+        let NewCode { team, code, until } = api::enrol(&web.base, &web.readers, id)?;
         let text = code.to_text();
-        Ok((team, picture(&text)?, text, code.url, until))
+        Ok((id, team, picture(&text)?, text, code.url, until))
     });
     match made.await {
-        Ok((team, picture, text, url, until)) => {
+        Ok((id, team, picture, text, url, until)) => {
             let frame = Frame::new(&ask.door, &ask.visitor, "").titled("New tablet", PART, "");
             let until = words::when(&until);
-            html(StatusCode::OK, &EnrolPage { frame, team, text, url, until, picture })
+            let page = html(StatusCode::OK, &EnrolPage { frame, team, text, url, until, picture });
+            Said { record: Some(id), ..Said::default() }.on(page)
         }
         Err(error) => ask.refuse(&error),
     }
 }
 
-fn picture(text: &str) -> Result<Picture> {
+pub(super) fn picture(text: &str) -> Result<Picture> {
     let code = QrCode::with_error_correction_level(text, EcLevel::M)
         .map_err(|_| Error::Internal("a code as a picture"))?;
     let width = code.width();

@@ -1,8 +1,11 @@
 //! What lists of checks share, tablets, and quarantine.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::response::Response;
 use serde_json::Value;
+use wayside_protocol::error::Code;
 
 use super::super::words;
 use super::Ask;
@@ -103,7 +106,31 @@ pub(super) fn fresh(tablets: &[api::TabletSeen], now: u64) -> String {
 #[template(path = "quarantine.html")]
 struct QuarantinePage {
     frame: Frame,
+    /// What came from tablets that were revoked, and nobody has decided about.
+    revoked: Vec<Revoked>,
     table: Table,
+}
+
+struct Revoked {
+    id: String,
+    name: String,
+    many: String,
+}
+
+/// By tablet, as often as its changes are held.
+fn from_revoked(held: &[Value]) -> Vec<Revoked> {
+    let mut tablets: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    let code = Code::FromRevokedTablet.as_str();
+    for item in held.iter().filter(|item| item["code"] == code) {
+        let get = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default();
+        *tablets.entry((get("tablet_name"), get("tablet"))).or_default() += 1;
+    }
+    let revoked = tablets.into_iter().map(|((name, id), many)| Revoked {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        many: words::count(many, "change"),
+    });
+    revoked.collect()
 }
 
 pub async fn quarantine(ask: Ask) -> Response {
@@ -130,7 +157,8 @@ pub async fn quarantine(ask: Ask) -> Response {
         });
         let head = vec!["Why it is held", "What it holds", "From", "Received"];
         let table = Table { caption: "Held in quarantine, the latest first", head, rows: rows.collect() };
-        Ok(QuarantinePage { frame: frame.titled("Quarantine", "/quarantine", "held change"), table })
+        let revoked = from_revoked(&held);
+        Ok(QuarantinePage { frame: frame.titled("Quarantine", "/quarantine", "held change"), revoked, table })
     })
     .await
 }

@@ -1,10 +1,16 @@
 //! The pages: what `crate::api` finds, put into words for one template each.
 
+mod access;
+pub mod account;
+pub mod accounts;
 mod act;
+mod api;
 mod chart;
 mod check;
 mod check_tables;
 mod duplicates;
+mod erase;
+mod extracts;
 mod find;
 mod fleet;
 mod follow_ups;
@@ -17,6 +23,7 @@ mod pressures;
 mod quality;
 mod reach;
 mod record;
+mod retention;
 mod session;
 mod sessions;
 mod sites;
@@ -24,6 +31,7 @@ mod table;
 mod task;
 pub mod team;
 mod today;
+mod trail;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -34,11 +42,15 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+pub use access::{access, access_form};
 pub use act::act;
+pub use api::api;
 pub use check::check;
 pub use duplicates::{beside, duplicates};
+pub use erase::{ask_to_erase, confirm_erasure, erase_form, erasures, refuse_erasure};
+pub use extracts::{dictionary, extract, extracts, recipients};
 pub use find::{find, find_form, open_found};
-pub use fleet::{enrol, fleet, rename_tablet, tablet};
+pub use fleet::{admit_held, enrol, fleet, refuse_held, rename_tablet, revoke, tablet, take_out};
 pub use follow_ups::follow_ups;
 pub use frame::Frame;
 pub use letter::letter;
@@ -47,10 +59,12 @@ pub use person::person;
 pub use quality::quality;
 pub use reach::{csv as reach_csv, reach};
 pub use record::{record, settle};
+pub use retention::retention;
 pub use session::session;
 pub use sessions::sessions;
 pub use sites::{add_site, change_site, site, sites};
 pub use today::{claim, looked, today};
+pub use trail::{audit, audit_of, lookers};
 
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
@@ -115,7 +129,7 @@ async fn shown<P: Template + Send + 'static>(
     }
 }
 
-/// What every page begins with: on which door it is, and who asks.
+/// What every page and answer begins with: on which door it is, limited to the teams of who asks, and who that is.
 pub struct Ask {
     pub door: Arc<Door>,
     pub visitor: Visitor,
@@ -127,7 +141,7 @@ impl FromRequestParts<Arc<Door>> for Ask {
     async fn from_request_parts(parts: &mut Parts, door: &Arc<Door>) -> Result<Ask, Infallible> {
         // The guard has put it there; without one nobody is signed in.
         let visitor = parts.extensions.get::<Visitor>().cloned().unwrap_or_default();
-        Ok(Ask { door: door.clone(), visitor })
+        Ok(Ask { door: door.of(&visitor), visitor })
     }
 }
 

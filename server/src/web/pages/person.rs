@@ -55,15 +55,15 @@ struct Event {
 }
 
 /// One line of the timeline.
-struct Line {
-    key: String,
-    when: String,
-    words: String,
-    details: Vec<String>,
+pub(super) struct Line {
+    pub key: String,
+    pub when: String,
+    pub words: String,
+    pub details: Vec<String>,
     /// By whom, and on which tablet.
-    source: String,
-    struck: bool,
-    tag: &'static str,
+    pub source: String,
+    pub struck: bool,
+    pub tag: &'static str,
 }
 
 /// Another record of this person.
@@ -135,7 +135,7 @@ pub async fn person(ask: Ask, Path(id): Path<String>) -> Response {
     .await
 }
 
-fn told(told: &api::Told) -> Line {
+pub(super) fn told(told: &api::Told) -> Line {
     let event = &told.event;
     let (struck, tag) = match event.standing {
         Standing::Counts => (false, ""),

@@ -47,7 +47,7 @@ pub async fn quality(ask: Ask, period: Result<Query<Period>, QueryRejection>) ->
             .collect();
         let quarters: Vec<(String, &Recorded)> =
             found.quarters.iter().map(|one| (quarter(&one.code), one)).collect();
-        let clocks = api::fleet(base)?.tablets.into_iter().filter_map(|tablet| {
+        let clocks = api::fleet(base, &door.web.readers)?.tablets.into_iter().filter_map(|tablet| {
             let skew = words::skew(tablet.skew_ms?)?;
             let name = Cell::link(&tablet.name, format!("/fleet/{}", tablet.id));
             let cells = vec![name, Cell::new(capital(&skew)), Cell::new(tablet.teams.join(", "))];

@@ -100,7 +100,7 @@ pub fn team_choices(door: &Door, asked: &Asked, part: &str) -> Result<Vec<Choice
     };
     let current = asked.team.is_empty();
     let mut choices = vec![Choice { text: "All teams".to_owned(), href: address(""), current }];
-    for team in door.web.base.log.read(crate::log::teams)? {
+    for team in door.web.base.log.read(|log| door.web.readers.known_teams(log))? {
         let id = team.id.to_string();
         choices.push(Choice { text: team.name, href: address(&id), current: asked.team == id });
     }

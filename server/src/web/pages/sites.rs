@@ -16,9 +16,8 @@ use super::Ask;
 use super::frame::Frame;
 use super::table::{Cell, Row, Table, text};
 use crate::api::{self, SiteFields};
-use crate::base::Base;
 use crate::error::Result;
-use crate::web::blocking;
+use crate::web::{Web, blocking};
 
 const PART: &str = "/sites";
 
@@ -75,7 +74,7 @@ pub async fn sites(ask: Ask) -> Response {
         });
         let head = vec!["Name", "Kind", "Postcode", "Team", "On tablets"];
         let table = Table { caption: "Sites", head, rows: rows.collect() };
-        let teams = door.web.base.log.read(crate::log::teams)?;
+        let teams = door.web.base.log.read(|log| door.web.readers.known_teams(log))?;
         let teams = teams.into_iter().map(|team| (team.id, team.name)).collect();
         Ok(SitesPage { frame: frame.titled("Sites", PART, "site"), table, kinds: kinds(), teams })
     })
@@ -128,9 +127,9 @@ impl SiteForm {
 }
 
 pub async fn add_site(ask: Ask, sent: Result<Form<SiteForm>, FormRejection>) -> Response {
-    saved(ask, sent, |base, by, form| {
+    saved(ask, sent, |Web { base, readers, .. }, by, form| {
         let team = form.team.parse().map_err(|_| Code::BadId)?;
-        api::add_site(base, by, team, &form.fields()).map(drop)
+        api::add_site(base, readers, by, team, &form.fields()).map(drop)
     })
     .await
 }
@@ -140,7 +139,7 @@ pub async fn change_site(
     Path(id): Path<String>,
     sent: Result<Form<SiteForm>, FormRejection>,
 ) -> Response {
-    saved(ask, sent, move |base, by, form| {
+    saved(ask, sent, move |Web { base, .. }, by, form| {
         let id = id.parse().map_err(|_| Code::BadId)?;
         let heads = form.heads.clone();
         api::change_site(base, id, by, &heads, &form.fields())
@@ -151,11 +150,11 @@ pub async fn change_site(
 async fn saved(
     ask: Ask,
     sent: Result<Form<SiteForm>, FormRejection>,
-    work: impl FnOnce(&Base, &str, SiteForm) -> Result<()> + Send + 'static,
+    work: impl FnOnce(&Web, &str, SiteForm) -> Result<()> + Send + 'static,
 ) -> Response {
     let Ok(Form(form)) = sent else { return ask.refuse(&Code::BadArguments.into()) };
-    let (base, by) = (ask.door.web.base.clone(), ask.visitor.name().unwrap_or_default().to_owned());
-    match blocking(move || work(&base, &by, form)).await {
+    let (web, by) = (ask.door.web.clone(), ask.visitor.name().unwrap_or_default().to_owned());
+    match blocking(move || work(&web, &by, form)).await {
         Ok(()) => Redirect::to(PART).into_response(),
         Err(error) => ask.refuse(&error),
     }

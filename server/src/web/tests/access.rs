@@ -15,6 +15,7 @@ fn path(pattern: &str) -> String {
         .replace("{name}", "nothing.css")
         .replace("{entry}", "aaaaaaaa")
         .replace("{other}", SOMETHING)
+        .replace("{recipient}", "1")
         .replace("{hash}", &"0a".repeat(32))
 }
 
@@ -136,6 +137,8 @@ fn every_class_in_the_templates_has_its_style() {
         include_str!("../../../templates/team.html"),
         include_str!("../../../templates/sign-in.html"),
         include_str!("../../../templates/find.html"),
+        include_str!("../../../templates/extracts.html"),
+        include_str!("../../../templates/dictionary.html"),
         include_str!("../../../templates/fleet.html"),
         include_str!("../../../templates/tablet.html"),
         include_str!("../../../templates/enrol.html"),
@@ -146,6 +149,11 @@ fn every_class_in_the_templates_has_its_style() {
         include_str!("../../../templates/parts/months.html"),
         include_str!("../../../templates/parts/charts.html"),
         include_str!("../../../templates/today.html"),
+        include_str!("../../../templates/account.html"),
+        include_str!("../../../templates/accounts.html"),
+        include_str!("../../../templates/parts/account.html"),
+        include_str!("../../../templates/second-factor.html"),
+        include_str!("../pages/accounts.rs"),
         include_str!("../words.rs"),
         include_str!("../pages/check_tables.rs"),
         include_str!("../pages/duplicates.rs"),

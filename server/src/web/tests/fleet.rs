@@ -11,7 +11,8 @@ use crate::log::{Visit, audited, tablet_by_key};
 use crate::testing::Tablet;
 
 fn trail(desk: &Desk) -> Vec<(String, String, Option<RecordId>, String)> {
-    let all = desk.site.base.log.read(audited).unwrap();
+    let mut all = desk.site.base.log.read(audited).unwrap();
+    all.retain(|one| matches!(one.act.as_str(), "rename_tablet" | "enrol_code" | "unlock"));
     all.into_iter().map(|one| (one.who, one.act, one.record, one.reason)).collect()
 }
 
@@ -164,4 +165,56 @@ async fn an_unlock_code_leaves_its_trace() {
     let answer = desk.post(&at, &cora, &form(&[("challenge", challenge.as_str())])).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     assert_eq!(trail(&desk), [("cora".to_owned(), "unlock".to_owned(), Some(desk.site.team), member)]);
+}
+
+#[tokio::test]
+async fn an_administrator_revokes_a_tablet_by_one_click_and_decides_about_what_it_sends() {
+    let desk = Desk::new();
+    let tablet = desk.site.tablet();
+    let id = tablet_id(&tablet.public());
+    let (ada, cora) =
+        (desk.signed_in("ada", Role::Administrator).await, desk.signed_in("cora", Role::Coordinator).await);
+    let at = format!("/fleet/{id}");
+    assert!(!desk.get(&at, &cora).await.body.contains("Revoke this tablet"), "a coordinator cannot");
+    let page = desk.get(&at, &ada).await.body;
+    assert!(page.contains("Revoke this tablet") && page.contains("Take it out of this team"), "{page}");
+    for (path, body) in [
+        (format!("{at}/revoke"), String::new()),
+        (format!("{at}/leave"), form(&[("team", &desk.site.team.to_string())])),
+        ("/quarantine/admit".to_owned(), form(&[("tablet", &id)])),
+        ("/quarantine/refuse".to_owned(), form(&[("tablet", &id)])),
+    ] {
+        assert_eq!(desk.post(&path, &cora, &body).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    assert_eq!(desk.post("/fleet/nobody/revoke", &ada, "").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(desk.post(&format!("{at}/revoke"), &ada, "").await.status, StatusCode::SEE_OTHER);
+    let page = desk.get(&at, &ada).await.body;
+    assert!(page.contains("Revoked") && !page.contains("Revoke this tablet"), "{page}");
+    assert!(desk.get("/fleet", &cora).await.body.contains("Revoked"));
+
+    let sent = [(); 2].map(|()| tablet.begin(Kind::Person, json!({"sex": "F"})).1);
+    tablet.push(&desk.site, &sent[..1]);
+    let page = desk.get("/quarantine", &cora).await.body;
+    assert!(
+        page.contains("1 change came after this tablet was revoked")
+            && page.contains("An administrator decides")
+    );
+    assert!(!page.contains("Admit them"));
+    assert!(desk.get("/quarantine", &ada).await.body.contains("Admit them"));
+    let decide = async |how: &str| {
+        desk.post(&format!("/quarantine/{how}"), &ada, &form(&[("tablet", &id)])).await.status
+    };
+    assert_eq!(decide("admit").await, StatusCode::SEE_OTHER);
+    assert_eq!((desk.site.head(), desk.site.count("quarantine")), (2, 0));
+    tablet.push(&desk.site, &sent[1..]);
+    assert_eq!(decide("refuse").await, StatusCode::SEE_OTHER);
+    assert_eq!((desk.site.head(), desk.site.count("quarantine")), (2, 1));
+    let page = desk.get("/quarantine", &ada).await.body;
+    assert!(!page.contains("Admit them") && page.contains("an administrator refused it"), "{page}");
+    let acts = desk.site.base.log.read(audited).unwrap().into_iter();
+    let acts: Vec<(String, String)> =
+        acts.filter(|one| one.who == "ada").map(|one| (one.act, one.reason)).collect();
+    for act in ["revoke_tablet", "admit_held", "refuse_held"] {
+        assert!(acts.contains(&(act.to_owned(), id.clone())), "{act}: {acts:?}");
+    }
 }

@@ -1,14 +1,19 @@
 //! The pages as a browser meets them, through the router.
 
 mod access;
+mod account;
+mod api;
 mod arranging;
 mod behind;
 mod coordinating;
 mod exports;
+mod extracts;
 mod find;
 mod fleet;
 mod letter;
 mod live;
+mod matrix;
+mod programs;
 mod quality;
 mod reach;
 mod serving;
@@ -17,7 +22,10 @@ mod settling;
 mod showing;
 mod signing_in;
 mod team;
+mod teams_apart;
 mod today;
+mod tokens;
+mod trail;
 
 use std::sync::{Arc, LazyLock};
 
@@ -29,7 +37,7 @@ use tower::ServiceExt;
 use wayside_protocol::record::RecordId;
 
 use super::{Door, Web, router};
-use crate::accounts::{self, Role};
+use crate::accounts::{self, Role, Scope, Wish};
 use crate::testing::Site;
 use crate::views::Views;
 
@@ -101,6 +109,19 @@ impl Desk {
         cookie(&answer)
     }
 
+    /// The token of an account of its own.
+    pub fn token(&self, name: &str, role: Role, scopes: &[Scope]) -> String {
+        self.account(name, role);
+        let wish = Wish { account: name.into(), name: "a program".into(), scopes: scopes.to_vec(), days: 30 };
+        accounts::issue(&self.site.base, "test", &wish).unwrap()
+    }
+
+    /// What a program gets with its token.
+    pub async fn get_by(&self, path: &str, token: &str) -> Answer {
+        let asked = request("GET", path, "").header(header::AUTHORIZATION, format!("Bearer {token}"));
+        self.send(asked.body(Body::empty()).unwrap()).await
+    }
+
     pub async fn get(&self, path: &str, cookie: &str) -> Answer {
         self.send(request("GET", path, cookie).body(Body::empty()).unwrap()).await
     }
@@ -134,7 +155,7 @@ impl Desk {
     }
 
     pub fn heads(&self, id: RecordId) -> Vec<String> {
-        crate::api::record(&self.site.base, &self.web.readers, id).unwrap().0.heads
+        crate::api::record(&self.site.base, &crate::api::Readers::whole(), id).unwrap().0.heads
     }
 }
 

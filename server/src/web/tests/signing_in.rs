@@ -2,7 +2,7 @@ use axum::body::Body;
 use axum::http::{StatusCode, header};
 
 use super::{Desk, ORIGIN, PASSWORD, cookie, form, request};
-use crate::accounts::{self, Role};
+use crate::accounts::{self, Role, Roles};
 
 async fn sign_in(desk: &Desk, name: &str, password: &str) -> super::Answer {
     desk.post("/sign-in", "", &form(&[("name", name), ("password", password)])).await
@@ -35,7 +35,7 @@ async fn the_right_password_signs_in_and_nothing_else_does() {
     {
         let answer = sign_in(&desk, name, password).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-        assert!(answer.body.contains("The name or the password is not correct."));
+        assert!(answer.body.contains("The name, the password or the code is not correct."));
         assert_eq!(answer.header(header::SET_COOKIE), "");
         assert!(password.is_empty() || !answer.body.contains(password));
     }
@@ -130,7 +130,7 @@ fn accounts_are_added_once_and_listed() {
     let listed = accounts::list(base).unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!(
-        (listed[0].name.as_str(), listed[0].role, listed[0].disabled),
-        ("Amina", Role::Coordinator, false)
+        (listed[0].name.as_str(), &listed[0].roles, listed[0].disabled),
+        ("Amina", &Roles::Everywhere(Role::Coordinator), false)
     );
 }

@@ -83,9 +83,7 @@ async fn a_coordinator_keeps_the_list_of_staff_and_a_viewer_only_reads_it() {
     // What they recorded keeps their name, on every page.
     page.desk.catch_up();
     let names = page.desk.site.base.log.read(|log| {
-        page.desk
-            .web
-            .readers
+        crate::api::Readers::whole()
             .read(&page.desk.site.base, |views| api::Names::read(&page.desk.site.base, log, views))
     });
     assert_eq!(names.unwrap().staff(&id), "Amira Khan");

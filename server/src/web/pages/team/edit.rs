@@ -141,9 +141,9 @@ pub struct Digits {
 pub async fn unlock(ask: Ask, Path((team, entry)): At, sent: Sent<Digits>) -> Response {
     let done = async {
         let Digits { challenge } = form(sent)?;
-        let found = saved(&ask, move |base, by| {
+        let found = saved(&ask, move |base, _| {
             let team = record_id(&team)?;
-            let codes = team::unlock(base, team, by, &entry, &challenge)?;
+            let codes = team::unlock(base, team, &entry, &challenge)?;
             Ok((team, name_of(base, team, &entry)?, codes))
         });
         let (team, name, mut codes) = found.await?;

@@ -128,7 +128,7 @@ pub(super) fn record_id(text: &str) -> Result<RecordId> {
 
 pub async fn teams(ask: Ask) -> Response {
     ask.page(|door, frame| {
-        let rows = team::teams(&door.web.base)?.into_iter().map(|team| {
+        let rows = team::teams(&door.web.base, &door.web.readers)?.into_iter().map(|team| {
             let active = team.staff.iter().filter(|one| one.member.active).count();
             let services = team.services.iter().filter(|service| service.active).count();
             let cells = vec![
