@@ -24,6 +24,8 @@ use tempfile::TempDir;
 /// Longer than anything takes on a busy machine; only failures wait as long.
 const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How often chromedriver may fail to find a port.
+const TRIES: usize = 3;
 
 /// Clicks what can be seen and lies on top. WebDriver takes all that a closed `<details>` holds for hidden, also where the
 /// style sheet shows it.
@@ -48,6 +50,13 @@ pub struct Driver {
 
 impl Driver {
     pub fn start() -> Arc<Driver> {
+        // It wants the same port twice, for both versions of IP, and gives up where the second is somebody's already.
+        let driver = (0..TRIES).find_map(|_| Driver::try_start());
+        Arc::new(driver.expect("chromedriver says its port"))
+    }
+
+    /// `None` where it ends before it says its port.
+    fn try_start() -> Option<Driver> {
         let missing = "there is no chromedriver. Install Debian's chromium and chromium-driver (tests/run does), \
             or set WAYSIDE_BROWSER=skip";
         let mut child = Command::new("chromedriver")
@@ -60,10 +69,13 @@ impl Driver {
         let port = said.by_ref().map_while(Result::ok).find_map(|line| {
             line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok()
         });
-        let addr = (Ipv4Addr::LOCALHOST, port.expect("chromedriver says its port")).into();
+        let Some(port) = port else {
+            let _ = child.wait();
+            return None;
+        };
         // Nobody must close its output while it may still say something.
         thread::spawn(move || said.for_each(drop));
-        Arc::new(Driver { child, addr })
+        Some(Driver { child, addr: (Ipv4Addr::LOCALHOST, port).into() })
     }
 
     /// One command; what WebDriver answered, or its error in words.

@@ -36,7 +36,7 @@ fn tests_of(source: &str, names: &mut BTreeSet<String>) {
     let (mut is_test, mut is_list) = (false, false);
     for line in source.lines().map(str::trim) {
         // What both logs promise stands in lists.
-        if matches!(line, "contract! {" | "shared! {") || is_list {
+        if matches!(line, "on_both! {" | "shared! {") || is_list {
             is_list = line != "}";
             names.extend(line.strip_suffix(',').map(str::to_owned));
             continue;

@@ -111,6 +111,9 @@ pub const SCHEMA: usize = MIGRATIONS.len();
 pub(crate) const BUSY: Duration = Duration::from_secs(30);
 /// How often a journal is tried to be emptied, each time waiting for others.
 const SCRUBS: u32 = 4;
+/// How often others may be faster with a step of a new database.
+const MEETINGS: u32 = 100;
+const MEETING: Duration = Duration::from_millis(5);
 
 /// The last sequence number of each team.
 pub type Heads = BTreeMap<RecordId, u64>;
@@ -233,13 +236,26 @@ pub(crate) fn connect(path: &Path) -> Result<Connection> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    write_ahead(&connection)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     // What is erased is overwritten where it lay.
     connection.pragma_update(None, "secure_delete", true)?;
     connection.set_prepared_statement_cache_capacity(192);
     Ok(connection)
+}
+
+/// Nobody waits for this by himself where several processes meet a new file.
+fn write_ahead(connection: &Connection) -> Result<()> {
+    for _ in 0..MEETINGS {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                std::thread::sleep(MEETING);
+            }
+            result => return Ok(result?),
+        }
+    }
+    Err(Error::Refused(Code::StorageFailed))
 }
 
 /// A connection of its own to the log in a file, made or upgraded as needed.
@@ -292,9 +308,13 @@ pub(crate) fn scrub(path: &Path) -> Result<()> {
 }
 
 pub(crate) fn migrate(connection: &mut Connection, migrations: &Migrations) -> Result<()> {
-    match migrations.to_latest(connection) {
-        // Two processes may meet a new database at once: the one that came second looks again.
-        Err(rusqlite_migration::Error::RusqliteError { .. }) => Ok(migrations.to_latest(connection)?),
-        result => Ok(result?),
+    for _ in 0..MEETINGS {
+        match migrations.to_latest(connection) {
+            // Several processes may meet a new database at once: of those that want the same step one takes it, and the
+            // others look again.
+            Err(rusqlite_migration::Error::RusqliteError { .. }) => {}
+            result => return Ok(result?),
+        }
     }
+    Ok(migrations.to_latest(connection)?)
 }

@@ -193,7 +193,9 @@ pub const OPS: &[Op] = &[
                 &["urgent", "follow_up", "arrange", "referral", "conflict", "held", "in_hand"],
             ),
             TEAM,
+            text("site", "Only checks of sessions at the site with this id."),
             one_of("when", "`today`: only checks that began today.", &["today"]),
+            one_of("who", "`me`: only what this account is on.", &["me"]),
             PAGE,
             AFTER,
         ])

@@ -229,8 +229,8 @@ impl Views {
     /// How many things stand on the list up to a place, whether or not one stands there now.
     pub fn todos_through(&self, wanted: &Wanted, today: &str, place: &Place) -> Result<u64> {
         let mut statement = self.conn.prepare_cached(&format!(
-            "SELECT count(*) FROM todo WHERE part BETWEEN ?4 AND ?5 AND {WANTED}
-             AND (part, -rank, day, started_at, contact, entry) <= (?6, ?7, ?8, ?9, ?10, ?11)"
+            "SELECT count(*) FROM todo WHERE part BETWEEN ?6 AND ?7 AND {WANTED}
+             AND (part, -rank, day, started_at, contact, entry) <= (?8, ?9, ?10, ?11, ?12, ?13)"
         ))?;
         let (first, last) = wanted.part.map_or((Part::Urgent, Part::Held), |part| (part, part));
         let team = wanted.team.as_ref().map(RecordId::as_bytes);
@@ -239,6 +239,8 @@ impl Views {
             today,
             team,
             wanted.since,
+            wanted.sessions,
+            wanted.checks,
             first as i64,
             last as i64,
             part,

@@ -108,12 +108,15 @@ fn follow(url: &str, wanted: &AtomicUsize, told: &watch::Sender<usize>) -> Resul
 /// Team, its id, number, record, hash.
 type Row = (i64, Vec<u8>, i64, Vec<u8>, Vec<u8>);
 
-/// What every team has after the numbers that are known.
+/// What every team has after the numbers that are known: in one look, and by the index, team by team. This asks all the time,
+/// and must not take the processors from those that it watches.
 fn rows(client: &mut Client, last: &BTreeMap<i64, i64>) -> Result<Vec<Row>, postgres::Error> {
     let (teams, seqs): (Vec<i64>, Vec<i64>) = last.iter().unzip();
-    let sql = "SELECT l.team, t.id, l.seq, l.record, l.hash FROM log l JOIN team t ON t.n = l.team
-               LEFT JOIN unnest($1::bigint[], $2::bigint[]) AS known (team, seq) ON known.team = l.team
-               WHERE l.seq > coalesce(known.seq, 0) ORDER BY l.team, l.seq";
+    let sql = "SELECT t.n, t.id, l.seq, l.record, l.hash FROM team t
+               LEFT JOIN unnest($1::bigint[], $2::bigint[]) AS known (team, seq) ON known.team = t.n
+               CROSS JOIN LATERAL (SELECT seq, record, hash FROM log
+                   WHERE log.team = t.n AND log.seq > coalesce(known.seq, 0) ORDER BY seq OFFSET 0) AS l
+               ORDER BY t.n, l.seq";
     let rows = client.query(sql, &[&teams, &seqs])?;
     rows.iter()
         .map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, row.try_get(4)?)))

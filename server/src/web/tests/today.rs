@@ -309,11 +309,14 @@ async fn the_list_can_be_that_of_one_site_or_of_what_i_am_on() {
         "<input type=\"hidden\" name=\"who\" value=\"me\">".to_owned(),
         format!("<option value=\"{market}\" selected>Market &#60;b&#62;</option>"),
         ". Showing: All (1), Only what I am on, Market &#60;b&#62;</span>".to_owned(),
-        "<details class=\"nhsuk-details app-fold\" id=\"filters\" open>".to_owned(),
+        "<details class=\"nhsuk-details app-fold\" id=\"filters\" data-listens-hidden open>".to_owned(),
     ] {
         assert!(shown.contains(&words), "{words}");
     }
-    assert!(page(&desk, &cora, "/").await.contains("id=\"filters\">"), "folded where nothing is filtered");
+    assert!(
+        page(&desk, &cora, "/").await.contains("id=\"filters\" data-listens-hidden>"),
+        "folded where nothing is filtered"
+    );
     let called =
         [("act", "call"), ("outcome", "no_answer"), ("back", &format!("today?site={market}&who=me"))];
     let to = submit(&desk, &cora, first, &called).await;
