@@ -282,3 +282,13 @@ pub fn files_with(dir: &Path, text: &str) -> Vec<PathBuf> {
     }
     found
 }
+
+/// Only that it was wiped, and a lock: no database, no journal of one, nothing temporary.
+pub fn is_wiped(dir: &Path) {
+    let names = dir
+        .read_dir()
+        .expect("a directory")
+        .map(|file| file.expect("a file").file_name().into_string().expect("a plain name"));
+    let names: BTreeSet<String> = names.collect();
+    assert_eq!(names, BTreeSet::from(["sync.lock".to_owned(), "wiped".to_owned()]));
+}

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use serde_json::Value;
@@ -11,8 +11,7 @@ use tokio::task::block_in_place;
 use wayside_client_core::{By, Kind, Page, RecordId, SyncReport, Tablet};
 use wayside_server::{api, backup, log, views::Views};
 use wayside_tests::{
-    field::{Field, files_with, lines},
-    programs,
+    field::{is_wiped, lines},
     world::{KEY, TEAM, World, copy_dir},
 };
 
@@ -42,6 +41,18 @@ fn admit(world: &World, tablet: &str) -> api::Admitted {
     block_in_place(|| api::admit_held(world.server().base(), tablet)).unwrap()
 }
 
+fn backed_up(world: &World) -> PathBuf {
+    block_in_place(|| backup::backup(world.server().base(), &world.dir.path().join("shelf"))).unwrap()
+}
+
+/// Puts base back to a backup, with its keys and ledger as they are.
+async fn put_back(world: &mut World, made: &Path) {
+    world.stop().await;
+    world.move_keys();
+    backup::restore(made, &world.data, &world.clock()).unwrap();
+    world.serve().await;
+}
+
 async fn sync(world: &World, at: usize) -> SyncReport {
     world.tablets[at].tablet().sync(|_| {}).await
 }
@@ -56,13 +67,6 @@ fn at_base(world: &World) -> BTreeSet<RecordId> {
     block_in_place(|| views.catch_up(&world.server().base().log)).unwrap();
     let contacts = views.list(Some(Kind::Contact)).unwrap();
     contacts.iter().map(|record| record["id"].as_str().unwrap().parse().unwrap()).collect()
-}
-
-/// Only that it was wiped, and a lock: no database, no journal of one, nothing temporary.
-fn is_empty(dir: &Path) {
-    let names = dir.read_dir().unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
-    let names: BTreeSet<String> = names.collect();
-    assert_eq!(names, BTreeSet::from(["sync.lock".to_owned(), "wiped".to_owned()]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,7 +85,7 @@ async fn a_revoked_tablet_hands_over_everything_and_wipes_itself() {
     assert_eq!(code(&report), Some("tablet_wiped"), "{report:?}");
     assert_eq!((report.pushed, report.pulled), (unsent, 0), "it is given nothing");
     assert_eq!(held(&world), BTreeMap::from([(tablet.clone(), unsent)]));
-    is_empty(&world.tablets[0].dir);
+    is_wiped(&world.tablets[0].dir);
     assert_eq!(code(&sync(&world, 0).await), Some("tablet_wiped"));
 
     assert_eq!(admit(&world, &tablet), api::Admitted { accepted: unsent, waiting: 0, refused: 0 });
@@ -104,20 +108,16 @@ async fn a_restore_from_before_it_does_not_bring_a_revoked_tablet_back() {
     let mut world = World::new(72, 2).await;
     world.record(0);
     world.everybody_syncs().await;
-    let made =
-        block_in_place(|| backup::backup(world.server().base(), &world.dir.path().join("shelf"))).unwrap();
+    let made = backed_up(&world);
     world.record(0);
     world.sync(0).await;
     world.record(0);
     let tablet = id(&world, 0);
     revoke(&world, 0);
-    world.stop().await;
-    world.move_keys();
-    backup::restore(&made, &world.data, &world.clock()).unwrap();
-    world.serve().await;
+    put_back(&mut world, &made).await;
     let report = sync(&world, 0).await;
     assert_eq!(code(&report), Some("tablet_wiped"), "{report:?}");
-    is_empty(&world.tablets[0].dir);
+    is_wiped(&world.tablets[0].dir);
     assert_eq!(at_base(&world).len(), 1, "nothing of it counts before somebody has decided");
     let admitted = admit(&world, &tablet);
     assert_eq!((admitted.waiting, admitted.refused), (0, 0), "{admitted:?}");
@@ -165,7 +165,7 @@ async fn a_hand_over_that_is_cut_anywhere_loses_nothing() {
             assert_eq!(code(&sync(&world, at).await), Some("tablet_wiped"));
         }
         all_cuts += cuts;
-        is_empty(&world.tablets[at].dir);
+        is_wiped(&world.tablets[at].dir);
     }
     assert!(all_cuts > CUT, "{all_cuts} cuts");
     assert_eq!(held(&world), unsent, "each change once");
@@ -191,7 +191,7 @@ async fn a_tablet_that_waits_for_news_is_wiped_while_it_waits() {
     heard.wait_for(|syncs| *syncs > 0).await.unwrap();
     revoke(&world, 0);
     living.await.unwrap();
-    is_empty(&world.tablets[0].dir);
+    is_wiped(&world.tablets[0].dir);
     world.stop().await;
 }
 
@@ -251,8 +251,7 @@ async fn a_new_key_locks_copies_out_and_what_the_old_one_signed_stays_valid() {
     let mut world = World::new(78, 2).await;
     world.record(0);
     world.everybody_syncs().await;
-    let made =
-        block_in_place(|| backup::backup(world.server().base(), &world.dir.path().join("shelf"))).unwrap();
+    let made = backed_up(&world);
     world.record(0);
     world.sync(0).await;
     let copy = world.dir.path().join("copy");
@@ -285,46 +284,8 @@ async fn a_new_key_locks_copies_out_and_what_the_old_one_signed_stays_valid() {
     assert_eq!(copied.renew_key().await.unwrap_err().code_text(), "key_replaced");
 
     // A restored server takes back what the old key signed, and still takes nothing from the copy.
-    world.stop().await;
-    world.move_keys();
-    backup::restore(&made, &world.data, &world.clock()).unwrap();
-    world.serve().await;
+    put_back(&mut world, &made).await;
     assert_eq!(code(&copied.sync(|_| {}).await), Some("key_replaced"));
     world.nothing_is_lost().await;
     world.stop().await;
-}
-
-/// As people do it: by one command, on the programs themselves, with a planted name.
-#[test]
-fn one_command_revokes_a_tablet_and_nothing_readable_stays() {
-    const PLANTED: &str = "Zzyzxborough";
-    let (field, [van, other]) = Field::with(programs!(), ["van", "other"]);
-    let mut line = lines(76, "van", 1).remove(0);
-    line["person"] = serde_json::json!({"name": {"given": "Amina", "family": PLANTED}, "sex": "F"});
-    van.record(&[line]);
-    van.sync();
-    van.record(&lines(77, "van", 3));
-    let key = van.dir.with_extension("key");
-    assert!(key.exists() && files_with(&van.dir, PLANTED).is_empty(), "it is encrypted");
-    assert!(!van.json(&["search", PLANTED]).as_array().unwrap().is_empty(), "and it is there");
-
-    field.wayside_text(&["tablet", "revoke", "van"]);
-    let said = van.refused(&["sync"]);
-    assert_eq!(said["code"], "tablet_wiped", "{said}");
-    assert!(!key.exists(), "the key is gone");
-    is_empty(&van.dir);
-    let held: Value = serde_json::from_str(&field.wayside_text(&["quarantine", "--json"])).unwrap();
-    assert!(held.as_array().unwrap().iter().all(|one| one["code"] == "from_revoked_tablet"));
-    // A bulk readmission decides nothing about it.
-    let readmitted: Value =
-        serde_json::from_str(&field.wayside_text(&["quarantine", "readmit", "--json"])).unwrap();
-    assert_eq!(readmitted, serde_json::json!([]));
-    field.wayside_text(&["tablet", "admit", "van"]);
-    other.sync();
-    let contacts = other.json(&["list", "--kind", "contact"]);
-    assert_eq!(contacts.as_array().unwrap().len(), 4);
-    // Whoever opens it next learns why it is empty.
-    assert!(van.ok(&["status"]).contains("wiped itself"));
-    assert!(files_with(&van.dir, PLANTED).is_empty());
-    assert_ne!(KEY.to_hex(), std::fs::read_to_string(&key).unwrap().trim());
 }
