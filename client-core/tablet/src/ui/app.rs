@@ -43,6 +43,8 @@ pub struct App {
     /// Goes up whenever what a screen shows may have changed.
     revision: AtomicU64,
     seen: Mutex<Option<Status>>,
+    /// Held from looking at how things stand to saying so: who looked first must not be the last to say.
+    telling: Mutex<()>,
     desk: Mutex<Desk>,
     shown: Mutex<Shown>,
 }
@@ -79,6 +81,7 @@ impl App {
             progress: Mutex::default(),
             revision: AtomicU64::new(0),
             seen: Mutex::new(None),
+            telling: Mutex::default(),
             desk: Mutex::new(desk),
         }
     }
@@ -179,6 +182,7 @@ impl App {
 
     /// Reads how things stand and tells the page. Blocks for a moment.
     pub fn publish(&self) {
+        let telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         if let Ok(status) = self.tablet.status() {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             // Another program may record into the same database.
@@ -191,11 +195,15 @@ impl App {
             }
             *seen = Some(status);
         }
-        self.tell();
+        self.say_how_it_stands(&telling);
     }
 
     /// Tells the page, with the status as it was last read.
     pub fn tell(&self) {
+        self.say_how_it_stands(&self.telling.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn say_how_it_stands(&self, _telling: &MutexGuard<()>) {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(status) = seen else { return };
         let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -262,4 +270,43 @@ pub async fn state(State(app): State<Arc<App>>) -> Answer {
         })))
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Barrier, thread};
+
+    use wayside_client_core::Key;
+
+    use super::*;
+
+    /// Else a chip says that it syncs until the next thing happens.
+    #[test]
+    fn the_page_hears_last_how_things_stand_at_last() {
+        let dir = tempfile::tempdir().unwrap();
+        let tablet = Tablet::open(&dir.path().join("tablet"), &Key::from_bytes([7; 32])).unwrap();
+        let status = Status { enrolled: true, ..tablet.status().unwrap() };
+        let (addr, stopped) = (([127, 0, 0, 1], 1).into(), watch::channel(false).1);
+        let app = App::new(tablet, addr, String::new(), UiOptions::default(), stopped);
+        *app.seen.lock().unwrap() = Some(status);
+        let (rounds, together) = (2000, Barrier::new(2));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..rounds {
+                    together.wait();
+                    app.tell();
+                    together.wait();
+                }
+            });
+            let stale = (0..rounds).filter(|_| {
+                app.progress.lock().unwrap().sending = Some((0, 1));
+                together.wait();
+                app.progress.lock().unwrap().sending = None;
+                app.tell();
+                together.wait();
+                app.event.borrow().sync.state == "syncing"
+            });
+            assert_eq!(stale.count(), 0, "times of {rounds}");
+        });
+    }
 }
