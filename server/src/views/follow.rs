@@ -1,6 +1,7 @@
 //! Following the log: what each part of it comes to is derived in one thread while another writes what came before. From
 //! nothing and change by change the way is the same.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -12,7 +13,7 @@ use tokio::sync::oneshot;
 use wayside_protocol::record::RecordId;
 
 use super::derive::Part;
-use super::{Shown, Views, write};
+use super::{Shown, Views, later, write};
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::log::{self, Log, Team};
@@ -23,6 +24,8 @@ const BATCH: usize = if cfg!(test) { 7 } else { 2000 };
 const CACHE: i64 = 32 << 10;
 /// Pages of the write-ahead log between two checkpoints: each batch writes a thousand or two.
 const CHECKPOINT: i64 = 16_000;
+/// Where the log holds more than this, views that begin from nothing are given their readers' indexes last.
+const MANY: u64 = if cfg!(test) { 20 } else { 10_000 };
 /// How often to look for what another process appended.
 const POLL: Duration = Duration::from_secs(1);
 
@@ -96,22 +99,31 @@ impl Views {
         if !self.fits {
             self.fit(log)?;
         }
+        // Where it ends now: whoever wants to be told must not wait for the end of a log that grows all the time.
+        let mut goals: BTreeMap<RecordId, Team> =
+            log.read(log::teams)?.into_iter().map(|team| (team.id, team)).collect();
+        if goals.values().map(|team| team.head).sum::<u64>() > MANY && self.come_to()?.is_empty() {
+            later::put_off(&mut self.conn)?;
+        }
         loop {
-            let teams = log.read(log::teams)?;
             let mut behind = false;
-            for team in &teams {
+            for team in &log.read(log::teams)? {
+                let Some(goal) = goals.get_mut(&team.id) else { continue };
+                if goal.epoch != team.epoch || goal.head > team.head {
+                    *goal = team.clone();
+                }
                 match cursor(&self.conn, team)? {
-                    Some(seq) if seq == team.head => {}
                     // Another process follows, and read the log later; or the log was set back.
                     Some(seq) if seq > team.head => behind |= self.fit(log)?,
+                    Some(seq) if seq >= goal.head => {}
                     _ => {
                         behind = true;
-                        self.follow_team(log, team, &mut told)?;
+                        self.follow_team(log, goal, &mut told)?;
                     }
                 }
             }
             if !behind {
-                return Ok(());
+                return later::make_up(&mut self.conn);
             }
         }
     }
@@ -230,4 +242,35 @@ fn move_cursor(views: &Connection, team: &Team, seq: u64) -> Result<()> {
         )?
         .execute((team.id.as_bytes(), team.epoch, seq))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use wayside_protocol::record::Kind;
+
+    use super::*;
+    use crate::testing::Site;
+
+    /// With each step of the views a tablet sends more: whoever waits for the end of the log waits for ever.
+    #[test]
+    fn views_that_follow_a_log_which_grows_all_the_time_come_to_where_it_ended() {
+        const MORE: usize = 40;
+        let site = Site::new();
+        let tablet = site.tablet();
+        let send =
+            || tablet.push(&site, &[tablet.begin(Kind::Person, json!({"name": {"family": "Khan"}})).1]);
+        (0..10).for_each(|_| drop(send()));
+        let head = || site.base.log.read(log::teams).unwrap()[0].head;
+        let (goal, mut sent) = (head(), 0);
+        let mut views = Views::to_follow(site.dir.path()).unwrap();
+        let grows = |_| {
+            sent += 1;
+            assert!(sent < MORE, "it goes on as long as something comes");
+            drop(send());
+        };
+        views.follow_to_end(&site.base.log, grows).unwrap();
+        let come_to = views.head(site.team).unwrap().unwrap();
+        assert!(come_to >= goal && come_to < head(), "{goal}, {come_to}, {}", head());
+    }
 }

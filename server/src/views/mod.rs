@@ -12,6 +12,7 @@ mod extract;
 mod find;
 mod follow;
 mod followed;
+mod later;
 mod limit;
 mod lists;
 mod pages;
@@ -81,6 +82,11 @@ impl Views {
         let mut conn = connect(&data.join("views.db"))?;
         // What a power cut takes away is derived again.
         conn.pragma_update(None, "synchronous", "NORMAL")?;
+        let version: usize = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if version < MIGRATIONS.len() {
+            // A step may want them.
+            later::make_up(&mut conn)?;
+        }
         migrate(&mut conn, &Migrations::from_slice(MIGRATIONS))?;
         let rules = format!("{DERIVATION}/{SCHEMA_VERSION}/{RULES_VERSION}");
         let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
