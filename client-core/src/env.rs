@@ -1,8 +1,11 @@
 //! Time and randomness, passed in so that any failing run replays from its seed.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+use std::{
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
 };
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -28,22 +31,41 @@ pub trait Random: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
 
+/// What brings requests to base and answers back instead of a network, in simulations: without sockets, TLS or a time of
+/// its own.
+pub trait Carrier: Send + Sync {
+    /// Takes a request to a path of the server. `None`: the link was cut before an answer began.
+    fn post(&self, path: &str, body: Vec<u8>) -> Pin<Box<dyn Future<Output = Option<Carried>> + Send>>;
+}
+
+/// An answer, as far as it arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Carried {
+    /// Of HTTP.
+    pub status: u16,
+    pub body: Vec<u8>,
+    /// The link was cut behind it.
+    pub cut: bool,
+}
+
 /// The world as a tablet sees it.
 #[derive(Clone)]
 pub struct Env {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+    /// `None` for the network.
+    pub carrier: Option<Arc<dyn Carrier>>,
 }
 
 impl Env {
     /// The device's own clock and the operating system's randomness.
     pub fn system() -> Env {
-        Env { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom) }
+        Env { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), carrier: None }
     }
 
     /// A clock that stands still until it is moved, and randomness from a seed: for tests and simulations only.
     pub fn seeded(seed: u64, clock: Arc<ManualClock>) -> Env {
-        Env { clock, random: Arc::new(SeededRandom::new(seed)) }
+        Env { clock, random: Arc::new(SeededRandom::new(seed)), carrier: None }
     }
 
     pub(crate) fn bytes<const N: usize>(&self) -> [u8; N] {

@@ -1,6 +1,6 @@
 //! Everything that can go wrong on a tablet, each with its stable code.
 
-use std::fmt;
+use std::{fmt, io::ErrorKind};
 
 use wayside_protocol::{
     error::{Code, Invalid},
@@ -17,9 +17,9 @@ pub enum Error {
     /// A failure that its code says everything about.
     #[error("{}", .0.message())]
     Failed(Code),
-    #[error("{}", Code::StorageFailed.message())]
+    #[error("{}", of_database(.0).message())]
     Storage(#[from] rusqlite::Error),
-    #[error("{}", Code::StorageFailed.message())]
+    #[error("{}", of_directory(.0).message())]
     Directory(#[source] std::io::Error),
     #[error("{0}")]
     Record(#[from] RecordError),
@@ -40,7 +40,8 @@ impl Error {
             Error::Invalid(invalid) => invalid.code,
             Error::Failed(code) => *code,
             Error::SignIn(refused) => refused.code,
-            Error::Storage(_) | Error::Directory(_) => Code::StorageFailed,
+            Error::Storage(error) => of_database(error),
+            Error::Directory(error) => of_directory(error),
             Error::Record(RecordError::UnknownHeads) => Code::RecordNotFound,
             Error::Record(_) => Code::StorageFailed,
             Error::Server { code, .. } => Code::parse(code).unwrap_or(Code::ServerFailed),
@@ -78,6 +79,21 @@ impl Error {
             }
             other => other,
         }
+    }
+}
+
+/// Why the database did not do it: there is no room, or anything else.
+fn of_database(error: &rusqlite::Error) -> Code {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => Code::StorageFull,
+        _ => Code::StorageFailed,
+    }
+}
+
+fn of_directory(error: &std::io::Error) -> Code {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Code::StorageFull,
+        _ => Code::StorageFailed,
     }
 }
 

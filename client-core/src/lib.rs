@@ -26,7 +26,7 @@ mod timeline;
 mod words;
 mod write;
 
-pub use env::{Clock, Env, ManualClock, Random, SeededRandom, SystemClock, SystemRandom};
+pub use env::{Carried, Carrier, Clock, Env, ManualClock, Random, SeededRandom, SystemClock, SystemRandom};
 pub use error::{Error, Problem, Result, SignInRefused};
 pub use follow_up::{Due, Service};
 pub use guide::{Card, HalfDone};

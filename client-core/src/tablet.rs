@@ -214,6 +214,13 @@ impl Inner {
         Ok(now)
     }
 
+    /// What time it is at the server, in milliseconds since 1970, as estimated here.
+    pub fn server_time(&self, conn: &Connection) -> Result<u64> {
+        let offset: i64 = meta::get(conn, meta::CLOCK_OFFSET)?.unwrap_or(0);
+        let time = self.env.clock.now_ms().saturating_add(offset);
+        Ok(u64::try_from(time).unwrap_or(0))
+    }
+
     /// The team that something new belongs to: the one named, else the only one, else none yet.
     pub fn team_for(&self, conn: &Connection, named: Option<RecordId>) -> Result<Option<RecordId>> {
         let teams = meta::teams(conn)?;

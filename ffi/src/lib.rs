@@ -59,7 +59,7 @@ pub use wayside_client_core::{EventKind, Likeness, Standing, StepCode, TaskKind,
 
 /// The version of this surface: what `ffi/surface.txt` lists. It is raised with every change of that list, by the first
 /// number where an app that was built before must be changed.
-pub const SURFACE_VERSION: &str = "1.0";
+pub const SURFACE_VERSION: &str = "1.1";
 
 // The name of the module in every language.
 uniffi::setup_scaffolding!("wayside");

@@ -57,6 +57,7 @@ codes! {
 
     // --- the tablet and its storage ---
     StorageFailed = "storage_failed", retry true, "The database could not be read or written.";
+    StorageFull = "storage_full", retry true, "The disk is full: nothing more can be saved until there is room again. What was saved before stands.";
     StorageNewer = "storage_newer", retry false, "This database was made by a newer version: update this program.";
     WrongKey = "wrong_key", retry false, "The database cannot be opened with this key.";
     KeyFileInvalid = "key_file_invalid", retry false, "The key file cannot be used.";
@@ -84,6 +85,8 @@ codes! {
     Clock = "clock", retry true, "The request's time is too far from the server's.";
     Replayed = "replayed", retry true, "This request was here before: ask anew.";
     Busy = "busy", retry true, "The server has too much to do: try again in a moment.";
+    RateLimited = "rate_limited", retry true, "Too many requests came in a short time: wait a moment. Nothing is lost.";
+    HoldFull = "hold_full", retry true, "Base keeps apart as much from this tablet as it may: the rest stays on the tablet, and goes again later.";
     UpgradeNeeded = "upgrade_needed", retry false, "This tablet's program is too old to show what is new: update it. What is recorded here is kept, and still goes to base.";
     TabletUnknown = "tablet_unknown", retry false, "This server does not know this tablet.";
     TeamNotAllowed = "team_not_allowed", retry false, "This tablet does not belong to this team.";
@@ -103,6 +106,8 @@ codes! {
 
     // --- backups, restores, copies: what went wrong, or what staff should know ---
     BackupDamaged = "backup_damaged", retry false, "This is not a whole backup: it is cut short, damaged or altered.";
+    BackupSealed = "backup_sealed", retry false, "This backup is encrypted: give a private key that opens it.";
+    BackupKeyInvalid = "backup_key_invalid", retry false, "This is not a key for backups: a public one begins with age1, a private one with AGE-SECRET-KEY-1.";
     DataNotEmpty = "data_not_empty", retry false, "There is a server in this directory already: restore into one that holds nothing but its keys.";
     IdentityMissing = "identity_missing", retry false, "The server's identity key is missing or is another server's: put the keys directory of this server back.";
     LedgerMissing = "ledger_missing", retry false, "The ledger beside the server's keys is missing, older than this log or another server's: put the keys directory of this server back.";
@@ -110,6 +115,8 @@ codes! {
     LogReplaced = "log_replaced", retry false, "The server's records were replaced by an older copy without a restore: tablets give back what they hold.";
     TabletCopied = "tablet_copied", retry false, "This tablet's storage was set back to an older copy, or copied to a second tablet: nothing is lost, but use one of them only.";
 
+    ConfigInvalid = "config_invalid", retry false, "The configuration cannot be used: see what is wrong with it.";
+    DoctorFailed = "doctor_failed", retry false, "Something must be put right: see what was found.";
     LogMoved = "log_moved", retry true, "The records of this server were moved to another place, and it takes nothing more: serve them from there. Nothing is lost.";
 
     RecordErased = "record_erased", retry false, "A record was erased at base, and is gone from this tablet.";
@@ -176,7 +183,7 @@ codes! {
     RecordElsewhere = "record_elsewhere", retry false, "This record belongs to another team.";
     RecordRefused = "record_refused", retry false, "A tablet may not write this kind of record.";
     DependsOnQuarantined = "depends_on_quarantined", retry false, "The change builds on one that is in quarantine.";
-    WaitingFull = "waiting_full", retry true, "Too many changes are waiting for ones that have not arrived.";
+    WaitingFull = "waiting_full", retry true, "Too much of this tablet or its team waits at base or is in quarantine there: this stays on the tablet, and goes again later.";
     PersonErased = "person_erased", retry false, "This names a person who was erased: an administrator decides.";
     FromRevokedTablet = "from_revoked_tablet", retry false, "This came from a tablet that was revoked or taken out of the team: an administrator admits or refuses it.";
     RefusedAtBase = "refused_at_base", retry false, "This came from a tablet that was revoked or taken out of the team, and an administrator refused it.";
@@ -184,6 +191,11 @@ codes! {
 }
 
 impl Code {
+    /// Whether a disk or a database is the reason, not what was asked for.
+    pub fn is_of_storage(self) -> bool {
+        matches!(self, Code::StorageFull | Code::StorageFailed)
+    }
+
     /// The code of this spelling; `None` for one that a newer version knows.
     pub fn parse(text: &str) -> Option<Code> {
         Code::ALL.iter().copied().find(|code| code.as_str() == text)

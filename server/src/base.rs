@@ -21,10 +21,13 @@ use crate::admission::{Offer, Offered, SignedList};
 use crate::backup;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::health::Metrics;
 use crate::keys::{self, Identity, Tls};
 use crate::ledger::{Entry, Ledger};
+use crate::limits::Limits;
 use crate::log::{self, Audited, Log, Noted, Place, Source, Verified};
-use crate::sync::{Nonces, Sets, Turns};
+use crate::random::random;
+use crate::sync::{Nonces, Refused, Sets, Turns};
 use crate::views::Followed;
 
 /// What stands as author in changes that the server makes on its own.
@@ -46,6 +49,12 @@ pub struct Base {
     /// Requests of tablets that were here before.
     pub(crate) nonces: Nonces,
     pub(crate) turns: Turns,
+    /// What anybody may ask of this server, and how often it said no.
+    pub limits: Limits,
+    /// What this process counts.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Tablets that were refused a moment ago, as the audit trail tells of them.
+    pub(crate) refused: Refused,
     /// Of comparisons under way.
     pub(crate) sets: Sets,
     /// Tablets that speak an older version of the sync protocol only send.
@@ -146,10 +155,13 @@ impl Base {
             ledger,
             log: Arc::new(log),
             clock,
-            actor: rand::random(),
+            actor: random(),
             viewed: watch::channel(String::new()).0,
             nonces: Nonces::default(),
             turns: Turns::default(),
+            limits: Limits::default(),
+            metrics: Arc::default(),
+            refused: Refused::default(),
             sets: Sets::default(),
             oldest_version: AtomicU8::new(PROTOCOL_VERSION),
             second_factor: AtomicBool::new(false),
@@ -224,6 +236,7 @@ impl Base {
 
     /// Has the ledger note where the audit trail ends now, if that is not where it ended when it did so last. Blocks.
     pub fn note_trail(&self) -> Result<()> {
+        self.tell_refused();
         let head = self.log.read(log::audit_head)?;
         let known = self.ledger.trail()?.last().is_some_and(|noted| noted.head == head);
         if known || head.place == 0 {
@@ -263,8 +276,8 @@ impl Base {
             return Err(Error::Said(Code::OutOfRange, message));
         }
         let now = self.clock.now_ms();
-        let id = RecordId::fresh(now, &rand::random());
-        let epoch = rand::random();
+        let id = RecordId::fresh(now, &random());
+        let epoch = random();
         let offer = self.team_record(id, &name, now)?;
         let (source, ledger) = (self.source(now), self.ledger.clone());
         self.log.write(move |txn| {
@@ -300,7 +313,7 @@ impl Base {
             supersedes: Vec::new(),
             reason: String::new(),
         };
-        let author = Author { actor: self.actor, fresh: rand::random(), message: &message };
+        let author = Author { actor: self.actor, fresh: random(), message: &message };
         let (_, authored) =
             Record::begin(id, kind, writes, &author).map_err(|_| Error::Internal("a record's beginning"))?;
         let items = vec![(id, authored.hash)];
@@ -312,7 +325,7 @@ impl Base {
 
     fn source(&self, received_at: u64) -> Source {
         let server = *self.identity.public();
-        Source { tablet: tablet_id(&server), server, received_at, turn: None }
+        Source { tablet: tablet_id(&server), server, received_at, turn: None, quotas: None }
     }
 
     /// Makes a one-time code for a tablet of this team. Without a URL it is the one where `serve`
@@ -336,7 +349,7 @@ impl Base {
                 .ok_or(Error::Internal("address file"))?,
             None => Tls::open(&self.data, None, None)?.pin,
         };
-        let secret: [u8; 16] = rand::random();
+        let secret: [u8; 16] = random();
         let now = self.clock.now_ms();
         self.log.write(move |txn| log::make_code(txn, team.id, &secret, now))?;
         Ok(EnrolmentCode { url, pin, secret })
@@ -364,7 +377,11 @@ impl Base {
         let pin = data_encoding::HEXLOWER.encode(pin);
         let address = Address { url: url.to_owned(), pin, pages };
         let text = serde_json::to_vec(&address).map_err(|_| Error::Internal("address file"))?;
-        let draft = self.data.join(format!("address.{:016x}", rand::random::<u64>()));
+        // It may be the first thing that a full disk does not take.
+        if fs::read(self.data.join("address.json")).is_ok_and(|held| held == text) {
+            return Ok(());
+        }
+        let draft = self.data.join(format!("address.{:016x}", random::<u64>()));
         fs::write(&draft, text)
             .and_then(|()| fs::rename(&draft, self.data.join("address.json")))
             .map_err(|error| Error::File("address file", error))

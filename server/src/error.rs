@@ -1,5 +1,7 @@
 //! What can go wrong here, each with its stable code.
 
+use std::io::ErrorKind;
+
 use rusqlite_migration::MigrationDefinitionError;
 use serde_json::{Value, json};
 use wayside_protocol::error::Code;
@@ -16,16 +18,16 @@ pub enum Error {
     /// Said more precisely than the code does.
     #[error("{1}")]
     Said(Code, String),
-    #[error("{}", Code::StorageFailed.message())]
+    #[error("{}", of_sqlite(.0).message())]
     Database(#[from] rusqlite::Error),
-    #[error("{}", Code::StorageFailed.message())]
+    #[error("{}", of_postgres(.0).message())]
     Remote(#[from] postgres::Error),
     /// Somebody else was first: look again.
     #[error("{}", Code::StorageFailed.message())]
     Again,
     /// What the group wrote together could not be committed.
-    #[error("{}", Code::StorageFailed.message())]
-    Commit,
+    #[error("{}", .0.message())]
+    Commit(Code),
     #[error("{}", Code::StorageFailed.message())]
     Migration(#[source] rusqlite_migration::Error),
     #[error("{}", Code::StorageNewer.message())]
@@ -42,6 +44,9 @@ pub enum Error {
     /// Too much to do: come again after so many seconds.
     #[error("{}", Code::Busy.message())]
     Busy(u64),
+    /// For the reason of the code: come again after so many seconds.
+    #[error("{}", .0.message())]
+    Later(Code, u64),
     #[error("{}", Code::Internal.message())]
     Internal(&'static str),
 }
@@ -49,13 +54,13 @@ pub enum Error {
 impl Error {
     pub fn code(&self) -> Code {
         match self {
-            Error::Refused(code) | Error::Said(code, _) => *code,
-            Error::Database(_)
-            | Error::Remote(_)
-            | Error::Again
-            | Error::Commit
-            | Error::Migration(_)
-            | Error::File(..) => Code::StorageFailed,
+            Error::Refused(code) | Error::Said(code, _) | Error::Later(code, _) => *code,
+            Error::Database(error) => of_sqlite(error),
+            Error::Remote(error) => of_postgres(error),
+            Error::Commit(code) => *code,
+            Error::Migration(rusqlite_migration::Error::RusqliteError { err, .. }) => of_sqlite(err),
+            Error::File(_, error) => of_file(error),
+            Error::Again | Error::Migration(_) => Code::StorageFailed,
             Error::Newer => Code::StorageNewer,
             Error::Key(_) => Code::KeyFileInvalid,
             Error::Listen(_) => Code::ServerFailed,
@@ -101,6 +106,14 @@ impl Error {
         })
     }
 
+    /// After how many seconds to come again, where that is known.
+    pub fn after(&self) -> Option<u64> {
+        match self {
+            Error::TryLater(seconds) | Error::Busy(seconds) | Error::Later(_, seconds) => Some(*seconds),
+            _ => None,
+        }
+    }
+
     /// Whether doing the same again, unchanged, can succeed.
     pub fn retry(&self) -> bool {
         self.code().retry()
@@ -126,6 +139,28 @@ impl Error {
             _ => None,
         }
         .unwrap_or_default()
+    }
+}
+
+/// Why a database did not do it: there is no room, or anything else.
+fn of_sqlite(error: &rusqlite::Error) -> Code {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => Code::StorageFull,
+        _ => Code::StorageFailed,
+    }
+}
+
+fn of_postgres(error: &postgres::Error) -> Code {
+    match error.code() == Some(&postgres::error::SqlState::DISK_FULL) {
+        true => Code::StorageFull,
+        false => Code::StorageFailed,
+    }
+}
+
+fn of_file(error: &std::io::Error) -> Code {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Code::StorageFull,
+        _ => Code::StorageFailed,
     }
 }
 

@@ -17,6 +17,7 @@ use wayside_protocol::sync::PublicKey;
 
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
+use crate::random::random;
 
 const IDENTITY: &str = "identity.key";
 const KEY_FILE: &str = "identity key file";
@@ -42,7 +43,7 @@ impl Identity {
     /// Reads `keys/identity.key`, made on the first run.
     pub fn open(data: &Path) -> Result<Identity> {
         let path = key_dir(data)?.join(IDENTITY);
-        let bytes = read_or_make(&path, KEY_FILE, || Ok(rand::random::<[u8; 32]>().to_vec()))?;
+        let bytes = read_or_make(&path, KEY_FILE, || Ok(random::<[u8; 32]>().to_vec()))?;
         let seed: [u8; 32] = bytes.try_into().map_err(|_| Error::Key(KEY_FILE))?;
         let key = SigningKey::from_bytes(&seed);
         let public = key.verifying_key().to_bytes();
@@ -65,6 +66,8 @@ pub struct Tls {
     pub pin: [u8; 32],
     /// Of the files that it was read from.
     pub digest: [u8; 32],
+    /// The certificate itself, without those that vouch for it.
+    pub leaf: CertificateDer<'static>,
 }
 
 /// Where certificate and key come from, when they are not our own.
@@ -87,9 +90,9 @@ impl Tls {
             .collect::<Result<_, _>>()
             .map_err(|_| Error::Key(TLS_FILES))?;
         let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| Error::Key(TLS_FILES))?;
-        let leaf = chain.first().ok_or(Error::Key(TLS_FILES))?;
+        let leaf = chain.first().ok_or(Error::Key(TLS_FILES))?.clone();
         let spki =
-            ParsedCertificate::try_from(leaf).map_err(|_| Error::Key(TLS_FILES))?.subject_public_key_info();
+            ParsedCertificate::try_from(&leaf).map_err(|_| Error::Key(TLS_FILES))?.subject_public_key_info();
         let pin = Sha256::digest(&spki).into();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
@@ -100,7 +103,7 @@ impl Tls {
             .with_single_cert(chain, key)
             .map_err(|_| Error::Key(TLS_FILES))?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Tls { config: Arc::new(config), pin, digest })
+        Ok(Tls { config: Arc::new(config), pin, digest, leaf })
     }
 }
 
@@ -146,7 +149,7 @@ fn read_or_make(path: &Path, what: &'static str, make: impl FnOnce() -> Result<V
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
     }
-    let draft = path.with_extension(format!("{:016x}", rand::random::<u64>()));
+    let draft = path.with_extension(format!("{:016x}", random::<u64>()));
     let mut file =
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(failed)?;
     file.write_all(&make()?).and_then(|()| file.sync_all()).map_err(failed)?;

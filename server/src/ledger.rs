@@ -5,7 +5,7 @@
 //! knows the ledger. So a log that was set back to an older copy gives itself away when it is opened, and the
 //! entries that it does not know are done again before anything is served.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use data_encoding::HEXLOWER;
@@ -18,6 +18,7 @@ use wayside_protocol::record::RecordId;
 use crate::error::{Error, Result};
 use crate::log::db::{Conn, Place, args};
 use crate::log::{self, BUSY, Noted};
+use crate::random::random;
 
 const FILE: &str = "ledger.db";
 const MIGRATIONS: &[M<'static>] = &[
@@ -56,10 +57,25 @@ pub enum Entry {
     Erased { record: RecordId },
 }
 
+enum At {
+    /// Beside the keys of this data directory.
+    File(PathBuf),
+    /// Where nodes share it.
+    Server(Box<Place>),
+}
+
+impl At {
+    fn connect(&self) -> Result<Conn> {
+        match self {
+            At::File(data) => Ledger::file(data),
+            At::Server(place) => Ledger::shared(place),
+        }
+    }
+}
+
 pub struct Ledger {
     connection: Mutex<Conn>,
-    /// Where nodes share it.
-    place: Option<Place>,
+    at: At,
     /// Random, made with it.
     pub id: [u8; 16],
 }
@@ -72,7 +88,7 @@ impl Ledger {
 
     /// Opens the ledger beside the keys, made if it is missing: ask [`Ledger::exists`] first where it must not be.
     pub fn open(data: &Path) -> Result<Ledger> {
-        Ledger::of(Ledger::file(data)?, None)
+        Ledger::of(At::File(data.to_owned()))
     }
 
     fn file(data: &Path) -> Result<Conn> {
@@ -84,7 +100,8 @@ impl Ledger {
         connection.busy_timeout(BUSY)?;
         // One file, so that whoever copies the keys has all of it.
         connection.pragma_update(None, "journal_mode", "DELETE")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
+        // With FULL a power cut may bring the journal back, and take the last entry away again.
+        connection.pragma_update(None, "synchronous", "EXTRA")?;
         connection.pragma_update(None, "trusted_schema", false)?;
         log::migrate(&mut connection, &Migrations::from_slice(MIGRATIONS))?;
         Ok(Conn::of_sqlite(connection))
@@ -93,7 +110,7 @@ impl Ledger {
     /// Opens one that nodes share, made if it is missing, in another database than the log: neither is ever set back with
     /// the other. Blocks.
     pub fn open_shared(place: &Place) -> Result<Ledger> {
-        Ledger::of(Ledger::shared(place)?, Some(place.clone()))
+        Ledger::of(At::Server(Box::new(place.clone())))
     }
 
     fn shared(place: &Place) -> Result<Conn> {
@@ -142,18 +159,19 @@ impl Ledger {
         })
     }
 
-    fn of(connection: Conn, place: Option<Place>) -> Result<Ledger> {
+    fn of(at: At) -> Result<Ledger> {
+        let connection = at.connect()?;
         let sql = "INSERT INTO ledger (one, id) VALUES (1, ?) ON CONFLICT DO NOTHING";
-        connection.execute(sql, args![rand::random::<[u8; 16]>()])?;
+        connection.execute(sql, args![random::<[u8; 16]>()])?;
         let id = connection.only("SELECT id FROM ledger", &[], |row| row.get(0))?;
-        Ok(Ledger { connection: Mutex::new(connection), place, id })
+        Ok(Ledger { connection: Mutex::new(connection), at, id })
     }
 
     /// The connection, a new one where the last was lost.
     fn connection(&self) -> Result<MutexGuard<'_, Conn>> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = self.place.as_ref().filter(|_| connection.is_broken()) {
-            *connection = Conn::writer(place)?;
+        if connection.is_broken() {
+            *connection = self.at.connect()?;
         }
         Ok(connection)
     }
@@ -225,7 +243,7 @@ impl Ledger {
 impl Drop for Ledger {
     /// A client of PostgreSQL says goodbye, which blocks: wherever the ledger is dropped.
     fn drop(&mut self) {
-        if self.place.is_none() {
+        if matches!(self.at, At::File(_)) {
             return;
         }
         let Ok(nothing) = Connection::open_in_memory() else { return };

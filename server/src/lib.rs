@@ -5,7 +5,7 @@
 //! address, `serve` the running server; `views` are derived from the log alone; `base` is what an
 //! administrator does with a data directory, `cli` the command line over all of it. `web` are the
 //! coordinator's pages, `api` what they show as data, `accounts` who may see them, `archive` what leaves the tablets
-//! or is erased.
+//! or is erased. `settings` is what an operator sets, `health` what the server says of how it does.
 
 pub mod accounts;
 pub mod admission;
@@ -18,16 +18,21 @@ mod clock;
 mod error;
 pub mod extract;
 mod fhir;
+pub mod health;
 mod keys;
 pub mod ledger;
+pub mod limits;
 pub mod log;
 pub mod openapi;
 mod quality;
+mod random;
 pub mod reach;
 pub mod reference;
 mod renew;
 mod router;
 mod serve;
+mod service;
+pub mod settings;
 pub mod sync;
 #[cfg(test)]
 mod testing;
@@ -40,6 +45,8 @@ pub use base::{Base, Places};
 pub use clock::Clock;
 pub use error::{Error, Result};
 pub use keys::{Identity, Tls, TlsFiles};
+#[cfg(feature = "simulated")]
+pub use random::seeded;
 pub use router::{Route, Who, router, routes};
 pub use serve::{Running, Server, ServerConfig, quiet_panics};
 

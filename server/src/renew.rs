@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum_server::tls_rustls::RustlsConfig;
+use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 use wayside_protocol::error::Code;
 
@@ -21,14 +22,20 @@ pub struct Renewal {
     config: RustlsConfig,
     /// What tablets pin.
     pin: [u8; 32],
-    /// The digest of the files that are in use.
-    seen: Mutex<[u8; 32]>,
+    seen: Mutex<Seen>,
+}
+
+/// What is in use: the digest of its files, and the certificate.
+struct Seen {
+    digest: [u8; 32],
+    leaf: CertificateDer<'static>,
 }
 
 impl Renewal {
     pub fn new(data: PathBuf, files: Option<TlsFiles>, tls: Tls) -> Renewal {
-        let Tls { config, pin, digest } = tls;
-        Renewal { data, files, config: RustlsConfig::from_config(config), pin, seen: Mutex::new(digest) }
+        let Tls { config, pin, digest, leaf } = tls;
+        let seen = Mutex::new(Seen { digest, leaf });
+        Renewal { data, files, config: RustlsConfig::from_config(config), pin, seen }
     }
 
     /// For the acceptor of connections: what is renewed here holds there.
@@ -36,12 +43,17 @@ impl Renewal {
         self.config.clone()
     }
 
+    /// The certificate that is shown now.
+    pub fn shown(&self) -> CertificateDer<'static> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).leaf.clone()
+    }
+
     /// Takes the files if they have changed, and says whether it did. Files that do not fit together, or cannot be read, are
     /// refused, and so is another key: no tablet would trust it. What is in use stays. Blocks.
     pub fn look(&self) -> Result<bool> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let Tls { config, pin, digest } = Tls::open(&self.data, self.files.as_ref(), None)?;
-        if digest == *seen {
+        let Tls { config, pin, digest, leaf } = Tls::open(&self.data, self.files.as_ref(), None)?;
+        if digest == seen.digest {
             return Ok(false);
         }
         if pin != self.pin {
@@ -49,7 +61,7 @@ impl Renewal {
             return Err(Error::Said(Code::ServerNotTrusted, says.into()));
         }
         self.config.reload_from_config(config);
-        *seen = digest;
+        *seen = Seen { digest, leaf };
         Ok(true)
     }
 

@@ -14,6 +14,7 @@ use wayside_protocol::error::Code;
 use crate::accounts::{Role, Scope};
 use crate::base::Base;
 use crate::error::{Error, Result};
+use crate::limits::Limit;
 use crate::sync::{Gate, Reading};
 use crate::views::Behind;
 use crate::{log, sync, web};
@@ -129,12 +130,15 @@ async fn health() -> Response {
     answer(StatusCode::OK, JSON, json!({"status": "ok"}).to_string().into_bytes())
 }
 
-/// Whether pages may be asked for here: the log can be read, and the views are not far behind it. What tablets send is
-/// taken in any case.
+/// Whether pages may be asked for here: the log can be read and written, and the views are not far behind it. What tablets
+/// send is taken as long as the disk takes it.
 async fn ready(State(App { base, .. }): State<App>) -> Response {
     let behind = blocking(move || {
         let teams = base.log.read(log::teams)?;
-        Ok(base.followed.behind(&teams))
+        match base.log.failing() {
+            Some(code) => Err(code.into()),
+            None => Ok(base.followed.behind(&teams)),
+        }
     });
     let Behind { changes, teams, ready } = match behind.await {
         Ok(behind) => behind,
@@ -162,16 +166,21 @@ async fn exchange(State(app): State<App>, request: Request<Body>) -> Response {
 async fn live(State(app): State<App>, request: Request<Body>) -> Response {
     let read_head = async |_: &App, reading: &mut Reading| reading.only_head().await;
     let wait = async || {
+        let from = web::address(request.extensions());
         let head = within(&app, request, read_head).await?;
-        sync::live(app.base.clone(), &app.gate, head).await
+        sync::live(app.base.clone(), &app.gate, head, from).await
     };
     frames(&app.base, wait().await)
 }
 
 async fn enrol(State(app): State<App>, request: Request<Body>) -> Response {
     let work = async |app: &App, reading: &mut Reading| {
-        let (base, body) = (app.base.clone(), reading.whole().await?);
-        app.gate.work(move || sync::enrol(&base, &body)).await
+        let (base, from, body) = (app.base.clone(), reading.from.clone(), reading.whole().await?);
+        let enrol = move || {
+            let enrolled = sync::enrol(&base, &body);
+            enrolled.inspect_err(|error| base.refused_tablet(None, &from, error.code()))
+        };
+        app.gate.work(enrol).await
     };
     frames(&app.base, within(&app, request, work).await)
 }
@@ -182,7 +191,7 @@ async fn within<T>(
     request: Request<Body>,
     work: impl AsyncFnOnce(&App, &mut Reading) -> Result<T>,
 ) -> Result<T> {
-    let _open = app.gate.enter()?;
+    let _open = app.gate.enter().inspect_err(|_| app.base.limits.met(Limit::Open))?;
     let (head, body) = request.into_parts();
     let mut reading = Reading::begin(&head.headers, body)?;
     reading.from = web::address(&head.extensions);
@@ -195,10 +204,14 @@ async fn within<T>(
 
 /// What a request came to, in frames.
 fn frames(base: &Base, done: Result<impl Into<Body>>) -> Response {
-    let error = match done {
-        Ok(body) => return answer(StatusCode::OK, FRAMES, body),
-        Err(error) => error,
-    };
+    match done {
+        Ok(body) => answer(StatusCode::OK, FRAMES, body),
+        Err(error) => refuse(base, error),
+    }
+}
+
+/// A refusal, in a frame.
+pub(crate) fn refuse(base: &Base, error: Error) -> Response {
     let status = status(error.code());
     if status.is_server_error() {
         tracing::error!(code = %error.code(), detail = error.detail(), "request failed");
@@ -206,14 +219,18 @@ fn frames(base: &Base, done: Result<impl Into<Body>>) -> Response {
         tracing::info!(code = %error.code(), "request refused");
     }
     let mut refused = answer(status, FRAMES, sync::refusal(&error, base.clock.now_ms()));
-    if let Error::Busy(seconds) = error {
+    if let Some(seconds) = error.after() {
         refused.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
+    refused.extensions_mut().insert(error.code());
     refused
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Internal("a panic inside a request")))
+    let request = tracing::Span::current();
+    tokio::task::spawn_blocking(move || request.in_scope(work))
+        .await
+        .unwrap_or(Err(Error::Internal("a panic inside a request")))
 }
 
 fn status(code: Code) -> StatusCode {
@@ -227,7 +244,9 @@ fn status(code: Code) -> StatusCode {
         | Code::CodeExpired => StatusCode::FORBIDDEN,
         Code::Clock | Code::CodeUsed | Code::Replayed => StatusCode::CONFLICT,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::RateLimited | Code::HoldFull => StatusCode::TOO_MANY_REQUESTS,
         Code::VersionUnsupported => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
         Code::StorageFailed | Code::ServerFailed | Code::Busy => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -241,7 +260,9 @@ fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Body>)
 }
 
 fn refuse_json(status: StatusCode, code: Code) -> Response {
-    answer(status, JSON, Error::Refused(code).to_json().to_string().into_bytes())
+    let mut refused = answer(status, JSON, Error::Refused(code).to_json().to_string().into_bytes());
+    refused.extensions_mut().insert(code);
+    refused
 }
 
 #[cfg(test)]

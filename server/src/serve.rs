@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum_server::accept::NoDelayAcceptor;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum_server::tls_rustls::RustlsAcceptor;
 use hyper_util::rt::TokioTimer;
 use tokio::sync::oneshot;
@@ -16,16 +17,17 @@ use crate::base::{Base, Places};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::keys::{Tls, TlsFiles};
-use crate::log;
+use crate::limits::{self, Threshold};
 use crate::renew::Renewal;
 use crate::router::router;
 use crate::views::{self, LITTLE, Views};
 use crate::web::{self, Door, Web};
+use crate::{health, log};
 
 /// How long requests that are in flight may take after a shutdown was asked for.
-const GRACE: Duration = Duration::from_secs(20);
+pub(crate) const GRACE: Duration = Duration::from_secs(20);
 /// How long a connection may take over a request's head, or stand idle between two.
-const HEAD: Duration = Duration::from_secs(60);
+pub(crate) const HEAD: Duration = Duration::from_secs(60);
 /// How often the ledger notes where the audit trail ends, at the least.
 const TRAIL_NOTED: Duration = Duration::from_secs(60 * 60);
 
@@ -46,6 +48,8 @@ pub struct ServerConfig {
     pub name: String,
     /// Where to serve the pages without TLS, too, as in `127.0.0.1:8080`: on this machine only.
     pub pages: Option<String>,
+    /// Where Prometheus finds `/metrics`, without TLS.
+    pub metrics: Option<String>,
     pub clock: Clock,
 }
 
@@ -56,7 +60,8 @@ impl ServerConfig {
         let name = web::DEFAULT_NAME.to_owned();
         let listen = "127.0.0.1:0".into();
         let (data, places) = (data.into(), Places::default());
-        ServerConfig { data, places, listen, url: None, tls: None, name, pages: None, clock }
+        let (url, tls, pages, metrics) = (None, None, None, None);
+        ServerConfig { data, places, listen, url, tls, name, pages, metrics, clock }
     }
 }
 
@@ -68,16 +73,18 @@ impl Server {
         let name = config.name.clone();
         let (data, files) = (config.data.clone(), config.tls.clone());
         let prepared = tokio::task::spawn_blocking(move || prepare(config)).await;
-        let Prepared { base, listener, pages, tls, url } =
+        let Prepared { base, listener, pages, metrics, tls, url } =
             prepared.map_err(|_| Error::Internal("a panic at start"))??;
         let addr = listener.local_addr().map_err(Error::Listen)?;
         let web = Web::new(base.clone(), &name);
         let pages = pages.map(|listener| Pages::serve(&web, listener)).transpose()?;
         let handle = axum_server::Handle::new();
-        // An answer is written whole: holding back its end until its beginning is acknowledged costs a round trip.
         let renewal = Arc::new(Renewal::new(data, files, tls));
         tokio::spawn(renewal.clone().watch(base.closing()));
-        let tls = RustlsAcceptor::new(renewal.config()).acceptor(NoDelayAcceptor::new());
+        let metrics = metrics
+            .map(|listener| health::Door::serve(base.clone(), renewal.clone(), listener))
+            .transpose()?;
+        let tls = RustlsAcceptor::new(renewal.config()).acceptor(Threshold(base.clone()));
         let mut server = axum_server::from_tcp(listener)
             .map_err(Error::Listen)?
             .acceptor(tls)
@@ -91,17 +98,24 @@ impl Server {
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD);
         let door = Arc::new(Door { web: web.clone(), secure: true, loopback: None });
-        let service = router(base.clone())
-            .merge(web::routes(&door))
-            .fallback_service(web::unknown(&door))
-            .into_make_service_with_connect_info::<SocketAddr>();
+        let service = all_addresses(door).into_make_service_with_connect_info::<SocketAddr>();
         let serving = tokio::spawn(async move { server.serve(service).await.map_err(Error::Listen) });
         let (stop, stopped) = oneshot::channel();
         let following = tokio::spawn(views::follow(base.clone(), stopped));
         tokio::spawn(note_trail(base.clone()));
         tracing::info!(%addr, "listening");
-        Ok(Running { addr, url, base, handle, serving, following, stop, web, pages, renewal })
+        Ok(Running { addr, url, base, handle, serving, following, stop, web, pages, metrics, renewal })
     }
+}
+
+/// Every address of this server, behind what each request passes first.
+pub(crate) fn all_addresses(door: Arc<Door>) -> Router {
+    let observe = from_fn_with_state(door.web.base.metrics.clone(), health::observe);
+    router(door.web.base.clone())
+        .merge(web::routes(&door))
+        .fallback_service(web::unknown(&door))
+        .layer(from_fn_with_state(door, limits::front))
+        .layer(observe)
 }
 
 /// Has the ledger note where the audit trail ends, every hour until the server ends.
@@ -137,10 +151,16 @@ impl Pages {
     fn serve(web: &Arc<Web>, listener: TcpListener) -> Result<Pages> {
         let addr = listener.local_addr().map_err(Error::Listen)?;
         let handle = axum_server::Handle::new();
-        let mut server = axum_server::from_tcp(listener).map_err(Error::Listen)?.handle(handle.clone());
+        let mut server = axum_server::from_tcp(listener)
+            .map_err(Error::Listen)?
+            .acceptor(Threshold(web.base.clone()))
+            .handle(handle.clone());
         server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
         let door = Door { web: web.clone(), secure: false, loopback: Some(addr.port()) };
-        let service = web::router(door).into_make_service_with_connect_info::<SocketAddr>();
+        let front = from_fn_with_state(Arc::new(door.clone()), limits::front);
+        let observe = from_fn_with_state(web.base.metrics.clone(), health::observe);
+        let service =
+            web::router(door).layer(front).layer(observe).into_make_service_with_connect_info::<SocketAddr>();
         let serving = tokio::spawn(async move { server.serve(service).await.map_err(Error::Listen) });
         tracing::info!(%addr, "pages are listening");
         Ok(Pages { addr, handle, serving })
@@ -152,6 +172,7 @@ struct Prepared {
     base: Arc<Base>,
     listener: TcpListener,
     pages: Option<TcpListener>,
+    metrics: Option<TcpListener>,
     tls: Tls,
     url: String,
 }
@@ -182,6 +203,7 @@ fn prepare(config: ServerConfig) -> Result<Prepared> {
     // Refused before anything is made or bound.
     let addrs = addresses(&config.listen)?;
     let pages = config.pages.as_deref().map(bind_pages).transpose()?;
+    let metrics = config.metrics.as_deref().map(|listen| bind(&addresses(listen)?)).transpose()?;
     let base = Base::open_at(&config.data, &config.places, config.clock)?;
     base.followed.begin();
     if let Err(error) = catch_up_if_near(&base) {
@@ -207,7 +229,7 @@ fn prepare(config: ServerConfig) -> Result<Prepared> {
     });
     let shown = pages.as_ref().map(TcpListener::local_addr).transpose().map_err(Error::Listen)?;
     base.listens(&url, &tls.pin, shown.map(|addr| format!("http://{addr}")))?;
-    Ok(Prepared { base: Arc::new(base), listener, pages, tls, url })
+    Ok(Prepared { base: Arc::new(base), listener, pages, metrics, tls, url })
 }
 
 /// No page is shown before the views were once at the end of the log. Who is hardly behind gets there before it
@@ -233,6 +255,7 @@ pub struct Running {
     stop: oneshot::Sender<()>,
     web: Arc<Web>,
     pages: Option<Pages>,
+    metrics: Option<health::Door>,
     renewal: Arc<Renewal>,
 }
 
@@ -249,6 +272,11 @@ impl Running {
     /// The address to which the listener of the pages alone is bound, if there is one.
     pub fn pages_addr(&self) -> Option<SocketAddr> {
         self.pages.as_ref().map(|pages| pages.addr)
+    }
+
+    /// The address to which the listener of `/metrics` is bound, if there is one.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|metrics| metrics.addr)
     }
 
     /// Where people find the pages: on this machine without TLS if they are served there.
@@ -268,6 +296,9 @@ impl Running {
         let mut served = self.serving.await.unwrap_or(Err(Error::Internal("a panic in the server")));
         if let Some(pages) = self.pages {
             served = served.and(pages.serving.await.unwrap_or(Err(Error::Internal("a panic in the pages"))));
+        }
+        if let Some(metrics) = self.metrics {
+            served = served.and(metrics.shutdown().await);
         }
         drop(self.web);
         let _ = self.stop.send(());
@@ -308,6 +339,7 @@ impl Running {
 pub fn quiet_panics() {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
+        crate::health::note_panic();
         tracing::error!(place, "panic");
     }));
 }

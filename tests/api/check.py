@@ -19,25 +19,13 @@ from collections import Counter
 
 import requests
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from checks import end, test
+
 WAYSIDE, TABLET = sys.argv[1:]
 HERE = pathlib.Path(__file__).resolve()
 SCRIPT = re.search(r"```python\n(.*?)```", (HERE.parents[2] / "docs/api.md").read_text(), re.S)[1]
 SCOPES = ["read", "write", "fhir", "extract", "extract_pseudonymous", "urgent"]
-passed = failed = 0
-
-
-def test(name):
-    def run(body):
-        global passed, failed
-        begun = time.monotonic()
-        try:
-            said = body() or ""
-            passed += 1
-            print(f"ok      {name} {said} ({time.monotonic() - begun:.1f} s)", flush=True)
-        except Exception as problem:
-            failed += 1
-            print(f"FAILED  {name}: {type(problem).__name__}: {str(problem)[:6000]}", flush=True)
-    return run
 
 
 def command(program, *arguments, stdin=None):
@@ -220,5 +208,4 @@ def main(room):
 
 with tempfile.TemporaryDirectory() as room:
     main(room)
-print(f"{passed} passed, {failed} failed, 0 skipped")
-sys.exit(failed > 0)
+end()

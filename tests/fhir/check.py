@@ -6,8 +6,8 @@ Usage: check.py LINK, the sign-in link of a coordinator. Prints a line for each 
 import copy
 import http.cookiejar
 import json
+import pathlib
 import sys
-import time
 import urllib.error
 import urllib.request
 import xml.etree.ElementTree
@@ -17,9 +17,11 @@ from fhir.resources import __fhir_version__, get_fhir_model_class
 
 import rules
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from checks import end, test
+
 TYPES = ["Organization", "Location", "Patient", "Consent", "Encounter", "Observation", "ServiceRequest", "Task",
          "Provenance"]
-passed = failed = 0
 
 
 class Server:
@@ -45,20 +47,6 @@ class Server:
         """The resources of a type, and from where to ask next."""
         answer = self.get(f"/api/v1/fhir/{resource_type}.ndjson?after={after}")
         return [json.loads(line) for line in answer], answer.headers["wayside-next"]
-
-
-def test(name):
-    def run(body):
-        global passed, failed
-        begun = time.monotonic()
-        try:
-            said = body() or ""
-            passed += 1
-            print(f"ok      {name} {said} ({time.monotonic() - begun:.1f} s)", flush=True)
-        except Exception as problem:
-            failed += 1
-            print(f"FAILED  {name}: {type(problem).__name__}: {str(problem)[:2000]}", flush=True)
-    return run
 
 
 def parse(resource):
@@ -297,5 +285,4 @@ def _():
     return f"{len(variants) + 2} of them"
 
 
-print(f"{passed} passed, {failed} failed, 0 skipped")
-sys.exit(failed > 0)
+end()

@@ -141,9 +141,9 @@ async fn connect<'a>(nodes: &'a [Node], turn: &AtomicUsize) -> Option<(&'a Node,
 async fn look_after(nodes: Arc<[Node]>, n: usize, tls: TlsConnector) {
     let node = &nodes[n];
     loop {
-        let health = match timeout(AT_MOST, ask(node.addr, &tls)).await {
-            Ok(Ok(true)) => Health::Ready,
-            Ok(Ok(false)) => Health::Busy,
+        let health = match timeout(AT_MOST, readiness(node.addr, &tls)).await {
+            Ok(Ok((200, _))) => Health::Ready,
+            Ok(Ok(_)) => Health::Busy,
             Ok(Err(_)) | Err(_) => Health::Down,
         };
         node.health.send_if_modified(|held| std::mem::replace(held, health) != health);
@@ -151,12 +151,19 @@ async fn look_after(nodes: Arc<[Node]>, n: usize, tls: TlsConnector) {
     }
 }
 
-async fn ask(addr: SocketAddr, tls: &TlsConnector) -> Result<bool> {
+/// What a server says of itself at `/readyz`: status and body.
+pub async fn readiness(addr: SocketAddr, tls: &TlsConnector) -> Result<(u16, String)> {
     let mut stream = tls.connect(ServerName::from(addr.ip()), TcpStream::connect(addr).await?).await?;
     stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: balancer\r\nconnection: close\r\n\r\n").await?;
-    let mut line = [0; 12];
-    stream.read_exact(&mut line).await?;
-    Ok(&line == b"HTTP/1.1 200")
+    let mut answer = Vec::new();
+    // Not everybody says goodbye.
+    let read = stream.read_to_end(&mut answer).await;
+    if answer.is_empty() {
+        read?;
+    }
+    let answer = String::from_utf8(answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("an answer")?;
+    Ok((head.get(9..12).context("a status")?.parse()?, body.to_owned()))
 }
 
 /// TLS to whoever shows this certificate.

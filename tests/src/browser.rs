@@ -220,6 +220,25 @@ impl Screen {
         }
     }
 
+    /// Whatever is downloaded from now on goes to this folder.
+    pub fn downloads_to(&self, dir: &Path) {
+        let params = json!({"behavior": "allow", "downloadPath": dir});
+        self.post("/goog/cdp/execute", json!({"cmd": "Page.setDownloadBehavior", "params": params}));
+    }
+
+    /// Waits for a file to be there whole, and takes it away: the next one may be called the same.
+    pub fn downloaded(&self, dir: &Path, name: &str) -> Vec<u8> {
+        let (path, deadline) = (dir.join(name), Instant::now() + PATIENCE);
+        // It has its name once all of it is there.
+        while !path.exists() {
+            assert!(Instant::now() < deadline, "waited for {name} at {}:\n{}", self.url(), self.text());
+            thread::sleep(LOOK_AGAIN);
+        }
+        let bytes = std::fs::read(&path).expect("a file that was downloaded");
+        std::fs::remove_file(&path).expect("a file that was downloaded");
+        bytes
+    }
+
     /// What can be read on the page.
     pub fn text(&self) -> String {
         self.run("return document.body.innerText", json!([])).as_str().unwrap_or_default().to_owned()

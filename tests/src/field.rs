@@ -58,11 +58,16 @@ enum Serving {
 
 impl Field {
     pub fn new(programs: Programs) -> Field {
+        Field::with_arguments(programs, Vec::new())
+    }
+
+    /// The same; where there is one server it is given these arguments.
+    pub fn with_arguments(programs: Programs, arguments: Vec<String>) -> Field {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let (server, at) = (&programs.server, dir.path());
         let databases = programs.on_postgres.then(|| Databases::shared(at).expect("PostgreSQL"));
         let serving = match &databases {
-            None => Serving::One(Node::new(server, &at.join("base"), Vec::new())),
+            None => Serving::One(Node::new(server, &at.join("base"), arguments)),
             Some(databases) => {
                 let all = vec![databases.clone(); NODES];
                 Serving::Many(Nodes::new(server, at, &all).expect("a balancer"))

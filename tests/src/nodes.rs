@@ -2,6 +2,7 @@
 //! balancer.
 
 use std::{
+    ffi::OsString,
     fs::{self, File},
     io::{BufRead, BufReader, Write},
     net::SocketAddr,
@@ -86,6 +87,7 @@ pub struct Node {
     program: PathBuf,
     pub data: PathBuf,
     arguments: Vec<String>,
+    environment: Vec<(OsString, OsString)>,
     /// After the first start it keeps its address.
     listen: String,
     child: Option<Child>,
@@ -95,7 +97,13 @@ impl Node {
     /// `arguments` are those of `wayside serve`, but for `--data` and `--listen`.
     pub fn new(program: &Path, data: &Path, arguments: Vec<String>) -> Node {
         let listen = "127.0.0.1:0".into();
-        Node { program: program.to_owned(), data: data.to_owned(), arguments, listen, child: None }
+        let (program, data, environment) = (program.to_owned(), data.to_owned(), Vec::new());
+        Node { program, data, arguments, environment, listen, child: None }
+    }
+
+    /// What it is given beside its arguments from its next start on.
+    pub fn with(&mut self, environment: Vec<(OsString, OsString)>) {
+        self.environment = environment;
     }
 
     /// Starts the server and waits until it listens.
@@ -106,6 +114,7 @@ impl Node {
             .args(["serve", "--listen", &self.listen, "--data"])
             .arg(&self.data)
             .args(&self.arguments)
+            .envs(self.environment.iter().cloned())
             .stdout(Stdio::piped())
             .stderr(File::options().create(true).append(true).open(&said)?)
             .spawn()
@@ -136,6 +145,14 @@ impl Node {
         self.listen.parse().context("the server was bound once")
     }
 
+    /// Waits for its end, which somebody else has brought about.
+    pub fn died(&mut self) -> Result<()> {
+        if let Some(mut child) = self.child.take() {
+            child.wait()?;
+        }
+        Ok(())
+    }
+
     fn signal(&self, signal: Signal) -> Result<()> {
         if let Some(child) = &self.child {
             kill_process(Pid::from_child(child), signal)?;
@@ -159,6 +176,11 @@ impl Node {
             ensure!(child.wait()?.success(), "a clean end");
         }
         Ok(())
+    }
+
+    /// Has it look at the files of its certificate.
+    pub fn hang_up(&self) -> Result<()> {
+        self.signal(Signal::HUP)
     }
 
     /// Nothing moves until [`Self::resume`]; connections stay open.

@@ -2,12 +2,25 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::{SocketAddr, TcpStream},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, Stream,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
 use serde_json::{Value, json};
+use wayside_server::Tls;
 use wayside_tests::{
     field::{Field, ids, lines},
-    programs,
+    nodes::Node,
+    programs, seeds,
 };
 
 /// One line with a first reading of these values.
@@ -221,4 +234,63 @@ fn views_deleted_come_back_the_same() {
         }
     }
     assert_eq!((field.wayside_json(&["list"]), field.wayside_json(&["worklist"])), before);
+}
+
+/// How many certificates a server shows to whoever connects and trusts this one.
+fn shown(addr: SocketAddr, trusted: &[u8]) -> usize {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(trusted).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut client = ClientConnection::new(Arc::new(config), ServerName::from(addr.ip())).unwrap();
+    let mut socket = TcpStream::connect(addr).unwrap();
+    let mut stream = Stream::new(&mut client, &mut socket);
+    std::io::Write::write_all(&mut stream, b"\r\n").unwrap();
+    client.peer_certificates().unwrap().len()
+}
+
+/// A renewed certificate, as whoever renews it puts it there: for the same key, and here told apart by the chain that it
+/// comes with. The server goes on all the while, and tablets trust it as before.
+#[test]
+fn a_renewed_certificate_is_taken_when_the_server_is_told_and_by_itself() {
+    let programs = programs!();
+    let dir = tempfile::tempdir().unwrap();
+    let made = |name: &str| {
+        Tls::open(&dir.path().join(name), None, None).unwrap();
+        fs::read(dir.path().join(name).join("keys/tls.crt")).unwrap()
+    };
+    let (own, others) = (made("own"), [made("one"), made("two")]);
+    let (cert, key) = (dir.path().join("tls.crt"), dir.path().join("own/keys/tls.key"));
+    fs::write(&cert, &own).unwrap();
+    let place = |path: &std::path::Path| path.display().to_string();
+    let files = ["--tls-cert".into(), place(&cert), "--tls-key".into(), place(&key)];
+    let mut node = Node::new(&programs.server, &dir.path().join("base"), files.to_vec());
+    node.start().unwrap();
+    let addr = node.addr().unwrap();
+    assert_eq!(shown(addr, &own), 1);
+    let until = |wanted: usize| {
+        while shown(addr, &own) != wanted {
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    fs::write(&cert, [own.as_slice(), &others[0]].concat()).unwrap();
+    assert_eq!(shown(addr, &own), 1, "not before it looks");
+    node.hang_up().unwrap();
+    until(2);
+    // Half a file changes nothing, and neither does another key's.
+    for wrong in [&own[..own.len() / 2], &others[1]] {
+        fs::write(&cert, wrong).unwrap();
+        node.hang_up().unwrap();
+        assert_eq!(shown(addr, &own), 2);
+    }
+    fs::write(&cert, [own.as_slice(), &others[0], &others[1]].concat()).unwrap();
+    // Without a word it takes a minute, for which only the long run waits.
+    if seeds::seeds(1).len() == 1 {
+        node.hang_up().unwrap();
+    }
+    until(3);
+    node.stop().unwrap();
 }

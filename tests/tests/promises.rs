@@ -154,7 +154,7 @@ async fn promise_4_no_clock_is_trusted() {
     let (field, right) = field_with(&["right"]);
     for (name, skew) in [("fast", DAY_MS), ("slow", -DAY_MS)] {
         let clock = ManualClock::new(jiff::Timestamp::now().as_millisecond() + skew);
-        let env = Env { clock: Arc::new(clock), random: Arc::new(SystemRandom) };
+        let env = Env { clock: Arc::new(clock), random: Arc::new(SystemRandom), carrier: None };
         let tablet = tablet_with(&field, name, env.clone()).await;
         // As if the clock had jumped after enrolment: a tablet that has learnt the skew, then lost it.
         let person = tablet.record(reading(152, 94), &By::staff("nurse-01")).unwrap().person.unwrap();

@@ -6,9 +6,11 @@ use wayside_protocol::record::RecordId;
 use super::{archive, index, meta, staff};
 use crate::{error::Result, staff::team_staff};
 
-/// Whether there is something, of a team or of any, on which base has given no verdict yet.
+/// Whether there is something, of a team or of any, on which base has given no verdict yet, or one that it could not keep it:
+/// then it waits here, with a code.
 pub fn is_anything_unsent(conn: &Connection, team: Option<RecordId>) -> Result<bool> {
-    let sql = "SELECT 1 FROM change WHERE seq IS NULL AND answered = 0 AND team = coalesce(?, team)";
+    let sql = "SELECT 1 FROM change WHERE seq IS NULL AND (answered = 0 OR (state = 'waiting' AND code IS NOT NULL))
+        AND team = coalesce(?, team)";
     Ok(conn.prepare_cached(sql)?.exists([team.map(|team| *team.as_bytes())])?)
 }
 

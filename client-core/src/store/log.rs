@@ -157,9 +157,8 @@ pub fn apply_verdicts(
             }
             // The server could not keep it now, and may later: it stays here and is offered again.
             Verdict::Quarantined { code } if Code::parse(code).is_some_and(Code::retry) => {
-                let sql =
-                    "UPDATE change SET state = 'waiting', answered = 1 WHERE no = ? AND state <> 'accepted'";
-                conn.prepare_cached(sql)?.execute([held.no])?;
+                let sql = "UPDATE change SET state = 'waiting', code = ?, answered = 1 WHERE no = ? AND state <> 'accepted'";
+                conn.prepare_cached(sql)?.execute((code, held.no))?;
             }
             Verdict::Quarantined { code } => {
                 applied.quarantined += 1;
@@ -169,7 +168,8 @@ pub fn apply_verdicts(
                 touched.insert(held.record);
             }
             Verdict::Waiting => {
-                let sql = "UPDATE change SET state = iif(state = 'pending', 'waiting', state), answered = 1 WHERE no = ?";
+                let sql = "UPDATE change SET state = iif(state = 'pending', 'waiting', state),
+                    code = iif(state = 'quarantined', code, NULL), answered = 1 WHERE no = ?";
                 conn.prepare_cached(sql)?.execute([held.no])?;
             }
             Verdict::Erased => {

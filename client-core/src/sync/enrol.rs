@@ -31,7 +31,7 @@ impl Tablet {
         if known.as_ref().is_some_and(|known| known.pin != code.pin) {
             return Err(Error::Failed(Code::ForeignServer));
         }
-        let mut link = Link::new(&code.url, code.pin)?;
+        let mut link = Link::new(&code.url, code.pin, &self.0.env)?;
         let received = link.post(PATH, request(&me, &code, name)).await?;
         if let Some(cut) = received.cut {
             return Err(cut);

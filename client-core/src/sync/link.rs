@@ -30,13 +30,19 @@ use tokio_rustls::TlsConnector;
 use wayside_protocol::{error::Code, sync::frame::MAX_BODY};
 
 use super::pin::{self, Pin};
-use crate::error::{Error, Result};
+use crate::{
+    env::{Carried, Carrier, Env},
+    error::{Error, Result},
+};
 
 const MEDIA_TYPE: &str = "application/vnd.wayside.frames";
 /// To reach the server at all. A link with a second of latency gets through.
 const CONNECT: Duration = Duration::from_secs(20);
 /// Without a single byte moving in either direction.
 pub const IDLE: Duration = Duration::from_secs(45);
+
+/// What is carried arrives in pieces of so many bytes.
+const PIECE: usize = 4096;
 
 /// Bytes of HTTP in each direction, headers included, before TLS.
 #[derive(Debug, Default)]
@@ -64,8 +70,14 @@ pub struct Answering<'a> {
     /// When the server wants to be asked again.
     pub retry_after: Option<Duration>,
     link: &'a mut Link,
-    body: Incoming,
+    body: Body,
     arrived: usize,
+}
+
+enum Body {
+    Coming(Incoming),
+    /// What is left of one that was carried.
+    Carried(Carried),
 }
 
 impl Answering<'_> {
@@ -79,8 +91,19 @@ impl Answering<'_> {
     }
 
     async fn read(&mut self) -> Result<Option<Bytes>> {
+        let body = match &mut self.body {
+            Body::Coming(body) => body,
+            Body::Carried(carried) if carried.body.is_empty() && carried.cut => {
+                return Err(Error::Failed(Code::LinkCut));
+            }
+            Body::Carried(carried) if carried.body.is_empty() => return Ok(None),
+            Body::Carried(Carried { body, .. }) => {
+                let rest = body.split_off(body.len().min(PIECE));
+                return Ok(Some(std::mem::replace(body, rest).into()));
+            }
+        };
         loop {
-            match while_moving(&self.link.counters, IDLE, self.body.frame()).await {
+            match while_moving(&self.link.counters, IDLE, body.frame()).await {
                 Some(None) => return Ok(None),
                 Some(Some(Ok(frame))) => {
                     let Ok(data) = frame.into_data() else { continue };
@@ -103,6 +126,8 @@ pub struct Link {
     open: Option<Open>,
     /// A connection that is being made, which ends when this is dropped.
     opening: JoinSet<Result<Open>>,
+    /// Instead of a connection.
+    carrier: Option<Arc<dyn Carrier>>,
 }
 
 /// A connection, with the task that moves its bytes and ends when this is dropped.
@@ -117,7 +142,7 @@ struct Address {
 
 impl Link {
     /// To a server such as `https://base.example:8443`; a path is kept in front of every request's.
-    pub fn new(url: &str, pin: Pin) -> Result<Link> {
+    pub fn new(url: &str, pin: Pin, env: &Env) -> Result<Link> {
         let bad = |_| Error::Failed(Code::CodeMalformed);
         let uri: Uri = url.parse().map_err(|_| bad(()))?;
         if uri.scheme_str() != Some("https") {
@@ -131,11 +156,15 @@ impl Link {
             counters: Arc::default(),
             open: None,
             opening: JoinSet::new(),
+            carrier: env.carrier.clone(),
         })
     }
 
     /// Begins to connect, so that what is to be sent can be prepared meanwhile.
     pub fn begin(&mut self) {
+        if self.carrier.is_some() {
+            return;
+        }
         self.opening.spawn(connect(self.server.clone(), self.counters.clone()));
     }
 
@@ -156,6 +185,9 @@ impl Link {
     /// Sends a request and waits for the answer to begin, for as long as `idle` without a byte moving. An error says
     /// that no answer came; the request may have arrived all the same.
     pub async fn send(&mut self, path: &str, body: Vec<u8>, idle: Duration) -> Result<Answering<'_>> {
+        if let Some(carrier) = self.carrier.clone() {
+            return self.carry(carrier.as_ref(), path, body).await;
+        }
         let reusable = match &mut self.open {
             Some((sender, _)) => sender.ready().await.is_ok(),
             None => false,
@@ -187,9 +219,20 @@ impl Link {
             status: response.status(),
             retry_after: retry_after.map(Duration::from_secs),
             link: self,
-            body: response.into_body(),
+            body: Body::Coming(response.into_body()),
             arrived: 0,
         })
+    }
+}
+
+impl Link {
+    async fn carry(&mut self, carrier: &dyn Carrier, path: &str, body: Vec<u8>) -> Result<Answering<'_>> {
+        self.counters.up.fetch_add(body.len() as u64, Ordering::Relaxed);
+        let carried = carrier.post(&format!("{}{path}", self.prefix), body).await;
+        let carried = carried.ok_or(Error::Failed(Code::LinkCut))?;
+        self.counters.down.fetch_add(carried.body.len() as u64, Ordering::Relaxed);
+        let status = StatusCode::from_u16(carried.status).map_err(|_| Error::Failed(Code::LinkCut))?;
+        Ok(Answering { status, retry_after: None, link: self, body: Body::Carried(carried), arrived: 0 })
     }
 }
 

@@ -7,13 +7,13 @@ use tokio::{sync::watch, time::sleep};
 use wayside_protocol::{
     error::Code,
     sync::{
-        Frame, capability,
-        frame::{self, Hello, STREAMED_VERSION, State},
+        Frame,
+        frame::{self, State},
         sign_request,
     },
 };
 
-use super::{Progress, SyncReport, by_status, link::Link, memory::Memory, plan::TeamPlace, set_clock};
+use super::{Progress, SyncReport, by_status, hello, link::Link, memory::Memory, plan::TeamPlace, set_clock};
 use crate::{
     error::{Error, Result},
     store::{
@@ -28,6 +28,8 @@ const PATH: &str = "/sync/v1/live";
 const SILENT: Duration = Duration::from_secs(75);
 /// Where nobody can tell of news, base is asked this often.
 const LOOK: Duration = Duration::from_secs(2);
+/// However long base wants to be left alone.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
 /// After a failure: from the first to the second, doubling, plus up to as much again.
 const PAUSE_MS: (u64, u64) = (500, 60_000);
 
@@ -35,12 +37,14 @@ const PAUSE_MS: (u64, u64) = (500, 60_000);
 pub struct News {
     tablet: Arc<Inner>,
     open: Option<(Server, Link)>,
+    /// When base wants to be asked again, after it refused.
+    asked: Option<Duration>,
 }
 
 impl Tablet {
     /// To hear, while there is signal, that base has something which is not here.
     pub fn news(&self) -> News {
-        News { tablet: self.0.clone(), open: None }
+        News { tablet: self.0.clone(), open: None, asked: None }
     }
 
     /// Changes whenever something was recorded here, by this process.
@@ -50,7 +54,7 @@ impl Tablet {
 
     /// Keeps this tablet and base the same as long as there is signal, until it is dropped or wiped as base ordered: a sync now, after whatever
     /// is recorded here, and when base has news. `told` hears of each, `progress` how far it has come. After a failure the
-    /// next try comes later and later, up to a minute or two, unless something is recorded.
+    /// next try comes later and later, up to a minute or two, unless something is recorded; but never before base wants it.
     pub async fn live(
         &self,
         progress: impl Fn(Progress) + Send + Sync,
@@ -65,12 +69,16 @@ impl Tablet {
             if self.0.store.is_wiped() {
                 return;
             }
+            if report.error.is_some()
+                && let Some(asked) = report.retry_after
+            {
+                sleep(Duration::from_secs(asked).min(LONGEST)).await;
+            }
             let heard = async {
                 if report.error.is_some() {
-                    let asked = report.retry_after.map_or(Duration::ZERO, Duration::from_secs);
-                    sleep(pause(&self.0, failures).max(asked)).await;
+                    sleep(pause(&self.0, failures)).await;
                 } else if until_news(&mut news).await.is_err() {
-                    sleep(LOOK).await;
+                    sleep(news.asked.map_or(LOOK, |asked| asked.clamp(LOOK, LONGEST))).await;
                 }
             };
             tokio::select! {
@@ -105,12 +113,13 @@ impl News {
             let (known, mut link) = match self.open.take() {
                 Some((known, link)) if known == server => (known, link),
                 _ => {
-                    let link = Link::new(&server.url, server.pin)?;
+                    let link = Link::new(&server.url, server.pin, &self.tablet.env)?;
                     (server, link)
                 }
             };
             let mut answering = link.send(PATH, request, SILENT).await?;
             let status = answering.status;
+            self.asked = answering.retry_after;
             let mut body = Vec::new();
             while let Some(bytes) = answering.next().await? {
                 body.extend_from_slice(&bytes);
@@ -144,28 +153,18 @@ async fn on_store<T: Send + 'static>(
 
 /// Where this tablet stands, and to whom it says so.
 fn request(tablet: &Inner) -> Result<(Server, Vec<u8>)> {
-    let (server, memory, places, offset, me) = tablet.store.read(|conn| {
-        let offset: i64 = meta::get(conn, meta::CLOCK_OFFSET)?.unwrap_or(0);
-        Ok((meta::server(conn)?, Memory::load(conn)?, log::places(conn)?, offset, tablet.identity(conn)?))
-    })?;
-    let server = server.ok_or(Error::Failed(Code::NotEnrolled))?;
-    if !memory.streamed() {
-        return Err(Error::Failed(Code::VersionUnsupported));
-    }
-    let time = tablet.env.clock.now_ms().saturating_add(offset);
-    let mut body = Vec::new();
-    let hello = Hello {
-        version: STREAMED_VERSION,
-        capabilities: capability::OURS,
-        tablet: me.public,
-        nonce: tablet.env.bytes(),
-        time_ms: u64::try_from(time).unwrap_or(0),
-        teams: places.iter().map(TeamPlace::to_wire).collect(),
-    };
-    Frame::Hello(hello).encode(&mut body);
-    let seal = sign_request(&me.key, &server.key, &body);
-    Frame::Seal(seal).encode(&mut body);
-    Ok((server, body))
+    tablet.store.read(|conn| {
+        let server = meta::server(conn)?.ok_or(Error::Failed(Code::NotEnrolled))?;
+        if !Memory::load(conn)?.streamed() {
+            return Err(Error::Failed(Code::VersionUnsupported));
+        }
+        let places = log::places(conn)?.iter().map(TeamPlace::to_wire).collect();
+        let mut body = Vec::new();
+        Frame::Hello(hello(tablet, conn, places)?).encode(&mut body);
+        let seal = sign_request(&tablet.identity(conn)?.key, &server.key, &body);
+        Frame::Seal(seal).encode(&mut body);
+        Ok((server, body))
+    })
 }
 
 /// Whether the logs hold what is not here, as things are now: what this tablet itself has sent meanwhile is no news.

@@ -23,14 +23,14 @@ pub use look_up::{Archived, LookedUp};
 use std::{
     fs::File,
     sync::{Arc, atomic::Ordering},
-    time::Instant,
 };
 
+use rusqlite::Connection;
 use wayside_protocol::{
     error::Code,
     sync::{
-        Duty, Receipt,
-        frame::{Found, LookUp},
+        Duty, Receipt, capability,
+        frame::{Found, Hello, LookUp, Place, STREAMED_VERSION},
     },
 };
 
@@ -245,7 +245,7 @@ impl Run<'_> {
             Some(look_up) => Engine::looking_up(identity, key, look_up),
             None => Engine::new(identity, key),
         };
-        let mut link = Link::new(&url, pin)?;
+        let mut link = Link::new(&url, pin, &running.tablet.env)?;
         link.begin();
         self.tell(Phase::Connecting);
         let done = self.exchanges(&running, &mut engine, &mut link).await;
@@ -315,11 +315,13 @@ impl Run<'_> {
         request: Vec<u8>,
         memory: &mut Memory,
     ) -> Result<()> {
-        let (size, sent_at) = (request.len(), Instant::now());
+        let clock = running.tablet.env.clock.clone();
+        let ms_since = |begin: u64| clock.uptime_ms().saturating_sub(begin);
+        let (size, sent_at) = (request.len(), clock.uptime_ms());
         let answering = link.send(PATH, request, link::IDLE).await?;
         memory.went_up(size, ms_since(sent_at));
         self.report.retry_after = answering.retry_after.map(|after| after.as_secs());
-        let (status, begun_at) = (answering.status, Instant::now());
+        let (status, begun_at) = (answering.status, clock.uptime_ms());
         let mut arriving = Arriving { answering, engine, size: 0 };
         let mut next = Some(arriving.piece().await);
         while let Some(Piece { answer, over }) = next {
@@ -464,10 +466,6 @@ fn by_status(status: hyper::StatusCode) -> Error {
     })
 }
 
-fn ms_since(begin: Instant) -> u64 {
-    u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
 /// Written only when something changed: a sync that finds nothing new writes nothing but that it was.
 async fn keep(running: &Arc<Running>, before: &Memory, now: Memory) -> Result<Memory> {
     if *before == now {
@@ -488,9 +486,19 @@ pub(crate) fn outline(tablet: &Inner) -> Result<(Outline, u64)> {
         let receipt = receipt(conn)?;
         let asks_unlock = meta::get::<[u8; 32]>(conn, meta::UNLOCK_SECRET)?.is_none();
         let outline = Outline { places, offers, memory, held, receipt, asks_unlock };
-        let offset: i64 = meta::get(conn, meta::CLOCK_OFFSET)?.unwrap_or(0);
-        let time = tablet.env.clock.now_ms().saturating_add(offset);
-        Ok((outline, u64::try_from(time).unwrap_or(0)))
+        Ok((outline, tablet.server_time(conn)?))
+    })
+}
+
+/// How a request begins that asks something beside an exchange, of a server that streams.
+fn hello(tablet: &Inner, conn: &Connection, teams: Vec<Place>) -> Result<Hello> {
+    Ok(Hello {
+        version: STREAMED_VERSION,
+        capabilities: capability::OURS,
+        tablet: tablet.identity(conn)?.public,
+        nonce: tablet.env.bytes(),
+        time_ms: tablet.server_time(conn)?,
+        teams,
     })
 }
 

@@ -10,14 +10,10 @@ use rusqlite::Connection;
 use wayside_protocol::{
     error::Code,
     record::{Hash, RecordId},
-    sync::{
-        Frame, NewKey, SignatureBytes, capability,
-        frame::{self, Hello, STREAMED_VERSION},
-        sign_list, sign_request, verify_certificate,
-    },
+    sync::{Frame, NewKey, SignatureBytes, capability, frame, sign_list, sign_request, verify_certificate},
 };
 
-use super::{PATH, Running, by_status, link::Link, memory::Memory, plan::SignedList, set_clock};
+use super::{PATH, Running, by_status, hello, link::Link, memory::Memory, plan::SignedList, set_clock};
 use crate::{
     error::{Error, Result},
     store::{
@@ -82,7 +78,7 @@ pub async fn ask(running: &Arc<Running>, server: &Server) -> Result<bool> {
 async fn exchange(running: &Arc<Running>, server: &Server, learn_time: bool) -> Result<SignatureBytes> {
     let identity = server.key;
     let (request, new) = running.on_store(move |tablet| request(tablet, &identity)).await?;
-    let mut link = Link::new(&server.url, server.pin)?;
+    let mut link = Link::new(&server.url, server.pin, &running.tablet.env)?;
     let received = link.post(PATH, request).await?;
     if let Some(cut) = received.cut {
         return Err(cut);
@@ -116,18 +112,8 @@ fn request(tablet: &Inner, server: &[u8; 32]) -> Result<(Vec<u8>, [u8; 32])> {
         let me = tablet.identity(conn)?;
         let seed: [u8; 32] = meta::get(conn, meta::NEXT_SEED)?.ok_or(Error::Failed(Code::Internal))?;
         let next = SigningKey::from_bytes(&seed);
-        let offset: i64 = meta::get(conn, meta::CLOCK_OFFSET)?.unwrap_or(0);
-        let time = tablet.env.clock.now_ms().saturating_add(offset);
         let mut body = Vec::new();
-        let hello = Hello {
-            version: STREAMED_VERSION,
-            capabilities: capability::OURS,
-            tablet: me.public,
-            nonce: tablet.env.bytes(),
-            time_ms: u64::try_from(time).unwrap_or(0),
-            teams: Vec::new(),
-        };
-        Frame::Hello(hello).encode(&mut body);
+        Frame::Hello(hello(tablet, conn, Vec::new())?).encode(&mut body);
         Frame::NewKey(NewKey::sign(&next, server, &me.public)).encode(&mut body);
         Frame::Seal(sign_request(&me.key, server, &body)).encode(&mut body);
         Ok((body, next.verifying_key().to_bytes()))

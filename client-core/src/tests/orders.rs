@@ -85,6 +85,27 @@ fn a_tablet_hands_over_what_it_has_and_wipes_itself() {
 }
 
 #[test]
+fn what_base_could_not_keep_is_not_wiped() {
+    let (kit, mut base) = enrolled(6);
+    kit.record();
+    settled(&kit, &mut base);
+    kit.record();
+    let key = base.key.clone();
+    let wipe = |base: &mut Base| {
+        ordered(&kit, base, |hello| Order::sign(&key, &hello.tablet, &hello.nonce, Duty::Wipe)).code()
+    };
+    // Quarantine is full: it said so, and has nothing of it.
+    base.refuse_text = Some(("nurse-01", Code::WaitingFull));
+    for _ in 0..2 {
+        assert_eq!(wipe(&mut base), None);
+        assert_eq!(kit.tablet.list(Some(Kind::Contact), Page::default()).unwrap().len(), 2);
+        assert!(kit.tablet.status().unwrap().waiting > 0);
+    }
+    (base.refuse_text, base.refuse) = (Some(("nurse-01", Code::FromRevokedTablet)), Default::default());
+    assert_eq!(wipe(&mut base), Some(Code::TabletWiped));
+}
+
+#[test]
 fn nobody_else_can_order_anything() {
     let (kit, mut base) = enrolled(2);
     kit.record();

@@ -126,6 +126,15 @@ impl Tablet {
         Ok(guard::apart(async move { tablet.enrol(&code, &name).await }).await??.into())
     }
 
+    /// Gives this tablet a new key, and with it another id, as after a copy of it may have been made: from then on base
+    /// refuses the old one with `key_replaced`. Everything recorded stays, and what was not sent still goes. It wants
+    /// signal, and one sync before it; where it failed with `retry` it is asked again, or by the next sync.
+    /// `version_unsupported` with a server that is too old.
+    pub async fn renew_key(&self) -> Result<()> {
+        let tablet = self.inner()?;
+        Ok(guard::apart(async move { tablet.renew_key().await }).await??)
+    }
+
     /// Sends what is waiting and fetches what is new. Never throws: whatever stops it is in the report, and what was
     /// done until then stays done. Cancelled, or by `cancel_sync`, it stops at any point; the next one goes on from
     /// there, and is told `sync_running` (retry) while the last step of the one before still ends.

@@ -6,6 +6,7 @@ import gc
 import json
 import random
 import secrets
+import shutil
 import sys
 import unittest
 
@@ -104,6 +105,29 @@ class ADay(Case):
         self.synced(tablet)
         self.assertEqual(base.json("show", recorded.contact)["team"], enrolment.team)
         self.assertEqual(tablet.contact(recorded.contact).about.team, enrolment.team)
+
+    def test_a_new_key_locks_out_a_copy_and_loses_nothing(self):
+        team, key = base.team(), secrets.token_bytes(32)
+        directory = base.directory()
+        tablet = wayside.Tablet.open(directory, key)
+        renew = lambda tablet: asyncio.run(tablet.renew_key())
+        self.refused("not_enrolled", renew, tablet)
+        asyncio.run(tablet.enrol(base.code(team), "Van"))
+        self.synced(tablet)
+        tablet.lock()
+        copied = base.directory()
+        shutil.copytree(directory, copied)
+        tablet.unlock(key)
+        before = tablet.id()
+        recorded = tablet.record(check(random.Random(4)), BY)
+        renew(tablet)
+        self.assertNotEqual(tablet.id(), before)
+        self.synced(tablet)
+        self.assertEqual(base.json("show", recorded.contact)["id"], recorded.contact)
+        copy = wayside.Tablet.open(copied, key)
+        self.assertEqual(copy.id(), before)
+        self.assertEqual(sync(copy).error.code, "key_replaced")
+        self.refused("key_replaced", renew, copy)
 
     def test_people_are_looked_up_at_base_with_a_reason_and_only_with_signal(self):
         team = base.team()

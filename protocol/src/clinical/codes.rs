@@ -113,7 +113,7 @@ pub const NHS_NUMBER_ABSENT_REASON: CodeList = &[
     ("devolved-nation", "Number of a devolved nation"),
 ];
 
-/// UK Core PreferredContactMethod 2.1.0: how somebody would like to be contacted.
+/// UK Core PreferredContactMethod (2.1.0; 9 came with a later one): how somebody would like to be contacted.
 pub const CONTACT_PREFERENCE: CodeList = &[
     ("1", "Letter"),
     ("2", "Visit"),
@@ -123,6 +123,7 @@ pub const CONTACT_PREFERENCE: CodeList = &[
     ("6", "Telephone, by way of somebody else"),
     ("7", "Sign language"),
     ("8", "Anything but telephone"),
+    ("9", "Text message"),
 ];
 
 /// Person stated gender (DD).

@@ -20,6 +20,7 @@ use wayside_protocol::record::RecordId;
 pub use login::{Login, Token, sign_in_with_link, sign_out, signed_in, still_signed_in, touch, wrote};
 pub use own::{OwnLogin, change_password, check_password, logins, sign_out_everywhere};
 pub use role::{Role, Roles, Teams};
+pub(crate) use throttle::place;
 pub use throttle::{Attempt, Throttle};
 pub use token::{ApiToken, LONGEST_DAYS, Scope, Wish, bearer, issue, presented, revoke, tokens};
 

@@ -70,7 +70,7 @@ impl Attempt<'_> {
 }
 
 /// What of an address counts as one: all of IPv4, the network of IPv6, in which everybody has many.
-pub(super) fn place(address: IpAddr) -> Vec<u8> {
+pub(crate) fn place(address: IpAddr) -> Vec<u8> {
     match address.to_canonical() {
         IpAddr::V4(address) => address.octets().to_vec(),
         IpAddr::V6(address) => address.octets()[..8].to_vec(),

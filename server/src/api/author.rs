@@ -17,6 +17,7 @@ use crate::admission::{Offer, Offered, SignedList};
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::log::{self, Position, Source, Txn};
+use crate::random::random;
 
 /// What whoever decides about a change has in hand.
 pub struct Opened<'a> {
@@ -43,7 +44,7 @@ pub(crate) const VIEWED: Duration = Duration::from_secs(2);
 
 /// An id for a new entry.
 pub fn new_entry() -> String {
-    entry_id(rand::random())
+    entry_id(random())
 }
 
 /// Authors one change of a record. `heads` are those that the page stood on: what came since stays beside
@@ -114,7 +115,7 @@ pub fn begin(
     fields: impl FnOnce(&str) -> Result<Map<String, Value>>,
 ) -> Result<RecordId> {
     let hand = Hand::of(base, by, "");
-    let id = RecordId::fresh(hand.now, &rand::random());
+    let id = RecordId::fresh(hand.now, &random());
     let mut new_id = new_entry;
     let mut flattener = Flattener { kind, rules: Rules::Entry, new_id: &mut new_id };
     let writes = flattener.object(fields(&hand.message.at)?)?;
@@ -151,7 +152,7 @@ impl Hand {
 
     /// An actor of its own for each decision: two that are made at once must not share one.
     fn author(&self) -> Author<'_> {
-        Author { actor: rand::random(), fresh: rand::random(), message: &self.message }
+        Author { actor: random(), fresh: random(), message: &self.message }
     }
 }
 
@@ -168,7 +169,8 @@ fn append(
     let list = SignedList { author: *server, signature: sign_list(key, team, &items), items };
     let change = Offered { record, hash: authored.hash, raw: authored.raw.clone(), list: 0 };
     let offer = Offer { team, lists: vec![list], changes: vec![change] };
-    let source = Source { tablet: tablet_id(server), server: *server, received_at: *now, turn: None };
+    let source =
+        Source { tablet: tablet_id(server), server: *server, received_at: *now, turn: None, quotas: None };
     let verdicts = log::append(txn, &source, &[offer], &[])?;
     match verdicts.into_iter().flatten().next() {
         Some(Verdict::Accepted { seq }) => {

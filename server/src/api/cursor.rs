@@ -2,8 +2,8 @@
 //! many were shown, so that nothing is skipped because something before it went.
 
 use data_encoding::BASE64URL_NOPAD;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use wayside_protocol::error::Code;
 
 use crate::error::{Error, Result};
@@ -21,6 +21,33 @@ pub fn limit(asked: Option<u64>) -> Result<u64> {
         Some(limit @ 1..=MOST) => Ok(limit),
         Some(_) => Err(Error::Said(Code::BadArguments, format!("A limit is a number from 1 to {MOST}."))),
     }
+}
+
+/// What is asked of a list that comes a page at a time, as in the address.
+#[derive(Debug, Default, Deserialize)]
+pub struct Paging {
+    #[serde(default)]
+    pub after: String,
+    pub limit: Option<u64>,
+}
+
+/// A page of a list that is small enough to be read whole: what comes after a place, in the order of places, and the
+/// place to ask from next, if more comes. A row whose place changes meanwhile may come twice or not at all; no other does.
+pub fn page<T, P: Ord + Serialize + DeserializeOwned>(
+    list: u8,
+    paging: &Paging,
+    mut rows: Vec<T>,
+    place: impl Fn(&T) -> P,
+) -> Result<(Vec<T>, Option<String>)> {
+    let limit = usize::try_from(limit(paging.limit)?).unwrap_or(usize::MAX);
+    if let Some(after) = after::<P>(list, &paging.after)? {
+        rows.retain(|row| place(row) > after);
+    }
+    rows.sort_by_cached_key(&place);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|last| told(list, &place(last))).transpose()?;
+    Ok((rows, next))
 }
 
 /// A place in a list of some kind.
@@ -79,5 +106,25 @@ mod tests {
             assert!(Cursor::parse(b'c', wrong).is_err(), "{wrong}");
         }
         assert!(Cursor::parse(b'u', &told).is_err());
+    }
+
+    #[test]
+    fn pages_of_a_list_neither_skip_nor_repeat_what_stays() {
+        let list = |rows: &[u32], after: &str| {
+            let paging = Paging { after: after.to_owned(), limit: Some(2) };
+            page(b'x', &paging, rows.to_vec(), |row| *row).unwrap()
+        };
+        let (first, next) = list(&[5, 1, 4, 2, 3], "");
+        assert_eq!(first, [1, 2]);
+        // The last row seen goes, and one comes before it.
+        let (second, next) = list(&[5, 0, 1, 4, 3], &next.unwrap());
+        assert_eq!(second, [3, 4]);
+        let (third, next) = list(&[5, 0, 1, 4, 3], &next.unwrap());
+        assert_eq!((third, next), (vec![5], None));
+        assert_eq!(list(&[], ""), (vec![], None));
+        assert!(
+            page(b'y', &Paging { after: told(b'x', &1).unwrap(), limit: None }, vec![1], |row| *row).is_err()
+        );
+        assert!(page(b'x', &Paging { after: String::new(), limit: Some(0) }, vec![1], |row| *row).is_err());
     }
 }

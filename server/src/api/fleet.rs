@@ -11,15 +11,21 @@ use wayside_protocol::sync::capability::OURS;
 
 use super::Readers;
 use super::changes::rfc3339;
+use super::cursor::{self, Paging};
 use crate::accounts::{Role, Teams};
 use crate::base::Base;
 use crate::error::Result;
 use crate::log::{self, CODE_VALID_MS};
 
+/// Of its cursors.
+const LIST: u8 = b'v';
+
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Fleet {
     /// The one that was silent longest first.
     pub tablets: Vec<InFleet>,
+    /// Send it as `after` for more tablets; null where these are the last by now.
+    pub next: Option<String>,
     pub teams: Vec<Enrolling>,
     /// What happened to the log itself and is about no tablet: codes.
     pub alarms: Vec<String>,
@@ -33,6 +39,8 @@ pub struct InFleet {
     pub teams: Vec<String>,
     pub enrolled_at: String,
     pub last_seen_at: Option<String>,
+    #[serde(skip)]
+    last_seen_ms: u64,
     /// Its clock less ours.
     pub skew_ms: Option<i64>,
     /// Changes that it still held back when it was last here; `None` where it does not say.
@@ -84,6 +92,7 @@ pub fn fleet(base: &Base, readers: &Readers) -> Result<Fleet> {
             ordered_at: one.ordered_at.map(rfc3339),
             left: one.left.iter().filter_map(team_name).collect(),
             last_seen_at: one.last_seen_at.map(rfc3339),
+            last_seen_ms: one.last_seen_at.unwrap_or_default(),
             skew_ms: one.skew_ms,
             waiting: one.waiting,
             quarantined: held.get(&one.id).copied().unwrap_or_default(),
@@ -98,8 +107,17 @@ pub fn fleet(base: &Base, readers: &Readers) -> Result<Fleet> {
             name: team.name.clone(),
             open_codes: codes.get(&team.id).copied().unwrap_or_default(),
         });
-        Ok(Fleet { tablets, teams: teams.collect(), alarms: against.remove(&None).unwrap_or_default() })
+        let alarms = against.remove(&None).unwrap_or_default();
+        Ok(Fleet { tablets, next: None, teams: teams.collect(), alarms })
     })
+}
+
+/// The same with a page of the tablets. One that is heard of meanwhile goes to the end, and may come again there. Blocks.
+pub fn fleet_page(base: &Base, readers: &Readers, paging: &Paging) -> Result<Fleet> {
+    let fleet = fleet(base, readers)?;
+    let (tablets, next) =
+        cursor::page(LIST, paging, fleet.tablets, |tablet| (tablet.last_seen_ms, tablet.id.clone()))?;
+    Ok(Fleet { tablets, next, ..fleet })
 }
 
 /// A code that brings one tablet to a team, once.

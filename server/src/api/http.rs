@@ -14,7 +14,7 @@ use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 
 use super::tag::tagged;
-use super::{Acted, Month, Period, Readers, Settle, Take, Wish};
+use super::{Acted, Month, Paging, Period, Readers, Settle, Take, Wish};
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::router::Route;
@@ -57,6 +57,7 @@ pub(crate) fn refuse(error: &Error) -> Response {
     let mut response = (status(error), Json(error.to_json())).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     retry_after(error, &mut response);
+    response.extensions_mut().insert(error.code());
     response
 }
 
@@ -204,8 +205,8 @@ async fn history(Ask { door, .. }: Ask, headers: HeaderMap, Path(text): Path<Str
     tag_answer(&door, headers, move |base, readers| super::history(base, readers, id(&text)?)).await
 }
 
-async fn quarantine(Ask { door, .. }: Ask) -> Response {
-    answer(&door, super::held).await
+async fn quarantine(Ask { door, .. }: Ask, paging: Result<Query<Paging>, QueryRejection>) -> Response {
+    answer(&door, move |base, readers| super::held_page(base, readers, &asked(paging)?)).await
 }
 
 async fn follow_ups(Ask { door, .. }: Ask, part: Result<Query<Part>, QueryRejection>) -> Response {
@@ -232,12 +233,12 @@ async fn quality(Ask { door, .. }: Ask, period: Result<Query<Period>, QueryRejec
     .await
 }
 
-async fn fleet(Ask { door, .. }: Ask) -> Response {
-    answer(&door, super::fleet).await
+async fn fleet(Ask { door, .. }: Ask, paging: Result<Query<Paging>, QueryRejection>) -> Response {
+    answer(&door, move |base, readers| super::fleet_page(base, readers, &asked(paging)?)).await
 }
 
-async fn sites(Ask { door, .. }: Ask) -> Response {
-    answer(&door, super::sites).await
+async fn sites(Ask { door, .. }: Ask, paging: Result<Query<Paging>, QueryRejection>) -> Response {
+    answer(&door, move |base, readers| super::site_page(base, readers, &asked(paging)?)).await
 }
 
 /// This API as OpenAPI: the same for everybody.

@@ -9,6 +9,7 @@ use wayside_protocol::record::{Kind, RecordId, Rules};
 
 use super::Readers;
 use super::author;
+use super::cursor::{self, Paging};
 use super::records::{Shown, record};
 use super::settle::Settle;
 use super::team::{line, needed};
@@ -16,6 +17,17 @@ use crate::accounts::Role;
 use crate::base::Base;
 use crate::error::Result;
 use crate::log;
+
+/// Of its cursors.
+const LIST: u8 = b's';
+
+/// A page of sites, in the order of their ids.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Sites {
+    pub sites: Vec<ListedSite>,
+    /// Send it as `after` for the next page; null where this is the last by now.
+    pub next: Option<String>,
+}
 
 /// One site in the list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -66,6 +78,12 @@ pub fn sites(base: &Base, readers: &Readers) -> Result<Vec<ListedSite>> {
         .collect();
     listed.sort_by_cached_key(|site| (site.team.clone(), site.name.to_lowercase(), site.id.clone()));
     Ok(listed)
+}
+
+/// A page of them. By id: a site that is renamed meanwhile neither goes missing nor comes twice. Blocks.
+pub fn site_page(base: &Base, readers: &Readers, paging: &Paging) -> Result<Sites> {
+    let (sites, next) = cursor::page(LIST, paging, sites(base, readers)?, |site| site.id.clone())?;
+    Ok(Sites { sites, next })
 }
 
 /// One site as its record stands. [`Code::RecordNotFound`] where there is none. Blocks.

@@ -26,6 +26,7 @@ use super::http::asked;
 use super::{cursor, refuse};
 use crate::accounts;
 use crate::error::{Error, Result};
+use crate::health::Channel;
 use crate::views::{Position, Views};
 use crate::web::{Door, Visitor, Web, blocking};
 
@@ -195,6 +196,7 @@ struct Listener {
     moved: watch::Receiver<String>,
     closing: watch::Receiver<bool>,
     _permit: SemaphorePermit<'static>,
+    _counted: Channel,
 }
 
 pub async fn stream(
@@ -237,7 +239,8 @@ async fn listen(
     })
     .await?;
     let hello = Event::default().retry(RECONNECT).comment("listening");
-    Ok(Listener { web, visitor, told, ready: vec![hello], moved, closing, _permit: permit })
+    let _counted = web.base.metrics.channel("programs");
+    Ok(Listener { web, visitor, told, ready: vec![hello], moved, closing, _permit: permit, _counted })
 }
 
 async fn next(mut listener: Listener) -> Option<(Result<Event, Infallible>, Listener)> {

@@ -20,7 +20,7 @@ use crate::ledger::hex;
 use crate::log::db::Conn;
 use crate::log::{self, SCHEMA, Team};
 
-const FILE: &str = "manifest.json";
+pub(super) const FILE: &str = "manifest.json";
 const FORMAT: u32 = 1;
 
 /// Bytes stand in hexadecimal.

@@ -12,6 +12,7 @@ use crate::keys::Identity;
 use crate::ledger::{Entry, Ledger, bytes, hex};
 use crate::log::db::{Conn, args};
 use crate::log::{self, Keeper, Log, Team};
+use crate::random::random;
 
 /// Whether a log and its ledger belong together.
 enum Bond {
@@ -129,7 +130,7 @@ pub fn rejoin(conn: &Conn, identity: &Identity, ledger: &Ledger, now_ms: u64) ->
 
 /// Gives a team's log a new epoch, in the ledger first. Returns it.
 pub fn draw_epoch(conn: &Conn, ledger: &Ledger, team: &Team, now_ms: u64) -> Result<[u8; 8]> {
-    let epoch: [u8; 8] = rand::random();
+    let epoch: [u8; 8] = random();
     log::set_epoch(conn, team.n, epoch)?;
     ledger.note(conn, &Entry::Epoch { team: team.id, epoch: hex(&epoch) }, now_ms)?;
     Ok(epoch)

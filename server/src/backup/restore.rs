@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use wayside_protocol::error::Code;
 
 use super::manifest::{self, Manifest, verify};
-use super::{LOG, failed, private_file, rejoin, sync_dir};
+use super::{Key, LOG, Scratch, Told, failed, private_file, rejoin, sealed, sync_dir};
 use crate::base::Places;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -17,11 +17,37 @@ use crate::log::{self, AuditHead, Conn, Noted};
 
 /// Until it is whole the log has another name, so that a restore that was interrupted is no server.
 const DRAFT: &str = "log.db.restoring";
+/// Where an encrypted backup lies open meanwhile, under the name of a restore that was interrupted.
+const OPENED: &str = "log.db.restoring.opened";
+
+/// Makes an encrypted backup one that lies open in `data` for as long as `work` takes. One that is not encrypted is
+/// what it is.
+pub fn opened<T>(
+    from: &Path,
+    key: Option<&Key>,
+    data: &Path,
+    told: Told,
+    work: impl FnOnce(&Path) -> Result<T>,
+) -> Result<T> {
+    if !from.is_file() {
+        return work(from);
+    }
+    let key = key.ok_or(Error::Refused(Code::BackupSealed))?;
+    // Said before hours of work, not after.
+    if data.join(LOG).exists() {
+        return Err(Code::DataNotEmpty.into());
+    }
+    keys::present(data, false)?;
+    let open = Scratch(data.join(OPENED));
+    open.clear()?;
+    sealed::unpack(from, key, &open.0, told)?;
+    work(&open.0)
+}
 
 /// Makes a server in `data` from the backup in `from`. `data` holds the server's keys and ledger, which are in no
 /// backup, and nothing else. Every team gets a new epoch. Blocks.
 pub fn restore(from: &Path, data: &Path, clock: &Clock) -> Result<Manifest> {
-    empty_but_for_keys(data)?;
+    empty_but_for_keys(data, from)?;
     let manifest = verify(from)?;
     keys::present(data, true)?;
     let (identity, ledger) = (Identity::open(data)?, Ledger::open(data)?);
@@ -101,7 +127,8 @@ fn begin_again(conn: &Conn, identity: &Identity, ledger: &Ledger, now_ms: u64) -
     rejoin::rejoin(conn, identity, ledger, now_ms)
 }
 
-fn empty_but_for_keys(data: &Path) -> Result<()> {
+/// What a restore left that was interrupted is removed; `from` itself may lie open there.
+fn empty_but_for_keys(data: &Path, from: &Path) -> Result<()> {
     let entries = match fs::read_dir(data) {
         Ok(entries) => entries,
         // Without a directory there are no keys either, which is what must be said.
@@ -111,8 +138,11 @@ fn empty_but_for_keys(data: &Path) -> Result<()> {
     for entry in entries {
         let entry = entry.map_err(|error| Error::File("data directory", error))?;
         let name = entry.file_name();
+        if entry.path() == from {
+            continue;
+        }
         if name.to_string_lossy().starts_with(DRAFT) {
-            fs::remove_file(entry.path()).map_err(failed)?;
+            Scratch(entry.path()).clear()?;
         } else if name != "keys" {
             return Err(Code::DataNotEmpty.into());
         }

@@ -15,13 +15,13 @@ use crate::{Base, Clock, Error, accounts, log};
 
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
-fn clock(site: &Site) -> Clock {
+pub(super) fn clock(site: &Site) -> Clock {
     let now = site.now.clone();
     Clock::new(move || now.load(Ordering::Relaxed))
 }
 
 /// A new place with the server's keys and ledger in it.
-fn fresh_place(site: &Site) -> TempDir {
+pub(super) fn fresh_place(site: &Site) -> TempDir {
     let place = tempfile::tempdir().unwrap();
     let keys = place.path().join("keys");
     fs::create_dir(&keys).unwrap();
@@ -43,7 +43,7 @@ fn backed_up(site: &Site) -> (TempDir, PathBuf) {
     (shelf, made)
 }
 
-fn code(result: Result<impl Sized, Error>) -> Code {
+pub(super) fn code(result: Result<impl Sized, Error>) -> Code {
     result.err().expect("a refusal").code()
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Data, existing, is_there, printing};
+use super::data::is_there;
+use super::{Data, existing, printing};
 use crate::backup::{self, Where};
 use crate::base::Base;
 use crate::clock::Clock;
@@ -80,8 +81,9 @@ pub fn log(command: LogCommand, out: &mut impl Write) -> Result<()> {
                 .map_err(printing)
         }
         LogCommand::Restored { data } => {
-            is_there(&data)?;
-            Base::open_restored(&data.data, &data.places()?, Clock::default())?;
+            let (data, places) = data.place()?;
+            is_there(&data, &places)?;
+            Base::open_restored(&data, &places, Clock::default())?;
             writeln!(out, "Tablets give back what is missing when they sync next.").map_err(printing)
         }
     }

@@ -3,10 +3,15 @@
 
 mod account;
 mod archive;
+mod backup;
+mod config;
+mod data;
+mod doctor;
 mod extract;
 mod log;
 mod quarantine;
 mod reference;
+mod serve;
 mod tablet;
 mod team;
 #[cfg(test)]
@@ -16,34 +21,27 @@ mod trace;
 mod views;
 
 use std::ffi::OsString;
-use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::path::PathBuf;
+use std::io::{self, ErrorKind, Write};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::{Map, Value, json};
-use tracing_subscriber::EnvFilter;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Kind, RecordId, Scalar, chunk, tablet_id};
 use wayside_protocol::staff::shown_value;
-use wayside_protocol::sync::frame::{PROTOCOL_VERSION, STREAMED_VERSION};
 
 use self::account::AccountCommand;
+use self::config::ConfigCommand;
+use self::data::Data;
 use self::quarantine::Quarantine;
 use self::reference::ReferenceCommand;
 use self::tablet::TabletCommand;
 use self::team::{ServiceCommand, StaffCommand, TeamCommand};
 use self::views::ViewsCommand;
 use crate::accounts;
-use crate::archive::{DAYS, daily};
-use crate::backup;
-use crate::base::{Base, Places};
-use crate::clock::Clock;
+use crate::base::Base;
 use crate::error::{Error, Result};
-use crate::keys::TlsFiles;
-use crate::log::{Place, Quarantined};
-use crate::serve::{Server, ServerConfig};
+use crate::log::Quarantined;
 use crate::views::Views;
-use crate::web::DEFAULT_NAME;
 
 /// The server of Wayside: what was recorded in the field comes together here.
 #[derive(Parser)]
@@ -56,7 +54,14 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Listens for tablets until it is asked to end.
-    Serve(Serve),
+    Serve(Box<serve::Serve>),
+    /// The configuration: what is wrong with it, what holds, and an example.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Looks at the server from all sides and says of each what it means and what to do. Exit 1 where something fails.
+    Doctor(doctor::Doctor),
     /// Teams: who shares which records.
     Team {
         #[command(subcommand)]
@@ -155,60 +160,11 @@ enum Command {
         #[command(subcommand)]
         command: log::LogCommand,
     },
-    /// Copies the log below a directory, proves the copy whole, and prints where it lies. Keys and ledger are not in it.
-    Backup {
-        #[arg(long, value_name = "DIR")]
-        to: PathBuf,
-        #[command(flatten)]
-        data: Data,
-    },
+    /// Copies the log below a directory, encrypted if a public key is given, proves the copy whole, and prints where it lies.
+    /// Keys and ledger are not in it.
+    Backup(self::backup::Backup),
     /// Makes a server from a backup, in a directory that holds its keys and ledger (DIR/keys) and nothing else.
-    Restore {
-        /// As `backup` printed it.
-        #[arg(long, value_name = "BACKUP")]
-        from: PathBuf,
-        #[command(flatten)]
-        data: Data,
-    },
-}
-
-#[derive(Args)]
-struct Data {
-    /// The server's data directory.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
-    #[command(flatten)]
-    shared: Shared,
-}
-
-#[derive(Args)]
-struct Shared {
-    /// A log that nodes share: postgres://USER@HOST/DATABASE, or file:PATH of a file with such an address. Also from
-    /// WAYSIDE_LOG_URL. Who may list this machine's processes reads what stands here: put no password here.
-    #[arg(long, value_name = "URL")]
-    log: Option<String>,
-    /// The ledger of such a log, in another database. Also from WAYSIDE_LEDGER_URL.
-    #[arg(long, value_name = "URL")]
-    ledger: Option<String>,
-}
-
-impl Data {
-    fn places(&self) -> Result<Places> {
-        places(self.shared.log.as_ref(), self.shared.ledger.as_ref())
-    }
-
-    fn open(&self) -> Result<Base> {
-        Base::open_at(&self.data, &self.places()?, Clock::default())
-    }
-}
-
-fn places(log: Option<&String>, ledger: Option<&String>) -> Result<Places> {
-    for typed in log.into_iter().chain(ledger) {
-        Place::typed(typed)?;
-    }
-    let given = |said: Option<&String>, name| said.cloned().or_else(|| std::env::var(name).ok());
-    let (log, ledger) = (given(log, "WAYSIDE_LOG_URL"), given(ledger, "WAYSIDE_LEDGER_URL"));
-    Places::parse(log.as_deref(), ledger.as_deref())
+    Restore(self::backup::Restore),
 }
 
 #[derive(Args)]
@@ -218,39 +174,6 @@ struct Print {
     json: bool,
     #[command(flatten)]
     data: Data,
-}
-
-#[derive(Args)]
-struct Serve {
-    #[command(flatten)]
-    data: Data,
-    /// Port 0 takes any that is free.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
-    listen: String,
-    /// Where tablets reach this server, if that is not where it listens.
-    #[arg(long)]
-    url: Option<String>,
-    /// Tablets that speak an older version of the sync protocol only send, and are told to be updated.
-    #[arg(long, value_name = "N", default_value_t = PROTOCOL_VERSION, value_parser = clap::value_parser!(u8).range(i64::from(PROTOCOL_VERSION)..=i64::from(STREAMED_VERSION)))]
-    oldest_version: u8,
-    /// Once a day, what nobody has changed for so many days leaves the tablets; 0 for never.
-    #[arg(long, value_name = "DAYS", default_value_t = DAYS)]
-    archive_after: u32,
-    /// A certificate chain (PEM) instead of our own.
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    tls_cert: Option<PathBuf>,
-    /// Its private key (PEM). Tablets pin this key: keep it when the certificate is renewed.
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    tls_key: Option<PathBuf>,
-    /// An administrator without a second factor may do nothing on the pages but set one up.
-    #[arg(long)]
-    administrators_need_second_factor: bool,
-    /// What the pages call your service.
-    #[arg(long, default_value = DEFAULT_NAME)]
-    name: String,
-    /// Serves the pages without TLS, too, for a browser on this machine, as in 127.0.0.1:8080.
-    #[arg(long, value_name = "ADDR")]
-    pages: Option<String>,
 }
 
 /// Runs one command line and returns the exit code.
@@ -290,7 +213,9 @@ fn printing(error: io::Error) -> Error {
 
 fn command(command: Command, out: &mut impl Write) -> Result<()> {
     match command {
-        Command::Serve(serve) => serve_until_signal(serve, out),
+        Command::Serve(serve) => serve::serve(*serve, out),
+        Command::Config { command } => config::config(command, out),
+        Command::Doctor(doctor) => doctor::doctor(&doctor, out),
         Command::Team { command } => team::team(command, out),
         Command::Tablet { command } => tablet::run(command, out),
         Command::Staff { command } => team::staff(command, out),
@@ -327,34 +252,14 @@ fn command(command: Command, out: &mut impl Write) -> Result<()> {
         Command::Reference { command } => reference::reference(command, out),
         Command::Views { command } => self::views::views(command, out),
         Command::Log { command } => log::log(command, out),
-        Command::Backup { to, data } => {
-            let made = backup::backup(&existing(&data)?, &to)?;
-            writeln!(out, "{}", made.display()).map_err(printing)
-        }
-        Command::Restore { from, data } => {
-            let (places, clock) = (data.places()?, Clock::default());
-            let restored = match places.are_shared() {
-                true => backup::restore_shared(&from, &data.data, &places, &clock)?,
-                false => backup::restore(&from, &data.data, &clock)?,
-            };
-            let made_at = restored.made_at;
-            writeln!(out, "Restored as of {made_at}. Tablets give back what came later when they sync next.")
-                .map_err(printing)
-        }
+        Command::Backup(args) => self::backup::backup(args, out),
+        Command::Restore(args) => self::backup::restore(args, out),
     }
 }
 
-/// The directory of a server that is there already: a mistyped one must not become a new server.
+/// A server that is there already: a mistyped directory must not become a new one.
 fn existing(data: &Data) -> Result<Base> {
-    is_there(data)?;
-    data.open()
-}
-
-fn is_there(data: &Data) -> Result<()> {
-    if !data.places()?.are_shared() && !data.data.join("log.db").is_file() {
-        return Err(Error::File("data directory", ErrorKind::NotFound.into()));
-    }
-    Ok(())
+    data.existing()
 }
 
 /// The views, as far as the log has got.
@@ -363,48 +268,6 @@ fn views(print: &Print) -> Result<Views> {
     let mut views = Views::open(base.data())?;
     views.catch_up(&base.log)?;
     Ok(views)
-}
-
-fn serve_until_signal(serve: Serve, out: &mut impl Write) -> Result<()> {
-    // Nothing of ours carries personal data; what dependencies say is kept to warnings.
-    let filter =
-        EnvFilter::try_from_env("WAYSIDE_LOG").unwrap_or_else(|_| EnvFilter::new("warn,wayside_server=info"));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .try_init();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::File("async runtime", error))?;
-    runtime.block_on(async {
-        let tls = serve.tls_cert.zip(serve.tls_key).map(|(cert, key)| TlsFiles { cert, key });
-        let places = serve.data.places()?;
-        let (data, listen, url, clock) = (serve.data.data, serve.listen, serve.url, Clock::default());
-        let (name, pages) = (serve.name, serve.pages);
-        let running =
-            Server::start(ServerConfig { data, places, listen, url, tls, name, pages, clock }).await?;
-        running.base().require_version(serve.oldest_version);
-        if serve.administrators_need_second_factor {
-            running.base().require_second_factor();
-        }
-        let daily = (serve.archive_after > 0)
-            .then(|| tokio::spawn(daily(running.base().clone(), serve.archive_after)));
-        let mut said = writeln!(out, "Wayside is listening on https://{}", running.addr);
-        if let Some(addr) = running.pages_addr() {
-            said = said.and_then(|()| writeln!(out, "The pages are at http://{addr}"));
-        }
-        let said = said.and_then(|()| out.flush());
-        let served = match said {
-            Ok(()) => running.until_signal().await,
-            Err(error) => running.shutdown().await.and(Err(printing(error))),
-        };
-        if let Some(daily) = daily {
-            let _ = daily.await;
-        }
-        served
-    })
 }
 
 fn show(id: &str, print: &Print, out: &mut impl Write) -> Result<()> {

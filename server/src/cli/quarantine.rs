@@ -2,30 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Hash, RecordId};
 
-use super::{Data, Print, Shared, existing, printing, quarantined, text};
+use super::{Print, existing, printing, quarantined, text};
 use crate::error::{Error, Result};
 use crate::log::{self, Readmission};
 
 #[derive(Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Quarantine {
     #[command(subcommand)]
     command: Option<QuarantineCommand>,
-    /// Prints JSON.
-    #[arg(long)]
-    json: bool,
-    /// The server's data directory.
-    #[arg(long, value_name = "DIR", required = true)]
-    data: Option<PathBuf>,
     #[command(flatten)]
-    shared: Shared,
+    print: Print,
 }
 
 #[derive(Subcommand)]
@@ -50,13 +43,9 @@ struct Readmit {
 }
 
 pub fn run(quarantine: Quarantine, out: &mut impl Write) -> Result<()> {
-    match (quarantine.command, quarantine.data) {
-        (Some(QuarantineCommand::Readmit(readmit)), _) => self::readmit(&readmit, out),
-        (None, Some(data)) => {
-            let (json, data) = (quarantine.json, Data { data, shared: quarantine.shared });
-            list(&Print { json, data }, out)
-        }
-        (None, None) => Err(Code::BadArguments.into()),
+    match quarantine.command {
+        Some(QuarantineCommand::Readmit(readmit)) => self::readmit(&readmit, out),
+        None => list(&quarantine.print, out),
     }
 }
 

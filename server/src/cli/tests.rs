@@ -337,3 +337,30 @@ fn a_password_is_refused_in_an_argument_and_printed_nowhere() {
     assert_eq!(code, 1);
     assert!(err.contains("storage_failed") && !format!("{out}{err}").contains("hunter2secret"), "{err}");
 }
+
+#[test]
+fn a_server_is_found_by_its_configuration_file_and_looked_at_by_the_doctor() {
+    let site = Site::new();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("wayside.toml");
+    std::fs::write(&path, format!("data = {:?}\n", site.dir.path())).unwrap();
+    let file = path.to_str().unwrap();
+    assert!(ok(&["list", "--json", "--config", file]).contains("North"));
+    assert!(ok(&["config", "show", "--config", file]).contains("listen = \"127.0.0.1:8443\"  # default"));
+    assert!(ok(&["config", "check", file]).contains("can be used"));
+    let said: Value = serde_json::from_str(&ok(&["doctor", "--json", "--config", file])).unwrap();
+    assert!(
+        said["checks"].as_array().unwrap().iter().any(|one| one["check"] == "ledger" && one["state"] == "ok")
+    );
+    std::fs::remove_file(site.dir.path().join("keys/identity.key")).unwrap();
+    let (code, out, err) = wayside(&["doctor", "--config", file]);
+    assert!(code == 1 && out.contains("FAIL  identity: ") && err.contains("doctor_failed"), "{out}{err}");
+
+    std::fs::write(&path, "lisen = 1\n[log]\nformat = 'x'\n").unwrap();
+    let (code, out, err) = wayside(&["config", "check", file]);
+    assert_eq!((code, out.lines().count()), (1, 2), "{out}");
+    assert!(out.contains("Line 1: There is no setting lisen. Did you mean listen?"), "{out}");
+    assert!(err.contains("config_invalid"), "{err}");
+    assert_eq!(refused(&["list", "--config", file]), "config_invalid");
+    assert_eq!(refused(&["serve", "--listen", "127.0.0.1:0", "--config", file]), "config_invalid");
+}

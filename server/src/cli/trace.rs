@@ -2,18 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::ArgMatches;
+use clap::{ArgMatches, FromArgMatches};
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 
-use super::places;
-use crate::base::Base;
-use crate::clock::Clock;
+use super::Data;
 use crate::error::Result;
 use crate::log::Audited;
 
 /// Commands that show and change nobody's data, or that write a row of their own, and those that leave no log to write to.
-const UNTRACED: [&str; 8] = ["serve", "audit", "archive", "erase", "reference", "views", "log", "restore"];
+const UNTRACED: [&str; 10] =
+    ["serve", "config", "doctor", "audit", "archive", "erase", "reference", "views", "log", "restore"];
 
 /// Notes a command that was carried out: which, by whom as the operating system says, and about which record.
 pub fn trace(matches: &ArgMatches) -> Result<()> {
@@ -23,11 +22,15 @@ pub fn trace(matches: &ArgMatches) -> Result<()> {
         leaf = deeper;
     }
     let text = |name| leaf.try_get_one::<String>(name).ok().flatten();
-    let Some(data) = leaf.try_get_one::<PathBuf>("data").ok().flatten() else { return Ok(()) };
     if words.get(1).is_none_or(|word| UNTRACED.contains(word)) {
         return Ok(());
     }
-    let base = Base::open_at(data, &places(text("log"), text("ledger"))?, Clock::default())?;
+    // Read a second time: the command has taken its own.
+    if leaf.try_get_one::<PathBuf>("config").is_err() {
+        return Ok(());
+    }
+    let Ok(data) = Data::from_arg_matches(leaf) else { return Ok(()) };
+    let base = data.open()?;
     let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let by = user.map(|user| format!(" ({user})")).unwrap_or_default();
     let record = ["what", "id"].into_iter().find_map(|name| text(name)?.parse::<RecordId>().ok());

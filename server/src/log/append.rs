@@ -15,6 +15,7 @@ use wayside_protocol::sync::{PublicKey, SetSum};
 use super::batch::{Accepted, Batch, ListRef};
 use super::db::args;
 use super::entries::{self, Made, enter_one};
+use super::quota::{self, Quotas, Room};
 use super::{Standing, Team, Txn, is_held_back, known, quarantine_code, record_changes, sum_at, team_by_id};
 use crate::admission::{
     Judge, Judged, Judgement, Offer, Offered, Reason, SignedList, final_quarantine, is_final,
@@ -38,6 +39,8 @@ pub struct Source {
     /// The tablet's number and the nonce of its request, which must still be its last one at any node. `None` where no
     /// other can have come, or it does not matter.
     pub turn: Option<(i64, [u8; 16])>,
+    /// How much of it quarantine takes; `None` where it is none of a tablet's sending.
+    pub quotas: Option<Quotas>,
 }
 
 /// Stores a batch and says what became of each change, offer by offer. `judged` goes with the offers;
@@ -107,7 +110,13 @@ fn append_to(
 
 /// Judges a change that is in quarantine as if it came only now: see [`readmit`](super::readmit()).
 pub(super) fn judge_again(txn: &mut Txn, server: PublicKey, team: RecordId, held: &Held) -> Result<Verdict> {
-    let source = Source { tablet: held.tablet.clone(), server, received_at: held.received_at, turn: None };
+    let source = Source {
+        tablet: held.tablet.clone(),
+        server,
+        received_at: held.received_at,
+        turn: None,
+        quotas: None,
+    };
     let mut appender = Appender::begin(txn, &source, team)?;
     appender.found(held.change.record)?;
     appender.forget_waiting(&held.change)?;
@@ -133,6 +142,8 @@ struct Appender<'a, 't> {
     entries: bool,
     /// Who sends this was revoked, or taken out of the team: nothing of it is accepted.
     held_back: bool,
+    /// What quarantine still takes, once something is to go there.
+    room: Option<Room>,
 }
 
 /// A record as this commit found it, and what has become of that since.
@@ -188,8 +199,8 @@ impl<'a, 't> Appender<'a, 't> {
         let sum = sum_at(txn.conn, team.n, team.head)?;
         let (before, entries) = (team.head, entries::has_entries(txn.conn, team.n, 0)?);
         let (judge, records, batch) = (Judge::new(source.server), HashMap::new(), Batch::default());
-        let held_back = false;
-        Ok(Appender { txn, source, judge, records, batch, team, before, sum, entries, held_back })
+        let (held_back, room) = (false, None);
+        Ok(Appender { txn, source, judge, records, batch, team, before, sum, entries, held_back, room })
     }
 
     /// Looks up together what is asked of each change of a batch.
@@ -423,8 +434,17 @@ impl<'a, 't> Appender<'a, 't> {
         Ok(false)
     }
 
-    /// Keeps a change whole with its reason; what waits for it goes the same way.
+    /// Keeps a change whole with its reason; what waits for it goes the same way. Where there is no room for it the tablet
+    /// keeps it: it has no verdict that is final, and goes again.
     fn quarantine(&mut self, entry: &Entry, reason: &Reason) -> Result<Verdict> {
+        let bytes = entry.change.raw.len() as u64;
+        if !quota::takes(&mut self.room, self.txn.conn, self.team.n, self.source, bytes)? {
+            // An old program takes any verdict for one on which it may wipe itself.
+            return match self.held_back {
+                true => Err(Error::Later(Code::HoldFull, quota::AGAIN_S)),
+                false => Ok(Verdict::Quarantined { code: Code::WaitingFull.as_str().to_owned() }),
+            };
+        }
         self.keep(entry, reason)?;
         // What a retry can help may still arrive, and what is held back be admitted.
         if is_final(reason.code) {

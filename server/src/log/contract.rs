@@ -162,7 +162,7 @@ fn a_judgement_does_not_outlive_the_record_that_it_was_made_on(site: Site) {
     assert!(matches!(judged.judgement, Judgement::Waits(_)));
 
     assert_eq!(two.push(&site, &[begin]), [Verdict::Accepted { seq: 2 }]);
-    let source = Source { tablet: "test".into(), server, received_at: 0, turn: None };
+    let source = Source { tablet: "test".into(), server, received_at: 0, turn: None, quotas: None };
     let verdicts =
         site.base.log.write(move |txn| append(txn, &source, &offers, &[vec![judged.clone()]])).unwrap();
     assert_eq!(verdicts, [[Verdict::Accepted { seq: 3 }]]);
@@ -532,7 +532,8 @@ fn a_request_is_taken_once_at_any_node_and_who_lost_the_turn_stores_nothing(site
     let push = |base: &crate::Base, nonce: [u8; 16]| {
         let offer = tablet.begin(Kind::Person, json!({"sex": "F"})).1;
         let offers = [Offer::verify(tablet.frame(site.team, &[offer]), &tablet.public(), &server).unwrap()];
-        let source = Source { tablet: "test".into(), server, received_at: 0, turn: Some((n, nonce)) };
+        let source =
+            Source { tablet: "test".into(), server, received_at: 0, turn: Some((n, nonce)), quotas: None };
         base.log.write_for(site.team, move |txn| append(txn, &source, &offers, &[]))
     };
     sync::take_shared(&site.base.log, n, [1; 16], None).unwrap();

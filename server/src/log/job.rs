@@ -32,7 +32,8 @@ impl<'a> Txn<'a> {
 /// What is to become of what a job wrote.
 pub(super) enum Ran {
     Kept,
-    Undone,
+    /// It was refused, or failed, with this code.
+    Undone(Code),
     /// The whole transaction has to run again.
     Again(Error),
 }
@@ -62,16 +63,16 @@ impl<T: Send, W: FnMut(&mut Txn) -> Result<T> + Send> Job for Typed<W, T> {
     fn run(&mut self, txn: &mut Txn) -> Ran {
         if txn.sealed && !self.sealed {
             self.result = Err(Code::LogMoved.into());
-            return Ran::Undone;
+            return Ran::Undone(Code::LogMoved);
         }
         self.result = catch_unwind(AssertUnwindSafe(|| (self.work)(txn)))
             .unwrap_or(Err(Error::Internal("a panic inside the commit")));
-        match std::mem::replace(&mut self.result, Err(Error::Commit)) {
+        match std::mem::replace(&mut self.result, Err(Error::Commit(Code::StorageFailed))) {
             Err(error) if txn.conn.is_postgres() && error.is_of_the_moment() => Ran::Again(error),
             result => {
-                let kept = result.is_ok();
+                let ran = result.as_ref().map_or_else(|error| Ran::Undone(error.code()), |_| Ran::Kept);
                 self.result = result;
-                if kept { Ran::Kept } else { Ran::Undone }
+                ran
             }
         }
     }

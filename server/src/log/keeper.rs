@@ -91,6 +91,11 @@ pub fn add_restore_point(conn: &Conn, made_at: u64, heads: &[(i64, u64)]) -> Res
     Ok(())
 }
 
+/// When the newest backup was made that was opened again and compared, in milliseconds since 1970; `None` if there was none.
+pub fn last_restore_point(conn: &Conn) -> Result<Option<u64>> {
+    conn.one("SELECT made_at FROM restore_point ORDER BY made_at DESC LIMIT 1", &[], |row| row.get(0))
+}
+
 /// Up to here a tablet may drop bytes of a team's log: whatever backup of the restore window the server is
 /// restored from, it has them. 0 where there is no backup, or the oldest does not know the team.
 pub fn watermark(conn: &Conn, team: i64, now_ms: u64) -> Result<u64> {

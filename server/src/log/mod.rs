@@ -15,9 +15,11 @@ pub mod db;
 mod desk;
 mod enrol;
 mod entries;
+mod figures;
 mod fleet;
 mod job;
 mod keeper;
+mod quota;
 mod read;
 mod readers;
 mod readmit;
@@ -51,7 +53,7 @@ pub use audit::{
 };
 pub(crate) use copy::copy_all;
 pub use db::Place;
-pub use db::{Conn, ToValue};
+pub use db::{Conn, ToValue, connections};
 pub use desk::{
     CLAIM_MS, Claimed, claim, claims, desk_state, held_unseen, held_unseen_count, leave, note_held_seen,
 };
@@ -62,12 +64,14 @@ pub use enrol::{
 pub use entries::{
     Made, SERVER, enter, entries, erase_again, has_entries, hashes, is_erased, latest, named, off_tablets,
 };
+pub use figures::{Figures, figures};
 pub use fleet::{Fellow, fleet, open_codes, rename_tablet};
 pub use job::Txn;
 pub use keeper::{
-    Alarm, Keeper, RESTORE_WINDOW_MS, add_restore_point, alarm, alarms, keeper, know_ledger, set_epoch,
-    set_keeper, watermark,
+    Alarm, Keeper, RESTORE_WINDOW_MS, add_restore_point, alarm, alarms, keeper, know_ledger,
+    last_restore_point, set_epoch, set_keeper, watermark,
 };
+pub use quota::{Quota, Quotas};
 pub use read::{
     Part, Quarantined, Row, Standing, changes_of_all, each_pair, heads, known, part, quarantine,
     quarantine_code, record_changes, row_at, rows_after, signed_items, sum_at, touched,
@@ -85,7 +89,7 @@ pub use team::{
 };
 
 use crate::error::{Error, Result};
-use readers::{At, Readers};
+use readers::{At, Pool, Readers};
 use watcher::Watcher;
 use writer::Writer;
 
@@ -103,9 +107,13 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/log/11_trail.sql")),
     M::up(include_str!("../../migrations/log/12_answered.sql")),
     M::up(include_str!("../../migrations/log/13_recipient.sql")),
+    M::up(include_str!("../../migrations/log/14_quota.sql")),
 ];
 /// The schema that this program writes; a backup of a later one is a newer program's.
 pub const SCHEMA: usize = MIGRATIONS.len();
+
+/// The same of a shared log.
+pub(crate) const SHARED_SCHEMA: usize = schema::LOG.migrations.len();
 
 /// How long one process waits for another's commit.
 pub(crate) const BUSY: Duration = Duration::from_secs(30);
@@ -141,7 +149,7 @@ impl Log {
         let path = data.join("log.db");
         let connection = open_file(&path)?;
         let (sender, heads) = watch::channel(heads_of(&connection)?);
-        let writer = Writer::start(connection, sender)?;
+        let writer = Writer::start(path.clone(), connection, sender)?;
         let readers = Readers::new(At::File(path));
         Ok(Log { writer, readers, heads, _watcher: None, place: None })
     }
@@ -159,9 +167,20 @@ impl Log {
         Ok(Log { writer, readers, heads, _watcher: Some(watcher), place: Some(place.clone()) })
     }
 
+    /// How the connections that read stand.
+    pub(crate) fn pool(&self) -> Pool {
+        self.readers.pool()
+    }
+
     /// Whether other nodes may be over the same log.
     pub fn is_shared(&self) -> bool {
         self.place.is_some()
+    }
+
+    /// Why nothing can be written just now ([`Code::StorageFull`], [`Code::StorageFailed`]), while a disk fails: it is tried
+    /// again every few seconds. `None` where all is well, and always over a shared log.
+    pub fn failing(&self) -> Option<Code> {
+        self.writer.failing()
     }
 
     /// Reads in one snapshot. Blocks: call it where blocking is allowed.

@@ -24,6 +24,17 @@ pub(super) enum At {
     Server(Box<Place>),
 }
 
+/// How the connections to a server stand.
+#[derive(Debug, Clone, Copy)]
+pub struct Pool {
+    /// Those that are read from.
+    pub out: usize,
+    /// Those that are kept for the next reader.
+    pub idle: usize,
+    /// How many are read from at once at most.
+    pub most: usize,
+}
+
 pub(super) struct Readers {
     at: At,
     state: Mutex<State>,
@@ -51,7 +62,8 @@ impl Readers {
         let out = self.enter()?;
         let connection = self.begun()?;
         let result = work(&connection);
-        if connection.rollback().is_ok() {
+        // One that met a failing disk is not asked again.
+        if connection.rollback().is_ok() && !connection.is_broken() {
             let mut state = self.state();
             if state.idle.len() < KEPT {
                 state.idle.push(connection);
@@ -72,6 +84,11 @@ impl Readers {
         }
         drop(out);
         result
+    }
+
+    pub fn pool(&self) -> Pool {
+        let state = self.state();
+        Pool { out: state.out, idle: state.idle.len(), most: MOST }
     }
 
     /// Waits for a place among those who read.

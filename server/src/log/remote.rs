@@ -124,7 +124,9 @@ impl Hand {
                     if Instant::now() >= until || !lost && attempts >= ATTEMPTS {
                         self.patience = if lost { NO_PATIENCE } else { PATIENCE };
                         tracing::error!(code = %error.code(), detail = error.detail(), jobs = count, "commit failed");
-                        return jobs.into_iter().for_each(|job| job.answer(Some(Error::Commit)));
+                        return jobs
+                            .into_iter()
+                            .for_each(|job| job.answer(Some(Error::Commit(error.code()))));
                     }
                     if count > 1 && !unknown {
                         // One of them is in the others' way.
@@ -224,11 +226,11 @@ fn work(
         }
         match job.run(&mut Txn::new(conn, &mut moved, sealed)) {
             Ran::Again(error) => return Err(error.into()),
-            Ran::Undone if alone => {
+            Ran::Undone(_) if alone => {
                 conn.rollback()?;
                 return Ok(Vec::new());
             }
-            Ran::Undone => {
+            Ran::Undone(_) => {
                 moved.truncate(before);
                 conn.back()?;
                 conn.release()?;

@@ -15,7 +15,7 @@ pub struct Part {
     name: &'static str,
     /// One that must not be in the same database.
     apart_from: &'static str,
-    migrations: &'static [Migration],
+    pub migrations: &'static [Migration],
 }
 
 pub const LOG: Part = Part {
@@ -28,6 +28,7 @@ pub const LOG: Part = Part {
         (include_str!("../../migrations/postgres/log_4.sql"), 1),
         (include_str!("../../migrations/postgres/log_5.sql"), 1),
         (include_str!("../../migrations/postgres/log_6.sql"), 1),
+        (include_str!("../../migrations/postgres/log_7.sql"), 1),
     ],
 };
 pub const LEDGER: Part = Part {

@@ -1,4 +1,4 @@
-//! Who writes: one thread over SQLite (`run` below), several over PostgreSQL (`remote`).
+//! Who writes: one thread over SQLite (`Hand` below), several over PostgreSQL (`remote`).
 //!
 //! An fsync costs the same for one change as for a thousand. So what is queued while one group commits
 //! becomes the next group: one transaction, a savepoint for each job so that one that fails takes
@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -32,6 +33,8 @@ pub(super) const GROUP: usize = 128;
 
 /// How long what is only noted waits for a commit to go along with.
 pub(super) const NOTED: Duration = Duration::from_secs(60);
+/// How often a disk that failed is tried while nobody else does.
+const PROBED: Duration = Duration::from_secs(2);
 
 pub(super) type Queue = Receiver<Box<dyn Job>>;
 
@@ -74,13 +77,35 @@ pub struct Writer {
     threads: Vec<JoinHandle<()>>,
     seen: Arc<Seen>,
     hasher: RandomState,
+    health: Arc<Health>,
+}
+
+/// Why nothing can be committed to a file, as long as nothing can.
+#[derive(Default)]
+struct Health(Mutex<Option<Code>>);
+
+impl Health {
+    fn failing(&self) -> Option<Code> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_now(&self, failing: Option<Code>) {
+        let before = std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), failing);
+        match failing {
+            Some(code) if before != failing => tracing::error!(%code, "the disk takes nothing: reading only"),
+            None if before.is_some() => tracing::info!("the disk takes changes again"),
+            _ => {}
+        }
+    }
 }
 
 impl Writer {
-    pub fn start(connection: Conn, heads: watch::Sender<Heads>) -> Result<Writer> {
+    /// One thread over a file.
+    pub fn start(path: PathBuf, connection: Conn, heads: watch::Sender<Heads>) -> Result<Writer> {
         let mut writer = Writer::empty();
-        let seen = writer.seen.clone();
-        writer.add(move |queue| run(&connection, &queue, &heads, &seen))?;
+        let (seen, health) = (writer.seen.clone(), writer.health.clone());
+        let hand = Hand { path, connection, heads, seen, health };
+        writer.add(move |queue| hand.run(&queue))?;
         Ok(writer)
     }
 
@@ -96,7 +121,13 @@ impl Writer {
     }
 
     fn empty() -> Writer {
-        Writer { queues: Vec::new(), threads: Vec::new(), seen: Arc::default(), hasher: RandomState::new() }
+        Writer {
+            queues: Vec::new(),
+            threads: Vec::new(),
+            seen: Arc::default(),
+            hasher: RandomState::new(),
+            health: Arc::default(),
+        }
     }
 
     fn add(&mut self, run: impl FnOnce(Queue) + Send + 'static) -> Result<()> {
@@ -105,6 +136,11 @@ impl Writer {
         self.threads.push(thread.map_err(|error| Error::File("log writer", error))?);
         self.queues.push(jobs);
         Ok(())
+    }
+
+    /// Why nothing can be committed, while that is so. Of a file: a shared log says it itself.
+    pub fn failing(&self) -> Option<Code> {
+        self.health.failing()
     }
 
     /// Notes that a tablet was here.
@@ -137,7 +173,7 @@ impl Writer {
         work: impl FnMut(&mut Txn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (reply, answer) = sync_channel(1);
-        let job = Typed { team, sealed, work, result: Err(Error::Commit), reply };
+        let job = Typed { team, sealed, work, result: Err(Error::Commit(Code::StorageFailed)), reply };
         let jobs = self.queue(team).ok_or(Code::ServerFailed)?;
         jobs.send(Box::new(job)).map_err(|_| Code::ServerFailed)?;
         answer.recv().map_err(|_| Code::ServerFailed)?
@@ -145,7 +181,8 @@ impl Writer {
 
     pub fn post(&self, work: impl FnMut(&mut Txn) -> Result<()> + Send + 'static) {
         let (reply, _) = sync_channel(1);
-        let job = Typed { team: None, sealed: false, work, result: Err(Error::Commit), reply };
+        let job =
+            Typed { team: None, sealed: false, work, result: Err(Error::Commit(Code::StorageFailed)), reply };
         if let Some(jobs) = self.queue(None) {
             let _ = jobs.try_send(Box::new(job));
         }
@@ -171,28 +208,76 @@ impl Drop for Writer {
     }
 }
 
-fn run(connection: &Conn, queue: &Queue, heads: &watch::Sender<Heads>, seen: &Seen) {
-    loop {
-        match queue.recv_timeout(NOTED) {
-            Ok(first) => commit(connection, first, queue, heads, seen),
-            Err(RecvTimeoutError::Timeout) => seen.note(connection),
-            Err(RecvTimeoutError::Disconnected) => return seen.note(connection),
-        }
-    }
+/// Who writes to a file.
+struct Hand {
+    path: PathBuf,
+    connection: Conn,
+    heads: watch::Sender<Heads>,
+    seen: Arc<Seen>,
+    health: Arc<Health>,
 }
 
-fn commit(connection: &Conn, first: Box<dyn Job>, queue: &Queue, heads: &watch::Sender<Heads>, seen: &Seen) {
-    let mut moved = Vec::new();
-    let mut done: Vec<Box<dyn Job>> = Vec::new();
-    let committed = group(connection, first, queue, &mut done, &mut moved, seen);
-    if let Err(error) = &committed {
-        tracing::error!(code = %error.code(), detail = error.detail(), jobs = done.len(), "commit failed");
-        let _ = connection.rollback();
-    } else if !moved.is_empty() {
-        heads.send_modify(|heads| heads.extend(moved));
+impl Hand {
+    fn run(mut self, queue: &Queue) {
+        loop {
+            let patience = if self.health.failing().is_some() { PROBED } else { NOTED };
+            match queue.recv_timeout(patience) {
+                Ok(first) => self.commit(first, queue),
+                Err(RecvTimeoutError::Timeout) if self.health.failing().is_some() => self.probe(),
+                Err(RecvTimeoutError::Timeout) => self.seen.note(&self.connection),
+                Err(RecvTimeoutError::Disconnected) => return self.seen.note(&self.connection),
+            }
+        }
     }
-    for job in done {
-        job.answer(committed.is_err().then_some(Error::Commit));
+
+    fn commit(&mut self, first: Box<dyn Job>, queue: &Queue) {
+        let mut moved = Vec::new();
+        let mut done: Vec<Box<dyn Job>> = Vec::new();
+        let committed = group(&self.connection, first, queue, &mut done, &mut moved, &self.seen);
+        self.health.is_now(self.failing(&committed));
+        let lost = committed.as_ref().err().map(Error::code);
+        if let Err(error) = &committed {
+            tracing::error!(code = %error.code(), detail = error.detail(), jobs = done.len(), "commit failed");
+            self.recover();
+        } else if !moved.is_empty() {
+            self.heads.send_modify(|heads| heads.extend(moved));
+        }
+        for job in done {
+            job.answer(lost.map(Error::Commit));
+        }
+    }
+
+    /// Commits something that changes nothing, to see whether the disk takes it again. Nobody else may write for hours.
+    fn probe(&mut self) {
+        let probed = self.connection.alone(|conn| {
+            conn.execute("UPDATE keeper SET position = position", &[])?;
+            self.seen.write(conn)
+        });
+        self.health.is_now(self.failing(&probed));
+        if probed.is_err() {
+            self.recover();
+        }
+    }
+
+    /// What a commit says of the disk. One that only waited too long for another process says nothing.
+    fn failing(&self, done: &Result<()>) -> Option<Code> {
+        match done {
+            Ok(()) => None,
+            Err(error) if error.code() == Code::StorageFull => Some(Code::StorageFull),
+            Err(_) if self.connection.is_broken() => Some(Code::StorageFailed),
+            Err(_) => self.health.failing(),
+        }
+    }
+
+    /// After a disk failed, what the connection believes to be in the file may not be there: it begins anew.
+    fn recover(&mut self) {
+        let _ = self.connection.rollback();
+        if self.connection.is_broken() {
+            match super::open_file(&self.path) {
+                Ok(connection) => self.connection = connection,
+                Err(error) => tracing::debug!(detail = error.detail(), "the log does not open"),
+            }
+        }
     }
 }
 
@@ -211,9 +296,12 @@ fn group(
     while let Some(job) = done.last_mut() {
         connection.savepoint()?;
         let before = moved.len();
-        if !matches!(job.run(&mut Txn::new(connection, moved, sealed)), Ran::Kept) {
+        if let Ran::Undone(code) = job.run(&mut Txn::new(connection, moved, sealed)) {
             moved.truncate(before);
-            connection.back()?;
+            // A failing disk has undone all of it already, and what it says then is not why.
+            connection
+                .back()
+                .map_err(|error| if code.is_of_storage() { Error::Commit(code) } else { error })?;
         }
         connection.release()?;
         if done.len() >= GROUP {

@@ -40,7 +40,14 @@ pub type Failures = BTreeMap<u16, Vec<&'static str>>;
 
 /// Errors that an address can answer with, whatever it is.
 pub fn failures(op: &Op) -> Failures {
-    let mut codes = vec![Code::HostUnknown, Code::Internal, Code::StorageFailed, Code::MethodNotAllowed];
+    let mut codes = vec![
+        Code::HostUnknown,
+        Code::Internal,
+        Code::StorageFailed,
+        Code::StorageFull,
+        Code::MethodNotAllowed,
+        Code::RateLimited,
+    ];
     let route = route(op);
     if route.is_some_and(|route| matches!(route.who, Who::Account(_))) {
         codes.extend([Code::NotSignedIn, Code::RoleNotAllowed, Code::ScopeMissing, Code::Behind]);
@@ -198,7 +205,7 @@ fn responses(op: &Op, components: &mut Components) -> Value {
     let (status, mut done) = match op.gives {
         Gives::Json(of) | Gives::Tagged(of) => ("200", content("application/json", of(components))),
         Gives::Made(of) => ("201", content("application/json", of(components))),
-        Gives::List(of) | Gives::TaggedList(of) => ("200", content("application/json", list(of(components)))),
+        Gives::TaggedList(of) => ("200", content("application/json", list(of(components)))),
         Gives::Fhir => ("200", content("application/fhir+json", component::<shapes::Bundle>(components))),
         Gives::Lines => ("200", content("application/fhir+ndjson", json!({"type": "string"}))),
         Gives::Events => ("200", content("text/event-stream", json!({"type": "string"}))),

@@ -51,7 +51,6 @@ pub enum Gives {
     Tagged(Component),
     /// 201.
     Made(Component),
-    List(Component),
     TaggedList(Component),
     /// A bundle of FHIR.
     Fhir,
@@ -219,9 +218,11 @@ pub const OPS: &[Op] = &[
     get(
         "/api/v1/quarantine",
         "Changes that could not be accepted, whole, and why; the latest first.",
-        Gives::List(component::<shapes::Quarantined>),
+        json::<api::HeldChanges>(),
     )
-    .of(WORK),
+    .of(WORK)
+    .query(&[AFTER, LIMIT])
+    .fails(&[Code::CursorInvalid]),
     post("/api/v1/quarantine/{hash}/seen", "Says that somebody has looked at it.", json::<shapes::Looked>())
         .of(WORK)
         .body(component::<shapes::LookedAt>)
@@ -309,14 +310,21 @@ pub const OPS: &[Op] = &[
     )
     .of(PLACES)
     .fails(GONE),
-    get("/api/v1/sites", "All sites, by team and name.", Gives::List(component::<api::ListedSite>))
-        .of(PLACES),
-    get("/api/v1/teams", "All teams.", Gives::List(component::<team::Team>)).of(PLACES),
+    get("/api/v1/sites", "Sites, a page at a time.", json::<api::Sites>())
+        .of(PLACES)
+        .query(&[AFTER, LIMIT])
+        .fails(&[Code::CursorInvalid]),
+    get("/api/v1/teams", "Teams, a page at a time.", json::<team::Teams>())
+        .of(PLACES)
+        .query(&[AFTER, LIMIT])
+        .fails(&[Code::CursorInvalid]),
     get("/api/v1/teams/{id}", "A team's staff, services and settings.", json::<team::Team>())
         .of(PLACES)
         .fails(GONE),
     get("/api/v1/fleet", "The tablets, the one that was silent longest first.", json::<api::Fleet>())
-        .of(PLACES),
+        .of(PLACES)
+        .query(&[AFTER, LIMIT])
+        .fails(&[Code::CursorInvalid]),
     get("/api/v1/reach", "Whom the team reaches. No small numbers.", json::<reach::Reach>())
         .of(FIGURES)
         .query(MONTHS),

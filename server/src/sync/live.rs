@@ -11,6 +11,7 @@ use wayside_protocol::sync::frame::{Frame, Head, State, TeamState};
 use super::{Exchange, pull, stream::Gate};
 use crate::base::Base;
 use crate::error::Result;
+use crate::limits::Limit;
 use crate::log;
 
 /// Answered after this at the latest, plus up to as much again of [`JITTER_MS`]: before a proxy takes it for dead, and
@@ -19,17 +20,20 @@ const HOLD: Duration = Duration::from_secs(35);
 const JITTER_MS: u64 = 10_000;
 
 /// Waits until there is news, and returns the answer's body.
-pub async fn live(base: Arc<Base>, gate: &Gate, head: Head) -> Result<Vec<u8>> {
-    let _waiting = gate.enter_live()?;
+pub async fn live(base: Arc<Base>, gate: &Gate, head: Head, from: String) -> Result<Vec<u8>> {
+    let _waiting = gate.enter_live().inspect_err(|_| base.limits.met(Limit::News))?;
+    let _counted = base.metrics.channel("tablets");
     // Before the first look, so that nothing falls between. The views tell of what another process appended, too.
     let (mut heads, mut viewed, mut closing) = (base.log.watch(), base.viewed(), base.closing());
     let opening = base.clone();
-    let (exchange, _) = gate.work(move || Exchange::open(&opening, head)).await?;
+    let (exchange, _) = gate.work(move || Exchange::open(&opening, head, &from)).await?;
     let exchange = Arc::new(exchange);
     let until = Instant::now() + HOLD + Duration::from_millis(rand::random_range(0..JITTER_MS));
     loop {
         let (looking, held) = (base.clone(), exchange.clone());
-        let states = gate.work(move || look(&looking, &held)).await?;
+        let states = gate
+            .work(move || look(&looking, &held).inspect_err(|error| held.is_refused(&looking, error.code())));
+        let states = states.await?;
         let over = Instant::now() >= until || *closing.borrow();
         if over || states.iter().any(|state| state.more) {
             let mut answer = Vec::new();

@@ -9,6 +9,7 @@ mod live;
 mod look_up;
 mod nonces;
 mod pull;
+mod refused;
 mod renew;
 mod repair;
 mod resume;
@@ -37,6 +38,7 @@ pub(crate) use answer::Answer;
 pub use enrol::enrol;
 pub(crate) use live::live;
 pub(crate) use nonces::Nonces;
+pub(crate) use refused::Refused;
 pub(crate) use repair::Sets;
 pub(crate) use stream::{Gate, Reading, receive};
 pub(crate) use turns::Turns;
@@ -46,6 +48,7 @@ pub(crate) use turns::take_shared;
 use crate::admission::{Judge, Judged, Offer};
 use crate::base::Base;
 use crate::error::{Error, Result};
+use crate::limits::{Inside, Limit};
 use crate::log::db::Conn;
 use crate::log::{self, Source, Tablet, Team, Visit};
 use repair::Repair;
@@ -90,11 +93,26 @@ pub struct Exchange {
     turn: Option<(i64, [u8; 16])>,
     /// The address that it comes from, if that is known.
     from: String,
+    /// Its place among this tablet's requests.
+    _inside: Inside<i64>,
 }
 
 impl Exchange {
-    /// Opens a request by its head. With it come the changes frames that an old tablet's seal covers too.
-    pub fn open(base: &Base, head: Head) -> Result<(Exchange, Vec<Changes>)> {
+    /// Opens a request by its head; `from` is the address that it comes from, empty where that is not known. With it come the
+    /// changes frames that an old tablet's seal covers too.
+    pub fn open(base: &Base, head: Head, from: &str) -> Result<(Exchange, Vec<Changes>)> {
+        let mut asks = None;
+        let opened = Exchange::open_for(base, head, from, &mut asks);
+        opened.inspect_err(|error| base.refused_tablet(asks.as_deref(), from, error.code()))
+    }
+
+    /// `asks` becomes the tablet's id once it has proven its key.
+    fn open_for(
+        base: &Base,
+        head: Head,
+        from: &str,
+        asks: &mut Option<String>,
+    ) -> Result<(Exchange, Vec<Changes>)> {
         let now = base.clock.now_ms();
         let mut frames = head.frames.into_iter();
         let Some(Frame::Hello(hello)) = frames.next() else { return Err(Code::FrameMalformed.into()) };
@@ -122,6 +140,8 @@ impl Exchange {
             }
         }
         let (tablet, teams, left) = base.log.read(|conn| standing(conn, &hello.tablet))?;
+        *asks = Some(tablet.id.clone());
+        let inside = base.limits.admit_tablet(tablet.n)?;
         // One whose answer was lost asks again with the key that is replaced already.
         if tablet.replaced_by.is_some() && new_key.is_none() {
             return Err(Code::KeyReplaced.into());
@@ -159,7 +179,8 @@ impl Exchange {
             verdicts: Vec::new(),
             frames: 0,
             turn: None,
-            from: String::new(),
+            from: from.to_owned(),
+            _inside: inside,
         };
         exchange.allow(named)?;
         exchange.allow_look_up()?;
@@ -232,6 +253,16 @@ impl Exchange {
 
     /// Admits frames of the request, in their order: what is in them is durable when this returns.
     pub fn push(&mut self, base: &Base, frames: Vec<Changes>) -> Result<()> {
+        let pushed = self.admit(base, frames);
+        pushed.inspect_err(|error| self.is_refused(base, error.code()))
+    }
+
+    /// Has the audit trail tell of it.
+    fn is_refused(&self, base: &Base, code: Code) {
+        base.refused_tablet(Some(&self.tablet.id), &self.from, code);
+    }
+
+    fn admit(&mut self, base: &Base, frames: Vec<Changes>) -> Result<()> {
         if (self.look_up.is_some() || self.new_key.is_some()) && !frames.is_empty() {
             return Err(Code::FrameMalformed.into());
         }
@@ -248,11 +279,15 @@ impl Exchange {
             server: *base.identity.public(),
             received_at: self.now,
             turn: self.turn,
+            quotas: Some(base.limits.settings().held),
         };
         let left = self.left.iter().map(|team| team.id).collect();
         let pushed = push(base, &self.tablet, &self.teams, &left, frames, &source)?;
         let known = |frame: &&Verdicts| frame.verdicts.iter().any(|v| matches!(v, Verdict::Known { .. }));
         pushed.iter().filter(known).for_each(|_| base.count_frame_again());
+        base.metrics.pushed(&pushed);
+        let all = pushed.iter().flat_map(|frame| &frame.verdicts);
+        all.filter(|verdict| stays(verdict)).for_each(|_| base.limits.met(Limit::Waiting));
         let numbered =
             pushed.into_iter().map(|verdicts| Verdicts { frame: first + verdicts.frame, ..verdicts });
         self.verdicts.extend(numbered);
@@ -268,8 +303,15 @@ impl Exchange {
         }
         (self.tablet, self.teams, self.left) = base.log.read(|conn| standing(conn, &hello.tablet))?;
         self.allow_look_up()?;
+        if self.tablet.revoked {
+            self.is_refused(base, Code::TabletRevoked);
+        }
         self.repair.leave_out(self.left.iter().map(|team| team.id).collect());
-        let (duties, obeys) = (self.duties(), self.hello.capabilities & capability::ORDERS != 0);
+        let (mut duties, obeys) = (self.duties(), self.hello.capabilities & capability::ORDERS != 0);
+        if self.verdicts.iter().flat_map(|frame| &frame.verdicts).any(stays) {
+            // Something of what it holds is nowhere else.
+            duties.clear();
+        }
         let pushes_only = self.hello.version < base.oldest_version();
         if pushes_only && self.hello.version == PROTOCOL_VERSION && self.verdicts.is_empty() {
             // The only word for it that a tablet of this age knows. It is said when there is nothing to send, so
@@ -382,10 +424,10 @@ impl Exchange {
 
 /// One whole exchange: what the tablet pushed is durable when this returns. Blocks.
 pub fn exchange(base: &Base, body: &[u8]) -> Result<Vec<u8>> {
-    exchanged(base, body).map(Answer::whole)
+    exchanged(base, body, "").map(Answer::whole)
 }
 
-fn exchanged(base: &Base, body: &[u8]) -> Result<Answer> {
+fn exchanged(base: &Base, body: &[u8], from: &str) -> Result<Answer> {
     let mut incoming = Incoming::default();
     incoming.push(body)?;
     let streamed = matches!(incoming.peek()?, Some(Frame::Hello(hello)) if hello.version == STREAMED_VERSION);
@@ -396,7 +438,7 @@ fn exchanged(base: &Base, body: &[u8]) -> Result<Answer> {
         let (signed, seal) = frame::unseal(body)?;
         (Head { frames: frame::decode(signed)?, signed: signed.to_vec(), seal }, Vec::new())
     };
-    let (mut exchange, changes) = Exchange::open(base, head)?;
+    let (mut exchange, changes) = Exchange::open(base, head, from)?;
     if streamed && !incoming.is_empty() {
         return Err(Code::FrameMalformed.into());
     }
@@ -449,6 +491,11 @@ fn push(
     }
     answers.sort_by_key(|verdicts| verdicts.frame);
     Ok(answers)
+}
+
+/// Whether a change was not kept, and stays on the tablet for now.
+fn stays(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Quarantined { code } if code == Code::WaitingFull.as_str())
 }
 
 /// Stores what a tablet sends of a team that it was taken out of: nobody judges it before an administrator does.

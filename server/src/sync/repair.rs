@@ -18,6 +18,7 @@ use crate::base::Base;
 use crate::error::Result;
 use crate::log::db::{Conn, args};
 use crate::log::{self, Tablet, Team};
+use crate::random::random;
 
 /// Sets that are remembered together hold at most this many pairs, some 64 bytes each.
 const MOST_PAIRS: usize = 1 << 20;
@@ -177,7 +178,7 @@ impl Repair {
         if self.current && !moved {
             return Ok(None);
         }
-        let (token, before): (Token, _) = (rand::random(), self.token);
+        let (token, before): (Token, _) = (random(), self.token);
         let (n, id, copied, given) = (tablet.n, tablet.id.clone(), self.copied, self.given);
         let noted = base.log.write(move |txn| {
             let noted = txn.conn.execute(

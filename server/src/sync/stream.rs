@@ -81,10 +81,11 @@ impl Gate {
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let place = self.places.clone().acquire_owned().await;
+        let request = tracing::Span::current();
         let work = move || {
             // Kept by the work itself, which goes on when the link is cut meanwhile.
             let _place = place;
-            work()
+            request.in_scope(work)
         };
         tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Internal("a panic inside a request")))
     }
@@ -213,11 +214,13 @@ pub async fn receive(base: Arc<Base>, gate: &Gate, reading: &mut Reading) -> Res
     let mut incoming = Incoming::default();
     let head = match reading.head(&mut incoming).await? {
         Begun::Head(head) => head,
-        Begun::Whole(body) => return gate.work(move || super::exchanged(&base, &body)).await,
+        Begun::Whole(body) => {
+            let from = reading.from.clone();
+            return gate.work(move || super::exchanged(&base, &body, &from)).await;
+        }
     };
-    let opening = base.clone();
-    let (mut exchange, _) = gate.work(move || Exchange::open(&opening, head)).await?;
-    exchange.from.clone_from(&reading.from);
+    let (opening, from) = (base.clone(), reading.from.clone());
+    let (mut exchange, _) = gate.work(move || Exchange::open(&opening, head, &from)).await?;
     let (tablet, nonce, given_up) = exchange.turn();
     let mut turn = base.turns.take(tablet, nonce, given_up).await?;
     let recalling = base.clone();

@@ -311,7 +311,9 @@ async fn who_waits_for_news_hears_of_them_and_of_the_end() {
     let gate = Arc::new(Gate::default());
     let wait = |places: Vec<Place>| {
         let (base, gate, head) = (site.base.clone(), gate.clone(), live_head(&site, &two, places));
-        tokio::spawn(async move { live(base, &gate, head).await.map(|bytes| state(&answer(&bytes).1)) })
+        tokio::spawn(async move {
+            live(base, &gate, head, String::new()).await.map(|bytes| state(&answer(&bytes).1))
+        })
     };
     // Already behind: at once.
     assert!(wait(vec![nowhere(site.team)]).await.unwrap().unwrap().teams[0].more);

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::uri::Authority;
@@ -11,11 +12,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use data_encoding::HEXLOWER_PERMISSIVE;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::time::timeout;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Hash, RecordId};
 
 use super::trail::{Said, Trace};
-use super::{Door, blocking, pages};
+use super::{Door, MAX_FORM, blocking, pages};
 use crate::accounts::{self, Login, Role, Token};
 use crate::api::{self, VIEWED};
 use crate::base::Base;
@@ -99,7 +102,10 @@ pub async fn guard(
     let mut response = match admitted {
         Ok(()) => {
             request.extensions_mut().insert(visitor.clone());
-            let answer = next.run(request).await;
+            let answer = match gathered(request, door.web.base.limits.settings().form_within).await {
+                Ok(request) => next.run(request).await,
+                Err(error) => refuse(&door, route, &visitor, &error),
+            };
             let (status, said) = (answer.status(), answer.extensions().get::<Said>().cloned());
             match trace.keep(&door, &visitor, status, said).await {
                 Ok(()) => answer,
@@ -113,12 +119,36 @@ pub async fn guard(
         }
         Err(error) => refuse(&door, route, &visitor, &error),
     };
+    dress(&mut response);
+    response
+}
+
+fn dress(response: &mut Response) {
     let headers = response.headers_mut();
     for (name, value) in &HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     // Health records do not stay in a browser's cache.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// A request with its whole body, which nobody waits for longer than this.
+async fn gathered(request: Request, within: Duration) -> Result<Request> {
+    let (head, body) = request.into_parts();
+    let read = timeout(within, Limited::new(body, MAX_FORM).collect()).await;
+    let body = read.map_err(|_| Code::LinkCut)?.map_err(|error| match error.is::<LengthLimitError>() {
+        true => Code::TooLarge,
+        false => Code::LinkCut,
+    })?;
+    Ok(Request::from_parts(head, Body::from(body.to_bytes())))
+}
+
+/// Refuses a request to pages or API before anybody has looked at it.
+pub fn refuse_unseen(door: &Arc<Door>, path: &str, error: &Error) -> Response {
+    let is_page = !(path.starts_with("/api/") || path.starts_with("/fhir/"));
+    let mut response =
+        if is_page { pages::refuse(door, &Visitor::default(), error) } else { api::refuse(error) };
+    dress(&mut response);
     response
 }
 
@@ -342,11 +372,13 @@ pub fn status(error: &Error) -> StatusCode {
         | Code::CrossOrigin
         | Code::ConsentMissing => StatusCode::FORBIDDEN,
         Code::HostUnknown => StatusCode::MISDIRECTED_REQUEST,
-        Code::TryLater => StatusCode::TOO_MANY_REQUESTS,
+        Code::TryLater | Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Code::LinkCut => StatusCode::REQUEST_TIMEOUT,
         Code::RecordNotFound | Code::NotFound | Code::TokenUnknown | Code::BadId | Code::RecipientUnknown => {
             StatusCode::NOT_FOUND
         }
         Code::NotInConflict | Code::HeadsUnknown | Code::ChangedMeanwhile => StatusCode::CONFLICT,
+        Code::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
         Code::StorageFailed | Code::ServerFailed | Code::Behind => StatusCode::SERVICE_UNAVAILABLE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Code::BadJson | Code::BadArguments | Code::CursorInvalid => StatusCode::BAD_REQUEST,
@@ -370,10 +402,8 @@ pub fn note(error: &Error) {
 
 /// Where an answer says how long to wait.
 pub fn retry_after(error: &Error, response: &mut Response) {
-    let seconds = match error {
-        Error::TryLater(seconds) | Error::Busy(seconds) => *seconds,
-        error if error.code() == Code::Behind => BEHIND_S,
-        _ => return,
-    };
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    let behind = (error.code() == Code::Behind).then_some(BEHIND_S);
+    if let Some(seconds) = error.after().or(behind) {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
 }

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::{Door, Visitor, Web, blocking};
 use crate::accounts;
+use crate::health::Channel as Open;
 
 /// Proxies close what is silent. Spread, so that a thousand pages do not all speak at once.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -26,12 +27,14 @@ struct Channel {
     closing: watch::Receiver<bool>,
     begun: bool,
     ended: bool,
+    _counted: Open,
 }
 
 pub async fn events(State(door): State<Arc<Door>>, Extension(visitor): Extension<Visitor>) -> Response {
     let web = door.web.clone();
     let (heads, closing) = (web.base.viewed(), web.closing.subscribe());
-    let channel = Channel { web, visitor, heads, closing, begun: false, ended: false };
+    let _counted = web.base.metrics.channel("pages");
+    let channel = Channel { web, visitor, heads, closing, begun: false, ended: false, _counted };
     let mut response = Sse::new(stream::unfold(channel, next)).into_response();
     // Some proxies gather answers unless told not to.
     let unbuffered = HeaderName::from_static("x-accel-buffering");

@@ -35,7 +35,7 @@ use crate::openapi;
 use crate::reach::Reaches;
 use crate::router::{Route, Who};
 
-pub(crate) use guard::{Visitor, note, retry_after, status};
+pub(crate) use guard::{Visitor, note, refuse_unseen, retry_after, status};
 pub(crate) use pages::Ask;
 pub(crate) use trail::{Said, address};
 pub(crate) use words::LONDON;
@@ -402,5 +402,7 @@ async fn programs(request: Request, next: Next) -> Response {
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
+    let request = tracing::Span::current();
+    let work = move || request.in_scope(work);
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Internal("a panic inside a request")))
 }

@@ -59,6 +59,7 @@ fn shown(door: &Arc<Door>, name: String, problem: Option<&Error>) -> Response {
     if let Some(error) = problem {
         guard::note(error);
         guard::retry_after(error, &mut response);
+        response.extensions_mut().insert(error.code());
     }
     response
 }

@@ -395,6 +395,10 @@ mod tests {
             "152/94; arm: Left"
         );
         assert_eq!(value("contact_preference", &json!("4")), "E-mail");
+        for code in 1..=9 {
+            let words = value("contact_preference", &json!(code.to_string()));
+            assert!(words.len() > 1, "{code} is shown as {words}");
+        }
         assert_eq!(value("languages", &json!(["ur", "en"])), "Urdu, English");
         assert_eq!(field("languages/ur"), "Language: Urdu");
         assert_eq!(value("", &json!("not_on_any_list")), "Not on any list");

@@ -8,6 +8,7 @@
 use std::{
     fs::File,
     io::{self, BufWriter, Write},
+    ops::Range,
     path::Path,
     process::{Command, Stdio},
     time::Instant,
@@ -38,24 +39,51 @@ pub struct Plan {
     pub real: usize,
 }
 
-/// Prints the figures as they come.
-pub fn run(dir: &Path, plan: &Plan, out: &mut impl Write) -> Result<()> {
+/// Files that are timed.
+const FILES: [&str; 3] = ["contacts", "readings", "people"];
+/// More than this, in megabytes, is not the same memory; nor is this many times the time the same time.
+const SLACK: (f64, f64) = (8.0, 3.0);
+
+/// Prints the figures as they come: with a tenth of the contacts and with all of them. False where memory grew with
+/// their number, or what an extract of a hundred changes costs.
+pub fn run(dir: &Path, plan: &Plan, out: &mut impl Write) -> Result<bool> {
     let base = Base::open(dir, Clock::default())?;
     base.team_add(TEAM)?;
-    let real = plan.real.min(plan.contacts);
+    let real = plan.real.min(plan.contacts / 10).max(1);
     push(&base, real, 1)?;
     Views::to_follow(dir)?.catch_up(&base.log)?;
-    let copies = plan.contacts.div_ceil(real.max(1));
-    let contacts = multiply(&dir.join("views.db"), copies)?;
+    let stored = stored(dir)?;
     writeln!(
         out,
-        "{contacts} contacts, of which {real} came in through the server's door and were copied under other ids"
+        "{real} contacts came in through the server's door; the others are their rows under other ids"
     )?;
+    let mut copies = 1;
+    let mut figures = Vec::new();
+    for contacts in [plan.contacts / 10, plan.contacts] {
+        let wanted = contacts.div_ceil(real);
+        let contacts = multiply(&dir.join("views.db"), &stored, copies..wanted)?;
+        copies = wanted;
+        writeln!(out, "\nwith {contacts} contacts:")?;
+        figures.push(measure(&base, dir, contacts, out)?);
+    }
+    let [(little, before), (most, after)] = figures.as_slice() else { return Ok(true) };
+    let (grown, slower) = (most - little, after / before);
+    let flat = grown <= SLACK.0 && slower <= SLACK.1;
+    writeln!(
+        out,
+        "\nten times as many contacts: {grown:+.1} MB at the most, {slower:.2} times as long for what 100 changes made{}",
+        if flat { "" } else { "  MISSED" }
+    )?;
+    Ok(flat)
+}
 
+/// The most memory of any file, in megabytes, and seconds for the extract after 100 changes.
+fn measure(base: &Base, dir: &Path, contacts: usize, out: &mut impl Write) -> Result<(f64, f64)> {
     let floor = dump(&dir.join("views.db"), &dir.join("floor.csv"), contacts)?;
-    let begun = positions(dir)?;
-    for file in ["contacts", "readings", "people"] {
+    let (mut most_memory, mut after_hundred) = (0.0_f64, 0.0);
+    for file in FILES {
         let took = in_a_process(dir, file, contacts)?;
+        most_memory = most_memory.max(took.most_memory);
         writeln!(
             out,
             "{file}.csv: {} rows in {:.1} s, {:.0} rows/s; contacts read {:.0}/s, {:.2} of a bare dump ({:.0}/s); peak memory {:.0} MB, {:.0} MB before",
@@ -69,10 +97,10 @@ pub fn run(dir: &Path, plan: &Plan, out: &mut impl Write) -> Result<()> {
             took.before
         )?;
     }
-    let mut from = begun;
     for changes in [100, 1000] {
+        let from = positions(dir)?;
         // A contact and its person each.
-        push(&base, changes / 2, 1000 + changes as u64)?;
+        push(base, changes / 2, (contacts + changes) as u64)?;
         Views::to_follow(dir)?.catch_up(&base.log)?;
         let (rows, seconds) = since(dir, &from)?;
         ensure!(rows == (changes / 2) as u64, "{rows} rows of {changes} changes");
@@ -82,9 +110,11 @@ pub fn run(dir: &Path, plan: &Plan, out: &mut impl Write) -> Result<()> {
             seconds * 1e3,
             seconds * 1e6 / changes as f64
         )?;
-        from = positions(dir)?;
+        if changes == 100 {
+            after_hundred = seconds;
+        }
     }
-    Ok(())
+    Ok((most_memory, after_hundred))
 }
 
 /// Contacts with their people, through the door.
@@ -94,25 +124,32 @@ fn push(base: &Base, contacts: usize, seed: u64) -> Result<()> {
     requests.iter().try_for_each(|body| sync::exchange(base, body).map(drop).map_err(Into::into))
 }
 
-/// Copies every person and contact so often, the first of them being what is there. Returns how many contacts there are.
-fn multiply(path: &Path, copies: usize) -> Result<usize> {
-    let db = Connection::open(path)?;
-    db.pragma_update(None, "journal_mode", "WAL")?;
-    db.pragma_update(None, "synchronous", "OFF")?;
-    type Stored = (Vec<u8>, Vec<u8>, String, String, String, String, u64);
-    let stored: Vec<Stored> = db
-        .prepare(
-            "SELECT record.id, record.team, record.kind, fields, conflicts, created, changed.seq
-             FROM record JOIN changed ON changed.id = record.id WHERE kind IN ('person', 'contact')",
-        )?
+/// A person's or contact's row as it came through the door: id, team, kind, fields, conflicts, when it was created, and
+/// its number.
+type Stored = (Vec<u8>, Vec<u8>, String, String, String, String, u64);
+
+fn stored(dir: &Path) -> Result<Vec<Stored>> {
+    let sql = "SELECT record.id, record.team, record.kind, fields, conflicts, created, changed.seq
+               FROM record JOIN changed ON changed.id = record.id WHERE kind IN ('person', 'contact')";
+    let db = Connection::open(dir.join("views.db"))?;
+    let rows = db
+        .prepare(sql)?
         .query_map([], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
         })?
         .collect::<rusqlite::Result<_>>()?;
+    Ok(rows)
+}
+
+/// Adds these copies of every row; the first, of number 0, is what is there. Returns how many contacts there are then.
+fn multiply(path: &Path, stored: &[Stored], copies: Range<usize>) -> Result<usize> {
+    let db = Connection::open(path)?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "OFF")?;
     let mut written = 0;
     let mut transaction = db.unchecked_transaction()?;
-    for copy in 1..copies {
-        for (id, team, kind, fields, conflicts, created, seq) in &stored {
+    for copy in copies {
+        for (id, team, kind, fields, conflicts, created, seq) in stored {
             let other = renamed(id, copy)?;
             // A contact's person is copied by the same rule.
             let mut text = fields.replace(&hyphened(id), &hyphened(&other));

@@ -1,6 +1,10 @@
 //! `cargo bench-extract`: how fast records leave as CSV, beside a bare dump of the same rows, and in how much memory.
 
-use std::{io::stdout, path::PathBuf};
+use std::{
+    io::{Write, stderr, stdout},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use anyhow::Result;
 use clap::Parser;
@@ -9,7 +13,7 @@ use wayside_tests::bench::extract::{self, Plan};
 /// Fills a server's views, extracts them, and prints what it cost.
 #[derive(Parser)]
 struct Arguments {
-    /// So many contacts, each with a person.
+    /// So many contacts, each with a person; measured with a tenth of them first.
     #[arg(long, default_value_t = 1_000_000)]
     contacts: usize,
     /// So many of them come in through the server's own door; the others are copies of their rows.
@@ -22,10 +26,22 @@ struct Arguments {
     data: Option<PathBuf>,
 }
 
-fn main() -> Result<()> {
-    let Arguments { contacts, real, extract, data } = Arguments::parse();
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(stderr(), "This could not go on: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether everything is as it should be.
+fn run(arguments: Arguments) -> Result<bool> {
+    let Arguments { contacts, real, extract, data } = arguments;
     match (extract, data) {
-        (Some(file), Some(data)) => extract::whole(&data, &file, &mut stdout()),
+        (Some(file), Some(data)) => extract::whole(&data, &file, &mut stdout()).map(|()| true),
         _ => {
             let dir = tempfile::tempdir()?;
             extract::run(dir.path(), &Plan { contacts, real }, &mut stdout())

@@ -6,6 +6,10 @@ use anyhow::Result;
 use clap::Parser;
 use wayside_tests::bench::views;
 
+/// As the server's own program has it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Fills a log, derives its views as it grows and from nothing, compares them, and prints a table.
 #[derive(Parser)]
 struct Arguments {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
 use wayside_server::routes;
 
 use super::client::Client;
@@ -11,6 +12,18 @@ use super::client::Client;
 const EXAMPLES: usize = 5;
 /// Of one kind (the same route and the same filters), so many are opened to look for further links.
 const OPENED: usize = 2;
+const SUMMARY: &str = "/api/v1/checks/{id}/gp-summary";
+/// Addresses that are measured elsewhere or never end: extracts by `cargo bench-extract`.
+const NOT_MEASURED: &[&str] = &[
+    "/events",
+    "/sign-in/once",
+    "/find/{id}",
+    "/healthz",
+    "/readyz",
+    "/api/v1/urgent/stream",
+    "/api/v1/extracts/{name}",
+    "/api/v1/pseudonymous/{recipient}/{name}",
+];
 
 /// A page or an address of the API.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,7 +69,8 @@ pub fn addresses(client: &mut Client, first: &[String]) -> Result<Found> {
     }
     // What the pages show the API says, of the same records.
     for route in measured().filter(|route| route.starts_with("/api/v1/")) {
-        found.insert(route, of_api(route, &found));
+        let paths = if route == SUMMARY { summaries(client)? } else { of_api(route, &found) };
+        found.insert(route, paths);
     }
     let missing = measured().filter(|route| found.get(route).is_none_or(BTreeSet::is_empty)).collect();
     let get = |(route, paths): (&'static str, BTreeSet<String>)| {
@@ -75,11 +89,27 @@ pub fn addresses(client: &mut Client, first: &[String]) -> Result<Found> {
     Ok(Found { addresses, missing })
 }
 
+/// Summaries of checks: they go only where the person agreed.
+fn summaries(client: &mut Client) -> Result<BTreeSet<String>> {
+    let checks: Value = serde_json::from_str(&client.get("/api/v1/checks?limit=100")?.text())?;
+    let ids = checks["checks"].as_array().into_iter().flatten().filter_map(|check| check["check"].as_str());
+    let mut agreed = BTreeSet::new();
+    for path in ids.map(|id| SUMMARY.replace("{id}", id)) {
+        if client.get(&path)?.status == 200 {
+            agreed.insert(path);
+        }
+        if agreed.len() == EXAMPLES {
+            break;
+        }
+    }
+    Ok(agreed)
+}
+
 /// Addresses of the API: with the filters of the page of the same name, and with the ids of pages of one record.
 fn of_api(route: &'static str, found: &BTreeMap<&str, BTreeSet<String>>) -> BTreeSet<String> {
     let page = route.strip_prefix("/api/v1").unwrap_or_default();
     if route == "/api/v1/fhir/{name}" {
-        return [route.replace("{name}", "Observation.ndjson")].into();
+        return [route.replace("{name}", "Observation.ndjson?limit=50")].into();
     }
     if let Some(same) = found.get(page) {
         return same.iter().map(|path| format!("/api/v1{path}")).collect();
@@ -100,9 +130,8 @@ fn of_api(route: &'static str, found: &BTreeMap<&str, BTreeSet<String>>) -> BTre
 
 /// Every address that shows something to somebody who is signed in, and neither goes on for ever nor leads elsewhere.
 fn measured() -> impl Iterator<Item = &'static str> {
-    let shows =
-        |path: &str| !matches!(path, "/events" | "/sign-in/once" | "/find/{id}" | "/healthz" | "/readyz");
-    routes().filter(move |route| route.method == "GET" && shows(route.path)).map(|route| route.path)
+    let shown = routes().filter(|route| route.method == "GET" && !NOT_MEASURED.contains(&route.path));
+    shown.map(|route| route.path)
 }
 
 /// The route of a path: of several that fit, the one with the fewest places left open.

@@ -38,6 +38,18 @@ impl Postgres {
         restored.map(drop)
     }
 
+    /// Fills a database that is there with what a dump in SQL says.
+    pub fn fill(&self, database: &str, dump: &Path) -> Result<()> {
+        // Where its user may read it.
+        let file = self.dir.join(format!("{database}.sql"));
+        self.write(&file, &fs::read_to_string(dump)?)?;
+        let filled = self.installed.run("psql", |command| {
+            command.args(["--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "--output=/dev/null"]);
+            command.arg("--file").arg(&file).arg(self.address(database));
+        });
+        filled.map(drop)
+    }
+
     /// From now on what it writes is archived, file by file.
     pub fn archive(&mut self) -> Result<()> {
         let archive = self.archived();

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Records a very high reading on a tablet of the demo, with what follows from it, and syncs it.
-fn recorded(world: &World, given: &str, family: &str, contact: &Value) {
+pub fn recorded(world: &World, given: &str, family: &str, contact: &Value) {
     let ago = |minutes| (Timestamp::now() - SignedDuration::from_mins(minutes)).to_string();
     let today = Timestamp::now().to_zoned(TimeZone::system()).date().to_string();
     let mut line = json!({

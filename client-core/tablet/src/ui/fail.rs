@@ -59,6 +59,7 @@ impl From<Error> for Fail {
     fn from(error: Error) -> Fail {
         let status = match error.code() {
             Code::RecordNotFound | Code::EntryNotFound | Code::NotFound => StatusCode::NOT_FOUND,
+            Code::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
             Code::StorageFailed | Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             code if code.retry() => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::UNPROCESSABLE_ENTITY,

@@ -26,6 +26,7 @@ pub use staff::{Member, MemberFields, add_member, change_member, draw_pin, find_
 pub use unlock::{Unlocking, unlock};
 
 use super::author::{self, new_entry};
+use super::cursor::{self, Paging};
 use super::{Readers, changes};
 use crate::base::Base;
 use crate::error::{Error, Result};
@@ -36,6 +37,17 @@ use crate::log::db::Conn;
 const LONGEST: usize = 200;
 /// Where nobody set another.
 const LOCK_MINUTES: u64 = 5;
+
+/// Of its cursors.
+const LIST: u8 = b'm';
+
+/// A page of teams, in the order of their ids.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Teams {
+    pub teams: Vec<Team>,
+    /// Send it as `after` for the next page; null where this is the last by now.
+    pub next: Option<String>,
+}
 
 /// A team as its page shows it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -57,6 +69,16 @@ pub struct Team {
 /// The teams of whoever reads, in the order in which they were added. Blocks.
 pub fn teams(base: &Base, readers: &Readers) -> Result<Vec<Team>> {
     base.log.read(|conn| readers.known_teams(conn)?.iter().map(|team| read(conn, team)).collect())
+}
+
+/// A page of them. Blocks.
+pub fn team_page(base: &Base, readers: &Readers, paging: &Paging) -> Result<Teams> {
+    base.log.read(|conn| {
+        let (known, next) =
+            cursor::page(LIST, paging, readers.known_teams(conn)?, |team| team.id.to_string())?;
+        let teams = known.iter().map(|team| read(conn, team)).collect::<Result<_>>()?;
+        Ok(Teams { teams, next })
+    })
 }
 
 /// One team. [`Code::RecordNotFound`] where there is none. Blocks.

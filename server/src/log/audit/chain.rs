@@ -10,6 +10,7 @@ use wayside_protocol::record::RecordId;
 use super::super::db::{Conn, args};
 use super::{Audited, COLUMNS, read};
 use crate::error::Result;
+use crate::random::random;
 
 /// Where the chain ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -105,7 +106,7 @@ pub fn forget_reasons(conn: &Conn, record: RecordId) -> Result<()> {
 }
 
 fn salted(reason: &str) -> ([u8; 16], [u8; 32]) {
-    let salt = rand::random();
+    let salt = random();
     (salt, digest_of(&salt, reason))
 }
 

@@ -15,12 +15,18 @@ use postgres::Pg;
 pub(super) use sqlite::Sqlite;
 pub use value::{FromValue, ToValue, Value};
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use wayside_protocol::record::RecordId;
 
 use crate::error::{Error, Result};
+
+/// Connections to PostgreSQL that this process made since it began, and that it could not make.
+pub fn connections() -> (u64, u64) {
+    (postgres::CONNECTED.load(Relaxed), postgres::NOT_CONNECTED.load(Relaxed))
+}
 
 /// Parameters of a statement, in order: `args![team.n, record]`.
 macro_rules! args {
@@ -60,7 +66,7 @@ impl Row<'_> {
 
 impl Conn {
     pub(crate) fn of_sqlite(connection: rusqlite::Connection) -> Conn {
-        Conn(Kind::Sqlite(Sqlite(connection)))
+        Conn(Kind::Sqlite(Sqlite::new(connection)))
     }
 
     /// A connection for transactions that write. They wait for a standby as long as it takes: giving up would
@@ -79,7 +85,7 @@ impl Conn {
     /// For what only SQLite can: copying the whole database.
     pub(crate) fn sqlite(&self) -> Result<&rusqlite::Connection> {
         match &self.0 {
-            Kind::Sqlite(sqlite) => Ok(&sqlite.0),
+            Kind::Sqlite(sqlite) => Ok(&sqlite.connection),
             Kind::Postgres(_) => Err(Error::Internal("SQLite alone can do this")),
         }
     }
@@ -91,7 +97,7 @@ impl Conn {
     /// Whether it is of no use any more.
     pub(crate) fn is_broken(&self) -> bool {
         match &self.0 {
-            Kind::Sqlite(_) => false,
+            Kind::Sqlite(sqlite) => sqlite.is_broken(),
             Kind::Postgres(postgres) => postgres.is_broken(),
         }
     }
@@ -311,7 +317,7 @@ impl Conn {
     pub(super) fn rollback(&self) -> Result<()> {
         match &self.0 {
             // Some errors end a transaction by themselves.
-            Kind::Sqlite(sqlite) if sqlite.0.is_autocommit() => Ok(()),
+            Kind::Sqlite(sqlite) if sqlite.connection.is_autocommit() => Ok(()),
             _ => self.batch("ROLLBACK"),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use ::postgres::fallible_iterator::FallibleIterator;
@@ -23,6 +24,10 @@ const SETTINGS: [&str; 3] = [
     "SET client_min_messages = 'warning'",
 ];
 
+/// Connections of this process that were made, and that could not be.
+pub static CONNECTED: AtomicU64 = AtomicU64::new(0);
+pub static NOT_CONNECTED: AtomicU64 = AtomicU64::new(0);
+
 pub struct Pg {
     client: RefCell<Client>,
     /// Prepared ones, by the text in which they are written here.
@@ -32,7 +37,10 @@ pub struct Pg {
 impl Pg {
     /// `patience` is how long one statement may take, as PostgreSQL writes it; 0 for any time.
     pub fn connect(place: &Place, patience: &str) -> Result<Pg> {
-        let mut client = place.config.connect(place.tls.clone())?;
+        let connected = place.config.connect(place.tls.clone());
+        let counted = if connected.is_ok() { &CONNECTED } else { &NOT_CONNECTED };
+        counted.fetch_add(1, Relaxed);
+        let mut client = connected?;
         let patience = format!("SET statement_timeout = '{patience}'");
         for setting in SETTINGS.into_iter().chain([patience.as_str()]) {
             let _ = client.batch_execute(setting);

@@ -1,12 +1,18 @@
 //! The embedded database.
 
+use std::cell::Cell;
+
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{ToSql, params_from_iter};
+use rusqlite::{ErrorCode, ToSql, params_from_iter};
 
 use super::Value;
 use crate::error::{Error, Result};
 
-pub struct Sqlite(pub rusqlite::Connection);
+pub struct Sqlite {
+    pub connection: rusqlite::Connection,
+    /// Its file failed in its hands: what it has read before may not be what lies there.
+    broken: Cell<bool>,
+}
 
 impl ToSql for Value<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -32,8 +38,28 @@ pub fn value<'a>(row: &'a rusqlite::Row, index: usize) -> Result<Value<'a>> {
 }
 
 impl Sqlite {
+    pub fn new(connection: rusqlite::Connection) -> Sqlite {
+        Sqlite { connection, broken: Cell::new(false) }
+    }
+
+    pub fn is_broken(&self) -> bool {
+        self.broken.get()
+    }
+
+    fn seen<T>(&self, done: rusqlite::Result<T>) -> Result<T> {
+        use ErrorCode::{CannotOpen, DatabaseCorrupt, FileLockingProtocolFailed, ReadOnly, SystemIoFailure};
+        let failed = |error: &rusqlite::Error| {
+            matches!(
+                error.sqlite_error_code(),
+                Some(SystemIoFailure | ReadOnly | CannotOpen | DatabaseCorrupt | FileLockingProtocolFailed)
+            )
+        };
+        Ok(done.inspect_err(|error| self.broken.set(self.broken.get() || failed(error)))?)
+    }
+
     pub fn execute(&self, sql: &str, args: &[Value]) -> Result<usize> {
-        Ok(self.0.prepare_cached(sql)?.execute(params_from_iter(args))?)
+        let execute = || self.connection.prepare_cached(sql)?.execute(params_from_iter(args));
+        self.seen(execute())
     }
 
     pub fn each(
@@ -42,9 +68,9 @@ impl Sqlite {
         args: &[Value],
         mut take: impl FnMut(&rusqlite::Row) -> Result<bool>,
     ) -> Result<()> {
-        let mut statement = self.0.prepare_cached(sql)?;
-        let mut rows = statement.query(params_from_iter(args))?;
-        while let Some(row) = rows.next()? {
+        let mut statement = self.seen(self.connection.prepare_cached(sql))?;
+        let mut rows = self.seen(statement.query(params_from_iter(args)))?;
+        while let Some(row) = self.seen(rows.next())? {
             if !take(row)? {
                 break;
             }
@@ -53,6 +79,6 @@ impl Sqlite {
     }
 
     pub fn batch(&self, sql: &str) -> Result<()> {
-        Ok(self.0.prepare_cached(sql)?.execute([]).map(drop)?)
+        self.execute(sql, &[]).map(drop)
     }
 }

@@ -111,6 +111,7 @@ pub fn refuse(door: &Arc<Door>, visitor: &Visitor, error: &Error) -> Response {
     let frame = Frame::new(door, visitor, title);
     let mut response = html(status, &Problem { frame, message: error.to_string(), retry: error.retry() });
     guard::retry_after(error, &mut response);
+    response.extensions_mut().insert(error.code());
     response
 }
 

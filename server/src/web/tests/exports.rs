@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use wayside_protocol::record::{Kind, RecordId};
 use wayside_protocol::sync::frame::What;
 
 use super::coordinating::{push, very_high};
+use super::happenings::Happenings;
 use super::{Answer, Desk};
 use crate::accounts::Role;
 use crate::log::{self, Made};
@@ -250,55 +249,18 @@ fn derive_again(desk: &Desk) {
 #[tokio::test]
 async fn a_copy_that_follows_is_a_copy_of_everything() {
     for seed in 0..8 {
-        let mut dice = StdRng::seed_from_u64(seed);
         let desk = Desk::new();
         let cora = desk.signed_in("cora", Role::Coordinator).await;
-        let tablet = desk.site.tablet();
+        let mut happenings = Happenings::new(&desk, seed);
         let mut copy = Copy::default();
-        let (mut people, mut checks) = (Vec::new(), Vec::new());
-        let mut merged: BTreeMap<RecordId, RecordId> = BTreeMap::new();
-        for step in 0..24 {
-            let offer = match dice.random_range(0..6) {
-                0 | 1 => {
-                    let (record, offer) = tablet.begin(Kind::Person, consents(true));
-                    people.push(record);
-                    offer
-                }
-                2 => {
-                    let whom = (!people.is_empty()).then(|| people[dice.random_range(0..people.len())].id());
-                    let (record, offer) = tablet.begin(Kind::Contact, very_high(whom, &json!({})));
-                    checks.push(record);
-                    offer
-                }
-                3 if !people.is_empty() => {
-                    // Merged into somebody, or taken apart.
-                    let at = dice.random_range(0..people.len());
-                    let (id, into) = (people[at].id(), people[dice.random_range(0..people.len())].id());
-                    let into = (into != id && dice.random_bool(0.7)).then_some(into);
-                    if merged.get(&id).copied() == into {
-                        continue;
-                    }
-                    merged.remove(&id);
-                    merged.extend(into.map(|into| (id, into)));
-                    tablet.set(&mut people[at], "merged_into", json!(into.map(|into| into.to_string())))
-                }
-                4 if !people.is_empty() => {
-                    let at = dice.random_range(0..people.len());
-                    tablet.set(&mut people[at], "phone", json!(format!("07700 900{step:03}")))
-                }
-                5 if !checks.is_empty() => {
-                    let at = dice.random_range(0..checks.len());
-                    tablet.set(&mut checks[at], "age_band", json!(format!("band {step}")))
-                }
-                _ => continue,
-            };
-            tablet.push(&desk.site, &[offer]);
-            if dice.random_bool(0.2) {
+        for _ in 0..24 {
+            happenings.next(&desk);
+            if happenings.chance(0.2) {
                 derive_again(&desk);
             }
-            if dice.random_bool(0.4) {
+            if happenings.chance(0.4) {
                 desk.catch_up();
-                copy.follow(&desk, &cora, ["", "&limit=1", "&limit=3"][dice.random_range(0..3)]).await;
+                copy.follow(&desk, &cora, happenings.limit()).await;
             }
         }
         desk.catch_up();

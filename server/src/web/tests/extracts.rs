@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::http::StatusCode;
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use wayside_protocol::record::{Kind, RecordId};
 use wayside_protocol::sync::frame::What;
 
 use super::coordinating::{push, very_high};
+use super::happenings::Happenings;
 use super::{Answer, Desk, form, request};
 use crate::accounts::{self, Role, Scope};
 use crate::api::extracts::{add_recipient, end_recipient};
@@ -362,67 +361,21 @@ impl Copy {
 #[tokio::test]
 async fn a_copy_that_follows_is_a_copy_of_everything() {
     for seed in 0..6 {
-        let mut dice = StdRng::seed_from_u64(seed);
         let desk = Desk::new();
         let cora = desk.signed_in("cora", Role::Coordinator).await;
-        let tablet = desk.site.tablet();
+        let mut happenings = Happenings::new(&desk, seed);
         let mut copies: Vec<(File, Copy)> =
             [File::People, File::Contacts, File::Readings].map(|file| (file, Copy::default())).into();
-        let (mut people, mut checks, mut merged) = (Vec::new(), Vec::new(), BTreeMap::new());
-        for step in 0..24 {
-            let offer = match dice.random_range(0..6) {
-                0 | 1 => {
-                    let (record, offer) = tablet.begin(
-                        Kind::Person,
-                        json!({"name": {"given": "Amina"}, "date_of_birth": "1968-02-03"}),
-                    );
-                    people.push(record);
-                    offer
-                }
-                2 => {
-                    let whom = (!people.is_empty()).then(|| people[dice.random_range(0..people.len())].id());
-                    let (record, offer) = tablet.begin(Kind::Contact, very_high(whom, &json!({})));
-                    checks.push(record);
-                    offer
-                }
-                3 if people.len() > 1 => {
-                    let at = dice.random_range(0..people.len());
-                    let (id, into) = (people[at].id(), people[dice.random_range(0..people.len())].id());
-                    let into = (into != id && dice.random_bool(0.7)).then_some(into);
-                    if merged.get(&id).copied().flatten() == into {
-                        continue;
-                    }
-                    merged.insert(id, into);
-                    tablet.set(&mut people[at], "merged_into", json!(into.map(|into| into.to_string())))
-                }
-                4 if !people.is_empty() => {
-                    let at = dice.random_range(0..people.len());
-                    // Age and category of their checks follow.
-                    let born = format!("{}-02-03", 1940 + step * 3);
-                    tablet.edit(&mut people[at], None, json!({"date_of_birth": born}))
-                }
-                5 if !checks.is_empty() => {
-                    let at = dice.random_range(0..checks.len());
-                    let entry = format!("a{step:07}").replace(['0', '1', '8', '9'], "b");
-                    let reading =
-                        json!({"taken_at": "2026-11-17T13:20:00Z", "systolic": 120 + step, "diastolic": 80});
-                    tablet.edit(&mut checks[at], None, json!({"bp": {"readings": {entry: reading}}}))
-                }
-                _ => continue,
-            };
-            tablet.push(&desk.site, &[offer]);
-            if dice.random_bool(0.4) {
+        for _ in 0..24 {
+            happenings.next(&desk);
+            if happenings.chance(0.4) {
                 desk.catch_up();
                 for (file, copy) in &mut copies {
-                    copy.follow(&desk, &cora, *file, ["", "&limit=1", "&limit=3"][dice.random_range(0..3)])
-                        .await;
+                    copy.follow(&desk, &cora, *file, happenings.limit()).await;
                 }
             }
         }
-        if let Some(check) = checks.first().map(|check| check.id()) {
-            let (team, made) = (desk.site.team, Made { at: 1, by: log::SERVER });
-            desk.site.base.log.write(move |txn| log::enter(txn, team, What::Erase, &[check], made)).unwrap();
-        }
+        happenings.erase(&desk);
         desk.catch_up();
         for (file, copy) in &mut copies {
             copy.follow(&desk, &cora, *file, "").await;

@@ -112,7 +112,7 @@ async fn sites_are_added_and_put_right_and_nothing_is_overwritten_unseen() {
     assert_eq!(desk.post("/sites", &cora, &form(&new)).await.status, StatusCode::SEE_OTHER);
     desk.catch_up();
     let listed = desk.get("/api/v1/sites", &cora).await.json();
-    let site = listed[0].clone();
+    let site = listed["sites"][0].clone();
     assert_eq!(
         (&site["name"], &site["kind"], &site["postcode"], &site["active"], &site["team"]),
         (&json!("Kirkgate Market"), &json!("market"), &json!("LS2 7HY"), &json!(true), &json!("North"))

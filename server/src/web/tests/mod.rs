@@ -10,6 +10,7 @@ mod exports;
 mod extracts;
 mod find;
 mod fleet;
+mod happenings;
 mod letter;
 mod live;
 mod matrix;

@@ -387,3 +387,62 @@ async fn work_lists_come_by_cursor_as_they_come_by_page() {
     assert_eq!(desk.get_by("/api/v1/duplicates?after=nonsense", &token).await.code(), "cursor_invalid");
     assert_eq!(desk.get_by(&format!("/api/v1/today?after={next}"), &token).await.code(), "cursor_invalid");
 }
+
+#[tokio::test]
+async fn places_tablets_and_what_is_held_come_page_by_page_each_once() {
+    let desk = Desk::new();
+    let token = desk.token("prog", Role::Viewer, &[Scope::Read]);
+    let mut tablets = vec![desk.site.tablet()];
+    for number in 0..4 {
+        desk.site.base.team_add(&format!("Team {number}")).unwrap();
+        tablets.push(desk.site.tablet());
+        push(
+            &desk,
+            &tablets[0],
+            Kind::Site,
+            json!({"name": format!("Market {}", 9 - number), "type": "market"}),
+        );
+        desk.later(60_000);
+        let wrong = json!({"nhs_number": {"value": format!("999000000{number}")}});
+        tablets[0].push(&desk.site, &[tablets[0].begin(Kind::Person, wrong).1]);
+    }
+    follow(&desk);
+    for (path, rows, own, least) in [
+        ("/api/v1/quarantine", "changes", "hash", 3),
+        ("/api/v1/sites", "sites", "id", 4),
+        ("/api/v1/teams", "teams", "id", 5),
+        ("/api/v1/fleet", "tablets", "id", 5),
+    ] {
+        let of = |page: &Value| -> Vec<String> {
+            let rows = page[rows].as_array().unwrap();
+            rows.iter().map(|row| row[own].as_str().unwrap().to_owned()).collect()
+        };
+        let whole = desk.get_by(path, &token).await.json();
+        assert_eq!(whole["next"], Value::Null, "{path}");
+        let whole = of(&whole);
+        assert!(whole.len() >= least, "{path}: {whole:?}");
+        let (mut seen, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = desk.get_by(&format!("{path}?limit=2&after={after}"), &token).await.json();
+            assert!(of(&page).len() <= 2, "{path}");
+            seen.extend(of(&page));
+            let Some(next) = page["next"].as_str() else { break };
+            after = next.to_owned();
+        }
+        assert_eq!(seen, whole, "{path}");
+        assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), seen.len(), "{path}");
+        let first = desk.get_by(&format!("{path}?limit=1"), &token).await.json()["next"].clone();
+        let of_another = if path.ends_with("sites") { "/api/v1/teams" } else { "/api/v1/sites" };
+        let asked = format!("{of_another}?after={}", first.as_str().unwrap());
+        assert_eq!(desk.get_by(&asked, &token).await.code(), "cursor_invalid", "{path}");
+        for (query, code) in
+            [("after=nonsense", "cursor_invalid"), ("limit=0", "bad_arguments"), ("limit=x", "bad_arguments")]
+        {
+            let refused = desk.get_by(&format!("{path}?{query}"), &token).await;
+            assert_eq!((refused.status, refused.code().as_str()), (StatusCode::BAD_REQUEST, code), "{path}");
+        }
+    }
+    let held = desk.get_by("/api/v1/quarantine", &token).await.json();
+    let received = held["changes"].as_array().unwrap().iter().map(|one| one["received_at"].to_string());
+    assert!(received.is_sorted_by(|one, next| one >= next), "the latest first");
+}

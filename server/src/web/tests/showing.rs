@@ -218,7 +218,7 @@ async fn the_api_says_what_the_pages_say() {
     assert_eq!(history.as_array().unwrap().len(), 3);
     assert_eq!(history[2]["beside"], json!([2]));
     assert_eq!(get(&format!("/api/v1/people/{person}")).await["checks"][0]["id"], check.to_string());
-    assert_eq!(get("/api/v1/quarantine").await[0]["code"], "nhs_number_invalid");
+    assert_eq!(get("/api/v1/quarantine").await["changes"][0]["code"], "nhs_number_invalid");
     let disputed = get("/api/v1/conflicts").await;
     assert_eq!(disputed["total"], 4, "two people, a session and a site; the check stands on Today");
     assert_eq!(

@@ -275,28 +275,3 @@ async fn records_are_listed_for_review_when_they_are_due_and_stay() {
     assert!(!page.contains("Child") && !page.contains("Quillfeather"), "{page}");
     assert_eq!(desk.site.count("erased"), 0);
 }
-
-/// What the trail adds to a page: `cargo test -p wayside-server --lib -- --ignored --nocapture what_an_audited_page_costs`.
-#[tokio::test]
-#[ignore = "measures, and proves nothing"]
-async fn what_an_audited_page_costs() {
-    let seen = Seen::new();
-    let vic = seen.desk.signed_in("vic", Role::Viewer).await;
-    let path = format!("/people/{}", seen.person);
-    let mut took = [Vec::new(), Vec::new()];
-    for _ in 0..100 {
-        // Written down, and a moment later not again.
-        for took in &mut took {
-            let began = std::time::Instant::now();
-            assert_eq!(seen.desk.get(&path, &vic).await.status, StatusCode::OK);
-            took.push(began.elapsed());
-        }
-        seen.desk.later(6 * MINUTE / 2);
-        seen.desk.get("/sites", &vic).await;
-        seen.desk.later(6 * MINUTE / 2);
-    }
-    for (took, what) in took.iter_mut().zip(["with its row", "without"]) {
-        took.sort();
-        println!("{what}: median {:?}, 95th of 100 {:?}", took[took.len() / 2], took[took.len() * 95 / 100]);
-    }
-}

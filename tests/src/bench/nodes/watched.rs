@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,16 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use postgres::{Client, NoTls};
 
 use super::super::party::Usage;
-use crate::{nodes::Node, postgres::Postgres};
+use crate::{nodes::Node, postgres::Postgres, process::cpu};
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_millis(20);
-/// Of `/proc/PID/stat`, the same on every Linux that we know.
-const TICKS: f64 = 100.0;
 
 /// What bounded a run.
 pub struct Bound {
@@ -89,15 +86,6 @@ fn used(postgres: &Postgres, nodes: &[Node]) -> Result<[f64; 3]> {
     // What those came to that have ended stands with the first.
     let each = processes.iter().enumerate().map(|(n, pid)| cpu(*pid, n == 0).or(Ok::<_, anyhow::Error>(0.0)));
     Ok([servers, each.sum::<Result<f64>>()?, Usage::own()?.cpu])
-}
-
-/// Seconds of CPU of a process, and of its children that have ended.
-fn cpu(pid: u32, with_children: bool) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let (_, rest) = stat.rsplit_once(')').context("a process")?;
-    let numbers = rest.split_whitespace().skip(11).take(if with_children { 4 } else { 2 });
-    let ticks: f64 = numbers.map(|ticks| Ok(ticks.parse::<f64>()?)).sum::<Result<_>>()?;
-    Ok(ticks / TICKS)
 }
 
 fn look(url: &str, stop: &AtomicBool) -> Result<BTreeMap<String, f64>> {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::Path;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -13,9 +14,9 @@ use crate::api::{self, Readers};
 use crate::base::Base;
 use crate::error::Result;
 
-/// All teams, as `[{id, name, staff, services, plus_groups, guide}]`.
-pub async fn teams(Ask { door, .. }: Ask) -> Response {
-    answer(&door, api::team::teams).await
+/// A page of teams, as `{teams: [{id, name, staff, services, plus_groups, guide}], next}`.
+pub async fn teams(Ask { door, .. }: Ask, paging: Result<Query<api::Paging>, QueryRejection>) -> Response {
+    answer(&door, move |base, readers| api::team::team_page(base, readers, &api::understood(paging)?)).await
 }
 
 pub async fn team(Ask { door, .. }: Ask, Path(id): Path<String>) -> Response {

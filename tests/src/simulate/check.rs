@@ -1,0 +1,292 @@
+//! The promises, asked of base and of every tablet once links are whole again and everybody has synced.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+use wayside_client_core::{Kind, Page, RecordId};
+use wayside_server::{api, log};
+
+use super::{
+    history::{Mark, member, values_at},
+    people::has_quarantined,
+    wire::lock,
+    world::World,
+};
+use crate::field::files_with;
+
+/// Promise 6: bytes each way before TLS.
+const IDLE: u64 = 512;
+/// Whoever needs more exchanges than this to be quiet never will be.
+const ROUNDS: usize = 12;
+
+impl World {
+    /// Links are whole, everybody syncs until nothing moves any more.
+    pub async fn become_quiet(&mut self) -> Result<()> {
+        self.deliver_late().await;
+        for at in 0..self.vans.len() {
+            self.vans[at].line.own().hidden = 0;
+        }
+        let gone = (0..self.vans.len()).filter(|at| self.vans[*at].revoked).collect::<Vec<_>>();
+        for at in gone {
+            self.hand_over(at).await?;
+        }
+        for _ in 0..2 {
+            for at in self.those_who_work() {
+                self.sync_whole(at).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn sync_whole(&mut self, at: usize) -> Result<()> {
+        for _ in 0..ROUNDS {
+            let report = self.sync(at, None).await?;
+            if report.error.is_none() {
+                return Ok(());
+            }
+            let error = report.error.context("an error")?;
+            ensure!(error.retry, "{} cannot sync: {error:?}", self.vans[at].name);
+        }
+        bail!("{} does not come to an end", self.vans[at].name)
+    }
+
+    /// A revoked tablet hands over everything and is wiped; an administrator takes what it brought.
+    async fn hand_over(&mut self, at: usize) -> Result<()> {
+        if self.vans[at].gone {
+            return Ok(());
+        }
+        let mut last = String::new();
+        for _ in 0..ROUNDS {
+            let report = self.sync(at, None).await?;
+            last = format!("{report:?}");
+            if self.vans[at].gone {
+                return Ok(());
+            }
+            let error = report.error.map(|error| error.code).unwrap_or_default();
+            ensure!(
+                matches!(error.as_str(), "link_cut" | "clock" | "" | "tablet_revoked"),
+                "a revoked tablet: {error}"
+            );
+        }
+        bail!("{} is revoked and does not wipe itself: {last}", self.vans[at].name)
+    }
+
+    pub fn admit_all(&mut self) -> Result<()> {
+        for tablet in self.revoked.clone() {
+            api::admit_held(self.base(), &tablet)?;
+        }
+        Ok(())
+    }
+
+    /// Everything that was promised.
+    pub async fn check(&mut self) -> Result<()> {
+        self.look_around().await?;
+        self.become_quiet().await?;
+        self.admit_all()?;
+        for at in self.those_who_work() {
+            self.sync_whole(at).await?;
+        }
+        self.follow()?;
+        let refused = self.refused()?;
+        self.nothing_is_lost(&refused)?;
+        self.nothing_is_overwritten()?;
+        self.sums_add_up()?;
+        self.everybody_shows_the_same()?;
+        self.nothing_erased_is_left()?;
+        self.alarms_have_their_reason()?;
+        self.idle_costs_little().await?;
+        let verified = self.base().verify_audit()?;
+        ensure!(verified.wrong == 0, "the audit trail: {:?}", verified.faults);
+        Ok(())
+    }
+
+    /// Promise 5: what is in quarantine is there for a reason that the simulator knows. Everything that it says.
+    fn refused(&self) -> Result<Vec<(RecordId, Vec<u8>)>> {
+        let mut refused = Vec::new();
+        for one in self.base().log.read(log::quarantine)? {
+            let bad = self.history.of_record(one.record).any(|op| self.history.ops[op].bad);
+            let erased = self.history.person_of.get(&one.record);
+            let erased = erased.is_some_and(|person| self.history.erased.contains(person));
+            let known = match one.code.as_str() {
+                "out_of_range" => bad,
+                "depends_on_quarantined" => bad || erased,
+                "person_erased" => erased,
+                _ => false,
+            };
+            ensure!(known, "in quarantine without a reason: {} {} {}", one.code, one.path, one.record);
+            refused.push((one.record, one.raw));
+        }
+        Ok(refused)
+    }
+
+    /// Promises 1, 2, 7, 8.
+    fn nothing_is_lost(&self, refused: &[(RecordId, Vec<u8>)]) -> Result<()> {
+        for (n, op) in self.history.ops.iter().enumerate() {
+            let needed = self.history.base.contains(&n) || self.vans.iter().any(|van| van.holds.contains(&n));
+            if !needed || self.history.is_excused(n) || matches!(op.mark, Mark::Sum) {
+                continue;
+            }
+            let shown = self.at_base(op.record)?;
+            if shown.as_ref().is_some_and(|json| self.history.is_in(n, json, &json.to_string())) {
+                continue;
+            }
+            let told = match &op.mark {
+                Mark::Text(told) => told.clone(),
+                _ => member(n),
+            };
+            // Base loses its quarantine where it is set back, and tablets keep what was refused.
+            let set_back = ["base was restored", "base was set back silently"];
+            let set_back = set_back.iter().any(|what| self.counts.contains_key(what));
+            let kept = op.bad
+                && (refused.iter().any(|(record, raw)| *record == op.record && holds(raw, &told))
+                    || set_back
+                        && self.vans.iter().any(|van| {
+                            let shown = van.tablet.as_ref().and_then(|tablet| tablet.show(op.record).ok());
+                            shown.is_some_and(|shown| shown.json["quarantined"].to_string().contains(&told))
+                        }));
+            ensure!(kept, "lost: {n}, {op:?}; base shows {shown:?}");
+        }
+        Ok(())
+    }
+
+    /// Promise 3: of each field exactly the values that nobody saw and replaced.
+    fn nothing_is_overwritten(&self) -> Result<()> {
+        let mut fields: BTreeMap<(RecordId, &str), Vec<usize>> = BTreeMap::new();
+        for (n, op) in self.history.ops.iter().enumerate() {
+            if let Some(over) = &op.over {
+                fields.entry((op.record, over.path)).or_default().push(n);
+            }
+        }
+        for ((record, path), writers) in fields {
+            let Some(json) = self.at_base(record)? else { continue };
+            let text = json.to_string();
+            let there: Vec<usize> =
+                writers.into_iter().filter(|op| self.history.is_in(*op, &json, &text)).collect();
+            let seen: BTreeSet<usize> = there
+                .iter()
+                .flat_map(|op| self.history.ops[*op].over.iter().flat_map(|over| over.seen.clone()))
+                .collect();
+            let live = there.iter().filter(|op| !seen.contains(op));
+            let live: BTreeSet<String> =
+                live.filter_map(|op| Some(self.history.ops[*op].over.as_ref()?.value.clone())).collect();
+            let shown = values_at(&json, path);
+            ensure!(shown == live, "{path} of {record} shows {shown:?}, and nobody replaced {live:?}");
+        }
+        Ok(())
+    }
+
+    /// Promise 3: tallies add up, each count once.
+    fn sums_add_up(&self) -> Result<()> {
+        let sessions: BTreeSet<RecordId> = self.sessions.iter().map(|(id, _)| *id).collect();
+        for session in sessions {
+            let (mut sure, mut most) = (0, 0);
+            for op in self.history.of_record(session) {
+                let held =
+                    self.history.base.contains(&op) || self.vans.iter().any(|van| van.holds.contains(&op));
+                let Some(n) = Some(self.history.ops[op].tally) else { continue };
+                most += n;
+                sure += if held { n } else { 0 };
+            }
+            let Some(json) = self.at_base(session)? else { continue };
+            let shown = json["tallies"]["conversations"].as_i64().unwrap_or(0);
+            ensure!((sure..=most).contains(&shown), "{session} counts {shown}, not {sure} to {most}");
+        }
+        Ok(())
+    }
+
+    /// Promises 3, 4, 9, 10: every tablet has its team's active records, just as base shows them.
+    fn everybody_shows_the_same(&self) -> Result<()> {
+        let views = self.views.as_ref().context("views")?;
+        let mut of_team: BTreeMap<String, BTreeMap<RecordId, Value>> = BTreeMap::new();
+        let mut contacts: BTreeMap<RecordId, usize> = BTreeMap::new();
+        for json in views.list(None)? {
+            let id: RecordId = json["id"].as_str().context("an id")?.parse()?;
+            if json["kind"] == Kind::Contact.as_str() {
+                let readings = json.pointer("/bp/readings").and_then(Value::as_object);
+                contacts.insert(id, readings.map_or(0, serde_json::Map::len));
+            }
+            if json["archived"] != true {
+                of_team.entry(json["team"].as_str().unwrap_or_default().into()).or_default().insert(id, json);
+            }
+        }
+        let none = BTreeMap::new();
+        for at in self.those_who_work() {
+            let (van, name) = (&self.vans[at], &self.vans[at].name);
+            let base = of_team.get(&self.teams[van.team].to_string()).unwrap_or(&none);
+            let mut seen = BTreeSet::new();
+            for mut json in van.tablet().list(None, Page::default())? {
+                let id: RecordId = json["id"].as_str().context("an id")?.parse()?;
+                let drafts = has_quarantined(&json);
+                if let Some(members) = json.as_object_mut() {
+                    members.remove("quarantined");
+                }
+                match base.get(&id) {
+                    Some(shown) => ensure!(*shown == json, "{name} shows {json}, base {shown}"),
+                    None => ensure!(drafts, "{name} shows {id}, which base does not: {json}"),
+                }
+                seen.insert(id);
+            }
+            let missing: Vec<_> = base.keys().filter(|id| !seen.contains(id)).collect();
+            ensure!(missing.is_empty(), "{name} lacks {missing:?}");
+        }
+        Ok(())
+    }
+
+    /// Promise 8: base is alarmed by what happened to it, and by nothing else.
+    fn alarms_have_their_reason(&self) -> Result<()> {
+        let (base, now) = (self.base(), self.base().clock.now_ms());
+        for alarm in base.log.read(|conn| log::alarms(conn, now))? {
+            let reasons: &[&str] = match alarm.code.as_str() {
+                "server_restored" => &["base was restored"],
+                "log_replaced" => &["base was set back silently"],
+                // Whoever is told that a request was malformed goes again as in version 1, which shows no token: base then
+                // takes it for a copy, although nothing is lost by that.
+                "tablet_copied" => &["a tablet was set back", "a tablet was cloned", "damaged on the way up"],
+                _ => &[],
+            };
+            let known = reasons.iter().any(|reason| self.counts.contains_key(reason));
+            ensure!(known, "an alarm without a reason: {}", alarm.code);
+        }
+        Ok(())
+    }
+
+    /// Promise 9: what was erased is in no file of base and on no tablet.
+    fn nothing_erased_is_left(&self) -> Result<()> {
+        for name in &self.history.erased_names {
+            let found = files_with(&self.data, name);
+            ensure!(found.is_empty(), "an erased name is still in {found:?}");
+        }
+        for van in self.vans.iter().filter_map(|van| van.tablet.as_ref()) {
+            for id in &self.history.erased {
+                ensure!(van.show(*id).is_err(), "a tablet still shows {id}, which was erased");
+            }
+        }
+        Ok(())
+    }
+
+    /// Promises 2 and 6: everything is at base, it is said so, and it costs one small request to know it.
+    async fn idle_costs_little(&mut self) -> Result<()> {
+        for at in self.those_who_work() {
+            let report = self.sync(at, None).await?;
+            let (up, down) = {
+                let own = self.vans[at].line.own();
+                (own.up, own.down)
+            };
+            let name = &self.vans[at].name;
+            ensure!(
+                report.error.is_none() && report.exchanges == 1 && up <= IDLE && down <= IDLE,
+                "{name}, with nothing new: {report:?}, {up} B up, {down} B down"
+            );
+            let status = self.vans[at].tablet().status()?;
+            ensure!(status.waiting == 0, "{name} still has {} to send", status.waiting);
+            ensure!(status.in_sync || status.quarantined > 0, "{name} cannot say that all is at base");
+        }
+        ensure!(lock(&self.wire).late.is_empty(), "something is still under way");
+        Ok(())
+    }
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}

@@ -1,0 +1,279 @@
+//! Links without a network: the tablets' own sync hands its requests to the server's own router in this thread. On the way
+//! they are cut at any byte, held back, sent twice, damaged; and either side may die meanwhile.
+
+use std::{
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    http::{Request, StatusCode},
+};
+use futures_util::stream;
+use http_body_util::BodyExt;
+use sha2::{Digest, Sha256};
+use tower::ServiceExt;
+use wayside_client_core::{Carried, Carrier, ManualClock};
+use wayside_protocol::sync::{
+    Frame, capability,
+    frame::{self, Enrolled, Terms},
+};
+
+use super::disk::{Mark, copy_dir};
+
+/// What HTTP adds to a body in each direction, about: see the test of promise 6 for what it is on a real link.
+pub const HEAD: u64 = 140;
+/// One record of TLS: what is damaged in it never reaches the reader.
+const TLS_RECORD: usize = 16 << 10;
+
+/// What happens to one request of a sync, counted from nought, or to its answer. Shares are of its bytes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fault {
+    CutUp(f64),
+    CutDown(f64),
+    /// The link is cut, and the request arrives at some later time, after others.
+    Late,
+    Twice,
+    /// A byte turns on the way up, behind TLS.
+    DamagedUp(f64),
+    /// A byte turns on the way down: TLS ends the link at that record.
+    DamagedDown(f64),
+    ServerDies,
+    /// Somebody records on the tablet while the request is on its way.
+    Meanwhile,
+    /// Its request is on the way.
+    TabletDiesSending,
+    /// It has the answer and is storing it.
+    TabletDiesStoring,
+}
+
+/// What all links share.
+#[derive(Default)]
+pub struct Wire {
+    /// Where the server is, while it is up.
+    pub router: Option<Router>,
+    pub log: PathBuf,
+    /// What is held back: path and body.
+    pub late: Vec<(String, Vec<u8>)>,
+    /// The server died: how its log stood when the request came.
+    pub died: Option<Mark>,
+    /// Everything that went over any link.
+    trace: Sha256,
+}
+
+impl Wire {
+    pub fn note(&mut self, what: &[u8]) {
+        self.trace.update((what.len() as u64).to_le_bytes());
+        self.trace.update(what);
+    }
+
+    pub fn digest(&self) -> [u8; 32] {
+        self.trace.clone().finalize().into()
+    }
+}
+
+/// One tablet's link.
+#[derive(Clone)]
+pub struct Line(Arc<Inner>);
+
+struct Inner {
+    wire: Arc<Mutex<Wire>>,
+    own: Mutex<Own>,
+    clock: Arc<ManualClock>,
+}
+
+#[derive(Default)]
+pub struct Own {
+    /// What happens to which request.
+    pub fault: Option<(usize, Fault)>,
+    /// Requests of this sync so far.
+    pub requests: usize,
+    pub up: u64,
+    pub down: u64,
+    /// Whether the fault happened.
+    pub hit: bool,
+    /// The tablet died: what is left of it, or how its database stood when the answer came.
+    pub died: Option<Died>,
+    /// Where the tablet's database is.
+    pub dir: PathBuf,
+    /// Where what is left of it goes.
+    pub grave: PathBuf,
+    /// Bytes a second.
+    pub rate: u64,
+    /// What the server is not known to be able to do: as if it were an older one.
+    pub hidden: u64,
+    /// What somebody does on the tablet while the faulty request is on its way.
+    pub meanwhile: Option<Box<dyn FnOnce() + Send>>,
+}
+
+pub enum Died {
+    Left,
+    At(Mark),
+}
+
+impl Line {
+    pub fn new(wire: Arc<Mutex<Wire>>, clock: Arc<ManualClock>) -> Line {
+        Line(Arc::new(Inner { wire, own: Mutex::default(), clock }))
+    }
+
+    pub fn own(&self) -> MutexGuard<'_, Own> {
+        lock(&self.0.own)
+    }
+
+    /// Before the next sync.
+    pub fn begin(&self, fault: Option<(usize, Fault)>) {
+        let mut own = self.own();
+        (own.fault, own.requests, own.up, own.down) = (fault, 0, 0, 0);
+        (own.hit, own.died) = (false, None);
+    }
+
+    async fn carry(self, path: String, body: Vec<u8>) -> Option<Carried> {
+        let inner = &*self.0;
+        let (fault, rate) = {
+            let mut own = self.own();
+            own.up += body.len() as u64 + HEAD;
+            let here = own.requests;
+            own.requests += 1;
+            if own.died.is_some() {
+                return None;
+            }
+            let fault = own.fault.filter(|(at, _)| *at == here).map(|(_, fault)| fault);
+            own.hit |= fault.is_some();
+            (fault, own.rate.max(1))
+        };
+        let pass = |bytes: usize| inner.clock.advance((bytes as u64 * 1000 / rate) as i64);
+        pass(body.len());
+        lock(&inner.wire).note(&body);
+        let log = {
+            let wire = lock(&inner.wire);
+            wire.router.as_ref()?;
+            Mark::of(&wire.log)
+        };
+        let carried = match fault {
+            Some(Fault::CutUp(share)) => {
+                deliver(&inner.wire, &path, &body[..at(&body, share)], false).await;
+                None
+            }
+            Some(Fault::Meanwhile) => {
+                let meanwhile = self.own().meanwhile.take();
+                if let Some(act) = meanwhile {
+                    act();
+                }
+                deliver(&inner.wire, &path, &body, true).await
+            }
+            Some(Fault::Late) => {
+                lock(&inner.wire).late.push((path, body));
+                None
+            }
+            Some(Fault::Twice) => {
+                let first = deliver(&inner.wire, &path, &body, true).await;
+                deliver(&inner.wire, &path, &body, true).await;
+                first
+            }
+            Some(Fault::DamagedUp(share)) => {
+                let mut damaged = body.clone();
+                let at = at(&body, share).min(body.len().saturating_sub(1));
+                damaged[at] ^= 1 << (at % 8);
+                deliver(&inner.wire, &path, &damaged, true).await
+            }
+            Some(Fault::TabletDiesSending) => {
+                {
+                    let mut own = self.own();
+                    copy_dir(&own.dir, &own.grave).ok()?;
+                    own.died = Some(Died::Left);
+                }
+                deliver(&inner.wire, &path, &body, true).await;
+                None
+            }
+            _ => deliver(&inner.wire, &path, &body, true).await,
+        };
+        let mut carried = self.hide(carried?);
+        let cut = match fault {
+            Some(Fault::CutDown(share)) => Some(at(&carried.body, share)),
+            Some(Fault::DamagedDown(share)) => Some(at(&carried.body, share) / TLS_RECORD * TLS_RECORD),
+            _ => None,
+        };
+        if let Some(cut) = cut {
+            carried.body.truncate(cut);
+            carried.cut = true;
+        }
+        pass(carried.body.len());
+        let mut own = self.own();
+        own.down += carried.body.len() as u64 + HEAD;
+        let mut wire = lock(&inner.wire);
+        wire.note(&carried.body);
+        match fault {
+            Some(Fault::ServerDies) => {
+                (wire.router, wire.died) = (None, Some(log));
+                return None;
+            }
+            Some(Fault::TabletDiesStoring) => {
+                own.died = Some(Died::At(Mark::of(&own.dir.join("tablet.db"))));
+            }
+            // Not even its head came.
+            Some(Fault::CutDown(_)) if carried.body.is_empty() => return None,
+            _ => {}
+        }
+        Some(carried)
+    }
+
+    /// The answer as an older server would have given it.
+    fn hide(&self, carried: Carried) -> Carried {
+        let hidden = self.own().hidden;
+        let Ok(frames) = frame::decode(&carried.body) else { return carried };
+        if hidden == 0 {
+            return carried;
+        }
+        let mut body = Vec::new();
+        for frame in frames {
+            let frame = match frame {
+                Frame::Terms(terms) => {
+                    Frame::Terms(Terms { capabilities: terms.capabilities & !hidden, ..terms })
+                }
+                Frame::Enrolled(enrolled) => {
+                    Frame::Enrolled(Enrolled { capabilities: enrolled.capabilities & !hidden, ..enrolled })
+                }
+                frame => frame,
+            };
+            frame.encode_for(capability::OURS & !hidden, &mut body);
+        }
+        Carried { body, ..carried }
+    }
+}
+
+impl Carrier for Line {
+    fn post(&self, path: &str, body: Vec<u8>) -> Pin<Box<dyn Future<Output = Option<Carried>> + Send>> {
+        Box::pin(self.clone().carry(path.to_owned(), body))
+    }
+}
+
+fn at(body: &[u8], share: f64) -> usize {
+    ((body.len() as f64 * share) as usize).min(body.len())
+}
+
+/// Hands a request to the server, whole or as much of it as came before the link was cut. `None`: nobody is there.
+pub async fn deliver(wire: &Mutex<Wire>, path: &str, body: &[u8], whole: bool) -> Option<Carried> {
+    let router = lock(wire).router.clone()?;
+    let mut pieces: Vec<Result<Bytes, std::io::Error>> =
+        body.chunks(4096).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+    if !whole {
+        pieces.push(Err(std::io::ErrorKind::ConnectionReset.into()));
+    }
+    let request = Request::post(path).body(Body::from_stream(stream::iter(pieces))).ok()?;
+    let response = router.oneshot(request).await.ok()?;
+    let status: StatusCode = response.status();
+    let body = response.into_body().collect().await.ok()?.to_bytes().to_vec();
+    Some(Carried { status: status.as_u16(), body, cut: false })
+}
+
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// For whoever looks at a path of a log.
+pub fn log_in(data: &Path) -> PathBuf {
+    data.join("log.db")
+}

@@ -1,0 +1,540 @@
+//! A base and its tablets on made-up disks, with a made-up time, and what can happen to them as wholes: they die, are set
+//! back, copied, restored, taken away.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Write, stderr},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use anyhow::{Context, Result, ensure};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use serde_json::Value;
+use tempfile::TempDir;
+use wayside_client_core::{Clock as _, Env, Key, ManualClock, RecordId, SyncReport, Tablet};
+use wayside_protocol::sync::EnrolmentCode;
+use wayside_server::{Base, Clock, api, backup, log, router, seeded, views::Views};
+
+use super::{
+    disk::{Mark, copy_dir, copy_torn},
+    history::{Held, History},
+    wire::{self, Died, Fault, Line, Wire, lock, log_in},
+};
+
+pub const KEY: Key = Key::from_bytes([7; 32]);
+const START: u64 = 1_795_179_600_000;
+pub const MINUTE: u64 = 60_000;
+pub const DAY: u64 = 24 * 60 * MINUTE;
+/// Any: nobody asks a made-up link for it.
+const PIN: [u8; 32] = [1; 32];
+const URL: &str = "https://base.invalid";
+
+/// How often what happened.
+pub type Counts = BTreeMap<&'static str, u64>;
+
+pub struct World {
+    pub seed: u64,
+    pub rng: StdRng,
+    pub dir: TempDir,
+    pub now: Arc<AtomicU64>,
+    /// How far base's own clock is off.
+    pub base_skew: Arc<AtomicI64>,
+    pub data: PathBuf,
+    pub base: Option<Arc<Base>>,
+    pub views: Option<Views>,
+    pub wire: Arc<Mutex<Wire>>,
+    pub teams: Vec<RecordId>,
+    pub vans: Vec<Van>,
+    pub history: History,
+    pub counts: Counts,
+    pub shelf: Vec<Shelved>,
+    /// With the number of their team.
+    pub sessions: Vec<(RecordId, usize)>,
+    /// Contacts with follow-ups that were planned.
+    pub tasks: Vec<(RecordId, String)>,
+    /// What was recorded while a tablet was syncing.
+    pub meanwhile: Arc<Mutex<Option<usize>>>,
+    /// Ids of tablets that were taken away.
+    pub revoked: Vec<String>,
+    /// Counts programs and folders: each has its own randomness and name.
+    runs: u64,
+    /// When storage was last set back somewhere, or base died.
+    pub upset: u64,
+    /// Counts what happened.
+    pub step: u64,
+    tell: bool,
+}
+
+/// A tablet.
+pub struct Van {
+    pub dir: PathBuf,
+    pub name: String,
+    pub team: usize,
+    pub tablet: Option<Tablet>,
+    pub clock: Arc<ManualClock>,
+    pub skew_ms: i64,
+    pub line: Line,
+    /// What it certainly holds.
+    pub holds: Held,
+    /// When its last whole sync was.
+    pub quiet_at: u64,
+    pub revoked: bool,
+    pub gone: bool,
+    /// A form that somebody has had open for a while: its record, what was shown, and its heads.
+    pub form: Option<(RecordId, Value, Vec<[u8; 32]>)>,
+    /// Copies of its database, with what it held.
+    pub copies: Vec<(PathBuf, Held)>,
+}
+
+/// A backup of base, and a plain copy of its log from the same moment.
+pub struct Shelved {
+    pub at: u64,
+    pub made: PathBuf,
+    pub copy: PathBuf,
+    pub held: Held,
+}
+
+impl Van {
+    pub fn tablet(&self) -> &Tablet {
+        self.tablet.as_ref().expect("a tablet that is not gone")
+    }
+
+    pub fn clock_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+}
+
+impl World {
+    pub async fn new(seed: u64, tablets: usize, tell: bool) -> Result<World> {
+        seeded::begin(seed);
+        let memory = Path::new("/dev/shm");
+        let dir = if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
+        let mut world = World {
+            seed,
+            rng: StdRng::seed_from_u64(seed),
+            now: Arc::new(AtomicU64::new(START)),
+            base_skew: Arc::default(),
+            data: dir.path().join("base-0"),
+            dir,
+            base: None,
+            views: None,
+            wire: Arc::default(),
+            teams: Vec::new(),
+            vans: Vec::new(),
+            history: History::default(),
+            counts: Counts::new(),
+            shelf: Vec::new(),
+            sessions: Vec::new(),
+            tasks: Vec::new(),
+            meanwhile: Arc::default(),
+            revoked: Vec::new(),
+            runs: 0,
+            upset: 0,
+            step: 0,
+            tell,
+        };
+        world.serve()?;
+        let teams = if tablets > 2 { world.rng.random_range(1..=2) } else { 1 };
+        for name in &["North", "South"][..teams] {
+            let id = world.base().team_add(name)?;
+            world.teams.push(id);
+        }
+        for n in 0..tablets {
+            world.enrol(n % teams).await?;
+        }
+        Ok(world)
+    }
+
+    pub fn did(&mut self, what: &'static str) {
+        *self.counts.entry(what).or_default() += 1;
+        lock(&self.wire).note(what.as_bytes());
+        self.tell(what);
+    }
+
+    fn tell(&self, what: &str) {
+        if self.tell {
+            let _ = writeln!(stderr(), "{:>4}  {what}", self.step);
+        }
+    }
+
+    pub fn base(&self) -> &Arc<Base> {
+        self.base.as_ref().expect("base is up between steps")
+    }
+
+    pub fn fresh(&mut self, what: &str) -> PathBuf {
+        self.runs += 1;
+        self.dir.path().join(format!("{what}-{}", self.runs))
+    }
+
+    pub fn now(&self) -> u64 {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    pub fn any(&mut self, n: usize) -> usize {
+        self.rng.random_range(0..n.max(1))
+    }
+
+    pub fn clock(&self) -> Clock {
+        let (now, skew) = (self.now.clone(), self.base_skew.clone());
+        Clock::new(move || now.load(Ordering::Relaxed).saturating_add_signed(skew.load(Ordering::Relaxed)))
+    }
+
+    pub fn serve(&mut self) -> Result<()> {
+        let base = Arc::new(Base::open(&self.data, self.clock())?);
+        {
+            let mut wire = lock(&self.wire);
+            wire.router = Some(router(base.clone()));
+            wire.log = log_in(&self.data);
+            wire.died = None;
+        }
+        self.base = Some(base);
+        Ok(())
+    }
+
+    /// Base comes to an end: nothing of it is left in memory.
+    pub fn stop(&mut self) {
+        lock(&self.wire).router = None;
+        (self.base, self.views) = (None, None);
+    }
+
+    /// Time passes for everybody.
+    pub fn pass(&mut self, ms: u64) {
+        self.now.fetch_add(ms, Ordering::Relaxed);
+        self.vans.iter().for_each(|van| van.clock.advance(ms as i64));
+    }
+
+    fn set_clock(&self, at: usize) {
+        let van = &self.vans[at];
+        van.clock.set(self.now() as i64 + van.skew_ms);
+    }
+
+    async fn enrol(&mut self, team: usize) -> Result<()> {
+        let dir = self.fresh("tablet");
+        let clock = Arc::new(ManualClock::new(self.now() as i64));
+        let line = Line::new(self.wire.clone(), clock.clone());
+        let rates = [2_000, 20_000, 200_000];
+        line.own().rate = rates[self.any(rates.len())];
+        let van = Van {
+            name: format!("van-{}", self.vans.len()),
+            dir,
+            team,
+            tablet: None,
+            clock,
+            skew_ms: 0,
+            line,
+            holds: Held::new(),
+            quiet_at: 0,
+            revoked: false,
+            gone: false,
+            form: None,
+            copies: Vec::new(),
+        };
+        self.vans.push(van);
+        let at = self.vans.len() - 1;
+        self.open(at)?;
+        self.join(at).await
+    }
+
+    /// It joins its team by a new code.
+    pub async fn join(&mut self, at: usize) -> Result<()> {
+        let (team, secret, now) =
+            (self.teams[self.vans[at].team], self.rng.random(), self.base().clock.now_ms());
+        self.base().log.write(move |txn| log::make_code(txn, team, &secret, now))?;
+        let code = EnrolmentCode { url: URL.into(), pin: PIN, secret }.to_text();
+        let van = &self.vans[at];
+        van.line.begin(None);
+        van.tablet().enrol(&code, &van.name).await.context("enrolling")?;
+        Ok(())
+    }
+
+    /// A tablet's program starts.
+    pub fn open(&mut self, at: usize) -> Result<()> {
+        self.runs += 1;
+        self.set_clock(at);
+        let van = &mut self.vans[at];
+        van.clock.restart();
+        van.line.own().dir.clone_from(&van.dir);
+        let carrier = Some(Arc::new(van.line.clone()) as _);
+        let env = Env { carrier, ..Env::seeded(self.seed << 20 | self.runs, van.clock.clone()) };
+        van.tablet = Some(Tablet::open_with(&van.dir, &KEY, env)?);
+        van.form = None;
+        Ok(())
+    }
+
+    pub fn those_who_work(&self) -> Vec<usize> {
+        (0..self.vans.len()).filter(|at| !self.vans[*at].gone && !self.vans[*at].revoked).collect()
+    }
+
+    /// A sync to its end, whatever that is. What a death left is in place afterwards.
+    pub async fn sync(&mut self, at: usize, fault: Option<(usize, Fault)>) -> Result<SyncReport> {
+        let grave = self.fresh("tablet");
+        let van = &self.vans[at];
+        van.line.begin(fault);
+        van.line.own().grave.clone_from(&grave);
+        let report = van.tablet().sync(|_| {}).await;
+        lock(&self.wire).note(format!("{report:?}").as_bytes());
+        self.tell(&format!("{} syncs, {fault:?}: {report:?}", van.name));
+        let (hit, died) = {
+            let mut own = van.line.own();
+            (own.hit, own.died.take())
+        };
+        let died_at_base = lock(&self.wire).died.take();
+        if let Some(mark) = died_at_base {
+            self.base_died(&mark)?;
+        }
+        if report.error.as_ref().is_some_and(|error| error.code == "tablet_wiped") {
+            self.wiped(at)?;
+        } else if let Some(died) = died {
+            let mark = match died {
+                Died::Left => None,
+                Died::At(mark) => Some(mark),
+            };
+            self.tablet_died(at, grave, mark)?;
+        } else if report.error.is_none() {
+            self.synced(at);
+        } else {
+            // What was lost on the way may come twice.
+            self.vans[at].quiet_at = 0;
+        }
+        if let (true, Some((_, fault))) = (hit, fault) {
+            self.did(name_of(fault));
+        }
+        Ok(report)
+    }
+
+    /// Both sides hold what either held.
+    fn synced(&mut self, at: usize) {
+        let van = &mut self.vans[at];
+        self.history.base.extend(&van.holds);
+        van.quiet_at = self.step;
+    }
+
+    /// What a tablet that is wiped held is only where it handed it over.
+    fn wiped(&mut self, at: usize) -> Result<()> {
+        let van = &mut self.vans[at];
+        ensure!(van.revoked, "seed {}: a tablet was wiped that nobody revoked", self.seed);
+        ensure!(!van.dir.join("tablet.db").exists(), "a wiped tablet has a database");
+        ensure!(van.dir.join("wiped").is_file(), "nobody is told that it was wiped");
+        self.history.base.extend(&van.holds);
+        (van.gone, van.tablet) = (true, None);
+        van.holds.clear();
+        van.form = None;
+        Ok(())
+    }
+
+    /// A tablet's program ends in the middle of something, and starts again.
+    pub fn tablet_died(&mut self, at: usize, to: PathBuf, since: Option<Mark>) -> Result<()> {
+        if let Some(mark) = since
+            && copy_torn(&self.vans[at].dir, &to, "tablet.db", &mark, &mut self.rng)?
+        {
+            self.did("a tablet's write was torn");
+        }
+        self.move_tablet(at, to)
+    }
+
+    fn move_tablet(&mut self, at: usize, to: PathBuf) -> Result<()> {
+        let van = &mut self.vans[at];
+        van.tablet = None;
+        fs::remove_dir_all(&van.dir)?;
+        van.dir = to;
+        self.open(at)
+    }
+
+    /// Base dies in the middle of what it has written since `mark`, and starts again.
+    pub fn base_died(&mut self, mark: &Mark) -> Result<()> {
+        let to = self.fresh("base");
+        if copy_torn(&self.data, &to, "log.db", mark, &mut self.rng)? {
+            self.did("base's write was torn");
+        }
+        self.stop();
+        fs::remove_dir_all(&self.data)?;
+        self.data = to;
+        self.upset = self.step;
+        self.serve()
+    }
+
+    pub fn restart_base(&mut self) -> Result<()> {
+        self.stop();
+        self.upset = self.step;
+        self.serve()
+    }
+
+    pub fn back_up(&mut self) -> Result<()> {
+        let (shelf, copy) = (self.dir.path().join("shelf"), self.fresh("copy"));
+        let made = backup::backup(self.base(), &shelf)?;
+        // As somebody would copy it who does not know how: with the server stopped.
+        self.stop();
+        fs::copy(log_in(&self.data), &copy)?;
+        self.serve()?;
+        let (held, at) = (self.history.base.clone(), self.now());
+        self.shelf.push(Shelved { at, made, copy, held });
+        Ok(())
+    }
+
+    /// Base is put back: from a backup as the documentation says, or silently by its file. False where there is none in the
+    /// restore window.
+    pub fn put_back(&mut self, silently: bool) -> Result<bool> {
+        let oldest = self.now().saturating_sub(log::RESTORE_WINDOW_MS / 2);
+        self.shelf.retain(|one| one.at > oldest);
+        if self.shelf.is_empty() {
+            return Ok(false);
+        }
+        let n = self.any(self.shelf.len());
+        let (made, copy) = (self.shelf[n].made.clone(), self.shelf[n].copy.clone());
+        self.history.base = self.shelf[n].held.clone();
+        // Later ones are of a time that was not.
+        self.shelf.truncate(n);
+        self.stop();
+        let to = self.fresh("base");
+        fs::create_dir(&to)?;
+        copy_dir(&self.data.join("keys"), &to.join("keys"))?;
+        if silently {
+            fs::copy(copy, log_in(&to))?;
+        } else {
+            backup::restore(&made, &to, &self.clock())?;
+        }
+        fs::remove_dir_all(&self.data)?;
+        self.data = to;
+        self.upset = self.step;
+        self.serve()?;
+        Ok(true)
+    }
+
+    pub fn copy_tablet(&mut self, at: usize) -> Result<()> {
+        let to = self.fresh("tablet");
+        let van = &mut self.vans[at];
+        copy_dir(&van.dir, &to)?;
+        let held = van.holds.clone();
+        van.copies.push((to, held));
+        Ok(())
+    }
+
+    /// A tablet is set back to an older copy of itself.
+    pub fn set_tablet_back(&mut self, at: usize) -> Result<()> {
+        let n = self.any(self.vans[at].copies.len());
+        let (copy, held) = self.vans[at].copies[n].clone();
+        let to = self.fresh("tablet");
+        copy_dir(&copy, &to)?;
+        self.vans[at].holds = held;
+        self.upset = self.step;
+        self.move_tablet(at, to)
+    }
+
+    /// A copy of a tablet goes on beside it.
+    pub fn clone_tablet(&mut self, at: usize) -> Result<()> {
+        let dir = self.fresh("tablet");
+        let van = &self.vans[at];
+        copy_dir(&van.dir, &dir)?;
+        let clock = Arc::new(ManualClock::new(0));
+        let line = Line::new(self.wire.clone(), clock.clone());
+        line.own().rate = van.line.own().rate;
+        let twin = Van {
+            name: format!("{}-twin", van.name),
+            dir,
+            tablet: None,
+            clock,
+            line,
+            holds: van.holds.clone(),
+            form: None,
+            copies: Vec::new(),
+            ..*van
+        };
+        self.vans.push(twin);
+        self.upset = self.step;
+        self.open(self.vans.len() - 1)
+    }
+
+    /// With its copies: they have its key.
+    pub fn revoke(&mut self, at: usize) -> Result<()> {
+        let id = self.vans[at].tablet().id();
+        api::revoke(self.base(), &id)?;
+        self.revoked.push(id.clone());
+        for van in &mut self.vans {
+            van.revoked |= van.tablet.as_ref().is_some_and(|tablet| tablet.id() == id);
+        }
+        Ok(())
+    }
+
+    /// What base shows, after its views have followed.
+    pub fn follow(&mut self) -> Result<&Views> {
+        let base = self.base().clone();
+        if self.views.is_none() {
+            self.views = Some(Views::open(&self.data)?);
+        }
+        let views = self.views.as_mut().context("views")?;
+        views.catch_up(&base.log)?;
+        Ok(views)
+    }
+
+    pub fn at_base(&self, id: RecordId) -> Result<Option<Value>> {
+        Ok(self.views.as_ref().context("views")?.show(id)?)
+    }
+
+    /// Finds out who holds what after something was set back: what nobody certainly has any more may be there all the
+    /// same, or is gone.
+    pub async fn look_around(&mut self) -> Result<()> {
+        self.deliver_late().await;
+        self.follow()?;
+        for op in (0..self.history.ops.len()).rev() {
+            let held = self.history.base.contains(&op) || self.vans.iter().any(|van| van.holds.contains(&op));
+            if held || self.history.is_excused(op) {
+                continue;
+            }
+            let record = self.history.ops[op].record;
+            if let Some(json) = self.at_base(record)?
+                && self.history.is_in(op, &json, &json.to_string())
+            {
+                self.history.base.insert(op);
+            }
+            let mut somewhere = self.history.base.contains(&op);
+            for van in &mut self.vans {
+                let Some(shown) = van.tablet.as_ref().and_then(|tablet| tablet.show(record).ok()) else {
+                    continue;
+                };
+                if self.history.is_in(op, &shown.json, &shown.json.to_string()) {
+                    van.holds.insert(op);
+                    somewhere = true;
+                }
+            }
+            self.history.ops[op].gone = !somewhere;
+        }
+        Ok(())
+    }
+
+    /// What was held back arrives, in another order.
+    pub async fn deliver_late(&mut self) {
+        loop {
+            let n = {
+                let waiting = lock(&self.wire).late.len();
+                if waiting == 0 {
+                    return;
+                }
+                self.any(waiting)
+            };
+            let (path, body) = lock(&self.wire).late.swap_remove(n);
+            let answer = wire::deliver(&self.wire, &path, &body, true).await;
+            lock(&self.wire).note(&answer.map(|answer| answer.body).unwrap_or_default());
+            self.did("a request came late");
+        }
+    }
+}
+
+pub const fn name_of(fault: Fault) -> &'static str {
+    match fault {
+        Fault::CutUp(_) => "cut on the way up",
+        Fault::CutDown(_) => "cut on the way down",
+        Fault::Late => "held back",
+        Fault::Twice => "sent twice",
+        Fault::DamagedUp(_) => "damaged on the way up",
+        Fault::DamagedDown(_) => "damaged on the way down",
+        Fault::ServerDies => "base died in a request",
+        Fault::Meanwhile => "recorded while syncing",
+        Fault::TabletDiesSending => "a tablet died sending",
+        Fault::TabletDiesStoring => "a tablet died storing",
+    }
+}
