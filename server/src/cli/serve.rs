@@ -7,7 +7,6 @@ use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use super::data::{Data, text};
-use super::printing;
 use crate::archive::daily;
 use crate::backup::{self, Keep, Schedule};
 use crate::clock::Clock;
@@ -138,18 +137,18 @@ async fn until_signal(settings: &Settings, out: &mut impl Write) -> Result<()> {
     let scheduled = schedule.map(|schedule| tokio::spawn(backup::scheduled(base.clone(), schedule)));
     let told = tokio::spawn(service::report(base.closing()));
     drop(base);
-    let mut said = writeln!(out, "Wayside is listening on https://{}", running.addr);
+    let mut said = format!("Wayside is listening on https://{}\n", running.addr);
     if let Some(addr) = running.pages_addr() {
-        said = said.and_then(|()| writeln!(out, "The pages are at http://{addr}"));
+        said += &format!("The pages are at http://{addr}\n");
     }
     if let Some(addr) = running.metrics_addr() {
-        said = said.and_then(|()| writeln!(out, "Metrics are at http://{addr}/metrics"));
+        said += &format!("Metrics are at http://{addr}/metrics\n");
     }
-    let said = said.and_then(|()| out.flush());
-    let served = match said {
-        Ok(()) => running.until_signal().await,
-        Err(error) => running.shutdown().await.and(Err(printing(error))),
-    };
+    // Whoever started it may have stopped reading: that is no reason to serve nobody.
+    if out.write_all(said.as_bytes()).and_then(|()| out.flush()).is_err() {
+        tracing::warn!("nobody reads where this server listens");
+    }
+    let served = running.until_signal().await;
     for task in daily.drain(..).chain(scheduled).chain([told]) {
         let _ = task.await;
     }
