@@ -62,7 +62,11 @@ pub async fn ask(running: &Arc<Running>, server: &Server) -> Result<bool> {
     match asked {
         Ok(certificate) => {
             running
-                .on_store(move |tablet| tablet.store.write(|conn| take(tablet, conn, certificate)))
+                .on_store(move |tablet| {
+                    tablet.store.write(|conn| take(tablet, conn, certificate))?;
+                    // Whoever asks now hears of the new one.
+                    tablet.store.read(|conn| tablet.identity(conn)).map(drop)
+                })
                 .await?;
             Ok(true)
         }
