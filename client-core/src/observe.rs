@@ -10,7 +10,7 @@ use wayside_protocol::{error::Code, sync::Duty};
 
 use crate::{
     error::{Error, Result},
-    store::{leave, log},
+    store::{leave, unsettled},
     tablet::{Inner, Status, Tablet},
 };
 
@@ -75,7 +75,7 @@ impl Tablet {
     /// anew. [`Code::RecordsUnsent`] while base lacks something, waiting or refused, unless `unsent_too`.
     pub fn wipe(&self, unsent_too: bool) -> Result<()> {
         self.0.store.delete(|conn| {
-            let open = log::open(conn)?;
+            let open = unsettled::counts(conn)?;
             let lacking = open.waiting > 0 || open.quarantined > 0;
             if lacking && !unsent_too { Err(Error::Failed(Code::RecordsUnsent)) } else { Ok(()) }
         })
@@ -83,6 +83,15 @@ impl Tablet {
 }
 
 impl Inner {
+    /// What base has put in quarantine is offered once more before it is deleted here.
+    pub(crate) fn offer_again(&self, duty: Duty) -> Result<()> {
+        let team = match duty {
+            Duty::Wipe => None,
+            Duty::Leave(team) => Some(team),
+        };
+        self.store.write(|conn| leave::offer_again(conn, team))
+    }
+
     /// Does what base ordered; false where something is left to hand over, and nothing happened.
     pub(crate) fn obey(&self, duty: Duty) -> Result<bool> {
         let Duty::Leave(team) = duty else { return self.wipe() };

@@ -13,8 +13,8 @@ use crate::{
     error::Result,
     store::{
         index,
-        log::{self, Quarantined},
         records::{self, Row},
+        unsettled::{self, Quarantined},
     },
     tablet::Tablet,
 };
@@ -91,7 +91,7 @@ pub fn to_json(conn: &Connection, row: &Row) -> Result<Value> {
     if row.quarantined > 0
         && let Value::Object(object) = &mut json
     {
-        let quarantined = log::quarantined(conn, row.no)?;
+        let quarantined = unsettled::quarantined(conn, row.no)?;
         let quarantined = quarantined.iter().map(|change| quarantined_json(row.id, change)).collect();
         object.insert("quarantined".into(), Value::Array(quarantined));
     }

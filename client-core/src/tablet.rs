@@ -20,7 +20,7 @@ use crate::{
     env::Env,
     error::{Error, Result},
     key::Key,
-    store::{Store, archive, index, log, meta},
+    store::{Store, archive, index, meta, unsettled},
     sync::Notice,
 };
 
@@ -149,7 +149,7 @@ impl Tablet {
     pub fn status(&self) -> Result<Status> {
         let syncing = self.0.syncing.load(std::sync::atomic::Ordering::Acquire);
         self.0.store.read(|conn| {
-            let open = log::open(conn)?;
+            let open = unsettled::counts(conn)?;
             let settled = meta::get::<i64>(conn, meta::SETTLED)? == Some(1);
             Ok(Status {
                 waiting: open.waiting,

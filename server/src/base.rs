@@ -8,10 +8,12 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Actor, Author, Kind, Message, Record, RecordId, Scalar, Write, tablet_id};
 use wayside_protocol::sync::frame::PROTOCOL_VERSION;
@@ -62,6 +64,8 @@ pub struct Base {
     /// Whether administrators need a second factor.
     second_factor: AtomicBool,
     frames_again: AtomicU64,
+    /// In which stretch of so many rows the audit trail ended when this process added to it last.
+    trail_part: AtomicU64,
     /// Raised when requests that wait for news should end.
     closing: watch::Sender<bool>,
     /// How far the views have followed the log, if somebody follows it here.
@@ -149,6 +153,7 @@ impl Base {
         };
         let ledger = Arc::new(ledger);
         let was_set_back = backup::join(&log, &identity, &ledger, restored, clock.now_ms())?;
+        let trail_part = log.read(log::audit_head)?.place / TRAIL_NOTED;
         let base = Base {
             data: data.to_owned(),
             identity,
@@ -166,6 +171,7 @@ impl Base {
             oldest_version: AtomicU8::new(PROTOCOL_VERSION),
             second_factor: AtomicBool::new(false),
             frames_again: AtomicU64::new(0),
+            trail_part: AtomicU64::new(trail_part),
             closing: watch::channel(false).0,
             followed: Followed::default(),
         };
@@ -226,9 +232,10 @@ impl Base {
 
     /// Appends to the audit trail; durable when it returns. Now and then the ledger notes where the trail ends. Blocks.
     pub fn audit(&self, acts: Vec<Audited>) -> Result<()> {
-        let added = acts.len() as u64;
         let head = self.log.write(move |txn| log::audit_all(txn.conn, &acts))?;
-        if head.place / TRAIL_NOTED != head.place.saturating_sub(added) / TRAIL_NOTED {
+        // Acts that write their own rows come in between: counted by where the trail ends.
+        let part = head.place / TRAIL_NOTED;
+        if self.trail_part.swap(part, Ordering::Relaxed) != part {
             self.ledger.note_trail(&Noted { head, restored: false }, self.clock.now_ms())?;
         }
         Ok(())
@@ -331,8 +338,18 @@ impl Base {
     /// Makes a one-time code for a tablet of this team. Without a URL it is the one where `serve`
     /// listened last.
     pub fn enrol_code(&self, team: &str, url: Option<&str>) -> Result<EnrolmentCode> {
-        let address = self.address()?;
         let team = self.log.read(|conn| log::team_by_name(conn, team.trim()))?.ok_or(Code::TeamUnknown)?;
+        self.make_enrol_code(&team, url, None)
+    }
+
+    /// The same, with a row of the audit trail in the transaction that makes it.
+    pub(crate) fn make_enrol_code(
+        &self,
+        team: &log::Team,
+        url: Option<&str>,
+        act: Option<Audited>,
+    ) -> Result<EnrolmentCode> {
+        let address = self.address()?;
         let url = match (url, &address) {
             (Some(url), _) => url.trim_end_matches('/').to_owned(),
             (None, Some(address)) => address.url.clone(),
@@ -351,7 +368,11 @@ impl Base {
         };
         let secret: [u8; 16] = random();
         let now = self.clock.now_ms();
-        self.log.write(move |txn| log::make_code(txn, team.id, &secret, now))?;
+        let team = team.id;
+        self.log.write(move |txn| {
+            log::make_code(txn, team, &secret, now)?;
+            act.as_ref().map_or(Ok(()), |act| log::audit(txn.conn, act))
+        })?;
         Ok(EnrolmentCode { url, pin, secret })
     }
 
@@ -386,4 +407,9 @@ impl Base {
             .and_then(|()| fs::rename(&draft, self.data.join("address.json")))
             .map_err(|error| Error::File("address file", error))
     }
+}
+
+/// Rests so long, or until the server is about to end: then true.
+pub(crate) async fn ends_within(closing: &mut watch::Receiver<bool>, rest: Duration) -> bool {
+    timeout(rest, closing.wait_for(|closing| *closing)).await.is_ok()
 }

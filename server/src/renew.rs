@@ -10,6 +10,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 use wayside_protocol::error::Code;
 
+use crate::base::ends_within;
 use crate::error::{Error, Result};
 use crate::keys::{Tls, TlsFiles};
 
@@ -78,14 +79,7 @@ impl Renewal {
 
     /// Looks now and then, until the server ends.
     pub async fn watch(self: Arc<Self>, mut closing: watch::Receiver<bool>) {
-        loop {
-            let ends = tokio::select! {
-                () = tokio::time::sleep(LOOK) => false,
-                ends = closing.wait_for(|closing| *closing) => ends.is_ok_and(|ends| *ends),
-            };
-            if ends {
-                return;
-            }
+        while !ends_within(&mut closing, LOOK).await {
             self.renew().await;
         }
     }

@@ -8,6 +8,7 @@ use wayside_protocol::record::Kind;
 use wayside_protocol::sync::frame::{self, Ask, Frame, MAX_BODY};
 
 use super::{Gate, ROUTES, Route, Who, router, router_behind};
+use crate::limits::Limit;
 use crate::testing::{START, Site, Tablet, nowhere};
 use crate::views::Views;
 
@@ -142,6 +143,26 @@ async fn a_server_with_too_much_to_do_says_when_to_come_again() {
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(refused(&body), Code::Busy);
     }
+}
+
+#[tokio::test]
+async fn a_tablet_for_which_there_is_no_channel_left_is_told_when_to_come_again() {
+    let site = Site::new();
+    let tablet = site.tablet();
+    let live = ROUTES.iter().find(|route| route.path == "/sync/v1/live").unwrap();
+    let ask = async |channels| {
+        let body = requests(&site, live, &tablet, site.base.identity.public()).remove(0);
+        let router = router_behind(site.base.clone(), Gate::of(1, 8, channels));
+        router.oneshot(Request::post(live.path).body(Body::from(body)).unwrap()).await.unwrap()
+    };
+    let response = ask(0).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let after: u64 = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((2..12).contains(&after));
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(refused(&body), Code::Busy);
+    assert_eq!(site.base.limits.counts().of(Limit::News), 1);
+    assert_eq!(ask(1).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use wayside_protocol::error::Code;
 
-use crate::base::{Base, Places};
+use crate::base::{Base, Places, ends_within};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::keys::{Tls, TlsFiles};
@@ -121,11 +121,7 @@ pub(crate) fn all_addresses(door: Arc<Door>) -> Router {
 /// Has the ledger note where the audit trail ends, every hour until the server ends.
 async fn note_trail(base: Arc<Base>) {
     let mut closing = base.closing();
-    loop {
-        tokio::select! {
-            _ = closing.wait_for(|closing| *closing) => return,
-            () = tokio::time::sleep(TRAIL_NOTED) => {}
-        }
+    while !ends_within(&mut closing, TRAIL_NOTED).await {
         noted(base.clone()).await;
     }
 }

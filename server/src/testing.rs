@@ -38,18 +38,22 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
-/// Two databases that nobody else uses.
-pub fn shared_places() -> Option<Places> {
+/// The addresses of two databases that nobody else uses, a log and a ledger, where WAYSIDE_POSTGRES names a server.
+pub fn shared_addresses() -> Option<[String; 2]> {
     let server = std::env::var("WAYSIDE_POSTGRES").ok().filter(|server| server != "skip")?;
     let (host, _) = server.rsplit_once('/').unwrap();
     let name = format!("wayside_{:016x}", rand::random::<u64>());
-    let [log, ledger] = ["log", "ledger"].map(|part| {
+    Some(["log", "ledger"].map(|part| {
         crate::log::db::Conn::writer(&crate::log::Place::parse(&server).unwrap())
             .unwrap()
             .execute(&format!("CREATE DATABASE {name}_{part}"), &[])
             .unwrap();
         format!("{host}/{name}_{part}")
-    });
+    }))
+}
+
+pub fn shared_places() -> Option<Places> {
+    let [log, ledger] = shared_addresses()?;
     Some(Places::parse(Some(&log), Some(&ledger)).unwrap())
 }
 
@@ -71,7 +75,7 @@ impl Site {
         shared_places().map(Site::at)
     }
 
-    fn at(places: Places) -> Site {
+    pub fn at(places: Places) -> Site {
         let dir = tempfile::tempdir().unwrap();
         let now = Arc::new(AtomicU64::new(START));
         let base = Arc::new(Base::open_at(dir.path(), &places, clock(&now)).unwrap());

@@ -2,8 +2,8 @@
 
 Usage: scan.py WAYSIDE TABLET, the two programs. Prints a line for each finding, and `N passed, N failed, N skipped`.
 
-explained.json lists what is known and why it is no weakness: {category, address, parameter, why}. An address may hold
-`{id}` for ids; `*` stands for all addresses, or parameters."""
+explained.json lists what is known and why it is no weakness: {category, info, proof, why}. `info` is what the scanner says of
+it, word for word. `proof` is a question that is asked at each address where it was found: what is not proven there is new."""
 
 import datetime
 import http.client
@@ -21,8 +21,9 @@ WAYSIDE, TABLET = sys.argv[1:]
 HERE = pathlib.Path(__file__).resolve().parent
 EXPLAINED = json.loads((HERE / "explained.json").read_text())
 SECONDS = os.environ.get("WAYSIDE_SCAN_SECONDS", "120")
-# All attacks that need no place elsewhere to call back to, no list from elsewhere, and no other server's own faults.
-MODULES = ("backup,cookieflags,crlf,csp,csrf,exec,file,htaccess,http_headers,ldap,methods,permanentxss,"
+# All attacks that need no place elsewhere to call back to, no list from elsewhere, and no other server's own faults. Not
+# `ldap`: no directory is asked here, and it takes a page for weak that changes by itself while it compares answers.
+MODULES = ("backup,cookieflags,crlf,csp,csrf,exec,file,htaccess,http_headers,methods,permanentxss,"
            "redirect,shellshock,sql,timesql,upload,xss")
 # What would end the scanner's own login, or never ends by itself.
 LEFT_OUT = ["sign-out", "account/sign-out-everywhere", "account/password", "account/second-factor*", "accounts/roles", "events",
@@ -108,19 +109,48 @@ def address(path):
     return re.sub(r"^/fleet/[^/]+", "/fleet/{id}", path)
 
 
+def ask(base, cookie, method, path, **headers):
+    """The status of an answer; headers with `_` for `-`."""
+    connection = http.client.HTTPConnection(base.url.split("//")[1], timeout=60)
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    form = {"Content-Type": "application/x-www-form-urlencoded"} if method == "POST" else {}
+    connection.request(method, path, headers={"Cookie": cookie, **form, **headers})
+    return connection.getresponse().status
+
+
+def refused_from_elsewhere(base, cookie, path):
+    """A form of another page is refused, and one of our own gets further: it is refused for what is not in it, or done."""
+    elsewhere = [
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "null"},
+        {"Origin": base.url, "Sec_Fetch_Site": "cross-site"},
+        {"Origin": base.url, "Sec_Fetch_Site": "same-site"},
+        {},
+    ]
+    refused = all(ask(base, cookie, "POST", path, **headers) == 403 for headers in elsewhere)
+    return refused and ask(base, cookie, "POST", path, Origin=base.url) not in (401, 403)
+
+
+def takes_no_other_method(base, cookie, path):
+    """Refused by its method, whoever asks; not for want of a login."""
+    others = ["PUT", "DELETE", "PATCH", "TRACE", "OPTIONS"]
+    return all(ask(base, cookie, method, path, Origin=base.url) == 405 for method in others)
+
+
+PROOFS = {proof.__name__: proof for proof in (refused_from_elsewhere, takes_no_other_method)}
+
+
 def findings(report):
     for kind in ("vulnerabilities", "anomalies", "additionals"):
         for category, found in report.get(kind, {}).items():
             for one in found:
-                yield kind, category, one.get("method", ""), address(one["path"]), one.get("parameter") or "", one.get("info", "")
+                yield kind, category, one.get("method", ""), one["path"], one.get("parameter") or "", one.get("info", "")
 
 
-def explained(category, path, parameter):
-    for known in EXPLAINED:
-        fits = lambda mine, theirs: mine in ("*", theirs)
-        if known["category"] == category and fits(known["address"], path) and fits(known["parameter"], parameter):
-            return known
-    return None
+def explained(base, cookie, category, path, info):
+    said = re.sub(r"http://\S+(?=: )", "{address}", info)
+    known = [one for one in EXPLAINED if (one["category"], one["info"]) == (category, said)]
+    return any(PROOFS[one["proof"]](base, cookie, path.split("?")[0]) for one in known)
 
 
 def main(room):
@@ -128,16 +158,16 @@ def main(room):
     begun = time.monotonic()
     try:
         report = scan(base, room)
-        # The scanner asked what it wanted to ask, as somebody who may.
-        host = base.url.split("//")[1]
-        connection = http.client.HTTPConnection(host, timeout=60)
-        connection.request("GET", "/account", headers={"Cookie": base.cookie()})
-        assert connection.getresponse().status == 200, "the server stands"
+        cookie = base.cookie()
+        assert ask(base, cookie, "GET", "/account") == 200, "the server stands, and the scanner is still somebody who may"
+        known, new = set(), set()
+        for kind, category, method, path, parameter, info in findings(report):
+            group = known if explained(base, cookie, category, path, info) else new
+            group.add((kind, category, method, address(path), parameter, info))
     finally:
         ended = base.stop()
-    known, new = set(), set()
-    for kind, category, method, path, parameter, info in findings(report):
-        (known if explained(category, path, parameter) else new).add((kind, category, method, path, parameter, info))
+    for what in sorted(known):
+        print("explained", *what, sep="  ")
     for what in sorted(new):
         print("NEW      ", *what, sep="  ")
     print(f"{len(known)} known findings, {len(new)} new ones, {report['infos'].get('crawled_pages_nbr', '?')} pages, "

@@ -15,7 +15,7 @@ use std::{
     sync::LazyLock,
 };
 
-use rand::{RngExt, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tempfile::TempDir;
 
 /// What a disk writes at once or not at all.
@@ -140,6 +140,18 @@ impl Disk {
     /// What a power cut leaves: all that was made to stay, and of the rest what chance wants. The program is dead. Returns how
     /// many writes were lost, at least in part.
     pub fn cut_power(&mut self, rng: &mut StdRng) -> usize {
+        let fate = *[Fate::Nothing, Fate::Everything, Fate::Chance, Fate::Chance]
+            .get(rng.random_range(0..4))
+            .unwrap();
+        self.cut(fate, rng)
+    }
+
+    /// The same where chance wants nothing.
+    pub fn cut_power_at_worst(&mut self) -> usize {
+        self.cut(Fate::Nothing, &mut StdRng::seed_from_u64(0))
+    }
+
+    fn cut(&mut self, fate: Fate, rng: &mut StdRng) -> usize {
         let mut images: BTreeMap<String, Image> = BTreeMap::new();
         // Shared memory is no file on a disk: whoever comes next makes it anew.
         let kept = std::mem::take(&mut self.before).into_iter().filter(|(name, _)| !name.ends_with("-shm"));
@@ -147,9 +159,6 @@ impl Disk {
             images.insert(name, Image { stays: bytes, ..Image::default() });
         }
         replay(&fs::read(self.journal()).unwrap(), &mut images);
-        let fate = *[Fate::Nothing, Fate::Everything, Fate::Chance, Fate::Chance]
-            .get(rng.random_range(0..4))
-            .unwrap();
         let mut lost = 0;
         for (name, image) in &mut images {
             let path = self.dir.join(name);

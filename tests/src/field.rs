@@ -273,6 +273,11 @@ pub fn write_lines(file: &Path, lines: &[Value]) {
     }
 }
 
+/// Whether a text stands among these bytes.
+pub fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
 /// Files below a directory in which a text can be read.
 pub fn files_with(dir: &Path, text: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -282,7 +287,7 @@ pub fn files_with(dir: &Path, text: &str) -> Vec<PathBuf> {
             found.extend(files_with(&path, text));
         } else {
             let bytes = std::fs::read(&path).expect("a file");
-            found.extend(bytes.windows(text.len()).any(|held| held == text.as_bytes()).then_some(path));
+            found.extend(holds(&bytes, text).then_some(path));
         }
     }
     found

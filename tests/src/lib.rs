@@ -20,3 +20,20 @@ pub mod slow_link;
 pub mod soak;
 pub mod world;
 pub mod years;
+
+use std::{
+    io::{Write, stderr},
+    process::ExitCode,
+};
+
+/// How a program of this crate ends: well where all was as it should be.
+pub fn ended(well: anyhow::Result<bool>) -> ExitCode {
+    match well {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(stderr(), "This could not go on: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -5,7 +5,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -21,6 +21,7 @@ use wayside_server::{Clock, Places, Running, Server, ServerConfig, log, views::V
 
 use crate::{
     day::{self, TabletPlan},
+    field::copy_dir,
     link::Link,
 };
 
@@ -273,12 +274,5 @@ impl World {
         let now = base.clock.now_ms();
         let alarms = block_in_place(|| base.log.read(|conn| log::alarms(conn, now))).unwrap();
         alarms.into_iter().map(|alarm| alarm.code).collect()
-    }
-}
-
-pub fn copy_dir(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(|entry| entry.unwrap()) {
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
     }
 }

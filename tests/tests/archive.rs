@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use wayside_client_core::{By, Code, Edit, Key, Page, RecordId, Tablet};
 use wayside_server::{archive, backup, log, views::Views};
 use wayside_tests::{
-    field::files_with,
+    field::{files_with, holds},
     seeds,
     world::{KEY, World},
 };
@@ -269,10 +269,6 @@ fn without_archived(mut record: Value) -> Value {
         members.remove("archived");
     }
     record
-}
-
-fn holds(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 /// Everything that can be read in a tablet's database by whoever has its key.

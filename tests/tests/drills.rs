@@ -11,8 +11,9 @@ use rand::RngExt;
 use wayside_client_core::ManualClock;
 use wayside_server::backup;
 use wayside_tests::{
+    field::copy_dir,
     seeds,
-    world::{Van, World, copy_dir},
+    world::{Van, World},
 };
 
 /// A few in the normal run; up to 200, some forty minutes of them, when more are asked for.

@@ -16,7 +16,7 @@ use wayside_protocol::sync::{
     Frame,
     frame::{Changes, Item, Verdict, decode},
 };
-use wayside_server::{Base, Clock, Server, ServerConfig, sync};
+use wayside_server::{Base, Clock, Server, ServerConfig, backup, sync};
 use wayside_tests::field::copy_dir;
 
 const SEEN_BY_BOTH: &str = "01a2028a-1855-7783-aa20-05b49507a59c";
@@ -64,6 +64,11 @@ async fn an_old_tablets_database_is_taken_over_with_all_that_waits_on_it() {
         assert_eq!(recorded["started_at"], "2026-11-21T10:05:00Z");
     }
     server.shutdown().await.unwrap();
+    // A backup computes each team's fingerprint from its changes.
+    tokio::task::block_in_place(|| {
+        let base = Base::open(&dir.path().join("base"), Clock::default()).unwrap();
+        backup::backup(&base, &dir.path().join("shelf")).unwrap();
+    });
 }
 
 fn body(name: &str) -> Vec<u8> {

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Stdio,
     sync::{
         Arc,
@@ -17,7 +17,7 @@ use wayside_client_core::{By, Env, Key, Kind, ManualClock, Page, SystemRandom, T
 use wayside_server::{Clock, Server, ServerConfig};
 use wayside_tests::{
     cuts::CutLinks,
-    field::{Field, TabletCli, files_with, is_wiped, lines, write_lines},
+    field::{Field, TabletCli, copy_dir, files_with, is_wiped, lines, write_lines},
     programs,
     world::KEY,
 };
@@ -228,12 +228,6 @@ fn promise_8_restores_heal() {
         // What is set back here is a file; a database of PostgreSQL is set back otherwise.
         return;
     }
-    let copy_dir = |from: &Path, to: &Path| {
-        std::fs::create_dir_all(to).unwrap();
-        for entry in std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap()) {
-            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
-    };
     let (mut field, tablets) = field_with(&["left", "right"]);
     let (base, dir) = (field.dir.path().join("base"), field.dir.path().to_owned());
     let mut recorded: BTreeSet<String> = tablets[0].record(&lines(8, "left", 20)).into_iter().collect();
@@ -424,7 +418,8 @@ async fn promise_10_old_tablets_do_no_harm() {
     let contact = tablets[0].record(&[line]).remove(0);
     sync(&tablets[0]);
     let old = tablet_with(&field, "old", Env::system()).await;
-    assert!(old.sync(|_| {}).await.in_sync);
+    let first = old.sync(|_| {}).await;
+    assert!(first.in_sync, "{first:?}");
     let id = contact.parse().unwrap();
     old.edit(id, wayside_client_core::Edit::set("satisfaction", 4), &By::staff("nurse-02")).unwrap();
     assert!(old.sync(|_| {}).await.in_sync);

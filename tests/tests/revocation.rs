@@ -11,8 +11,8 @@ use tokio::task::block_in_place;
 use wayside_client_core::{By, Kind, Page, RecordId, SyncReport, Tablet};
 use wayside_server::{api, backup, log, views::Views};
 use wayside_tests::{
-    field::{is_wiped, lines},
-    world::{KEY, TEAM, World, copy_dir},
+    field::{copy_dir, is_wiped, lines},
+    world::{KEY, TEAM, World},
 };
 
 /// How many contacts wait on a tablet whose hand-over is cut.
@@ -34,11 +34,11 @@ fn held(world: &World) -> BTreeMap<String, u64> {
 }
 
 fn revoke(world: &World, at: usize) {
-    block_in_place(|| api::revoke(world.server().base(), &id(world, at))).unwrap();
+    block_in_place(|| api::revoke(world.server().base(), "test", &id(world, at))).unwrap();
 }
 
 fn admit(world: &World, tablet: &str) -> api::Admitted {
-    block_in_place(|| api::admit_held(world.server().base(), tablet)).unwrap()
+    block_in_place(|| api::admit_held(world.server().base(), "test", tablet)).unwrap()
 }
 
 fn backed_up(world: &World) -> PathBuf {
@@ -215,7 +215,7 @@ async fn a_team_that_is_taken_away_leaves_and_the_other_goes_on() {
     let of_north = [of_north[0], record(north, &all[2])];
     let of_south = [of_south[0], record(south, &all[3])];
     let mark = tablet.id();
-    block_in_place(|| api::take_out(&base, &mark, south)).unwrap();
+    block_in_place(|| api::take_out(&base, "test", &mark, south)).unwrap();
 
     let report = sync(&world, 0).await;
     assert_eq!(code(&report), None, "{report:?}");

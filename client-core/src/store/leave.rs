@@ -14,6 +14,13 @@ pub fn is_anything_unsent(conn: &Connection, team: Option<RecordId>) -> Result<b
     Ok(conn.prepare_cached(sql)?.exists([team.map(|team| *team.as_bytes())])?)
 }
 
+/// Offers once more what base put in quarantine in an earlier sync, of a team or of any.
+pub fn offer_again(conn: &Connection, team: Option<RecordId>) -> Result<()> {
+    let sql = "UPDATE change SET answered = 0 WHERE answered = 2 AND state <> 'accepted' AND team = coalesce(?, team)";
+    conn.prepare_cached(sql)?.execute([team.map(|team| *team.as_bytes())])?;
+    Ok(())
+}
+
 /// Deletes everything of a team, unless something is left to hand over: then nothing happens, and this is false.
 pub fn leave(conn: &Connection, team: RecordId) -> Result<bool> {
     if is_anything_unsent(conn, Some(team))? {

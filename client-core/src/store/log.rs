@@ -16,7 +16,6 @@ use wayside_protocol::{
 use super::{
     archive, join_hashes,
     records::{self, Made, Stored},
-    split_hashes,
 };
 use crate::{
     error::{Error, Result},
@@ -40,6 +39,8 @@ pub struct Applied {
     pub quarantined: u64,
     /// Changes that were not held here before.
     pub new: u64,
+    /// Those beyond the cursor that were: sent again because of a cut link, and not because their record came back.
+    pub again: u64,
     /// Records that are gone from here.
     pub erased: u64,
 }
@@ -386,6 +387,7 @@ impl Pulling<'_> {
 
     /// One that was held here is accepted under this number.
     fn number(&mut self, held: &mut Stored, record: RecordId, seq: u64) -> Result<()> {
+        self.applied.again += u64::from(seq > self.place.0);
         set_number(self.conn, self.team, held.no, seq)?;
         if !held.numbered {
             self.count(record, &held.hash, seq);
@@ -404,11 +406,12 @@ impl Pulling<'_> {
     }
 }
 
-/// Whether a change that is in the log may come after these: anything else is no log.
+/// Whether a change that is in the log may come after these. One whose beginning is missing shows that the two sides
+/// do not hold the same: base believes that it is here.
 fn fits(history: &History, chunk: &Chunk) -> Result<()> {
     match history.fit(chunk) {
         Fit::Fits | Fit::Known => Ok(()),
-        Fit::Waits(_) => Err(Error::Failed(Code::FrameMalformed)),
+        Fit::Waits(_) => Err(Error::Failed(Code::NotSettled)),
         Fit::Refused(code) => Err(Error::Failed(code)),
     }
 }
@@ -512,50 +515,24 @@ pub fn begin_refill(conn: &Connection, team: RecordId, epoch: Epoch) -> Result<(
     super::meta::set(conn, super::meta::SETTLED, 0)
 }
 
-/// What waits at the server is offered again, once in each sync: perhaps the server has forgotten it.
-pub fn offer_waiting_again(conn: &Connection) -> Result<()> {
+/// At the beginning of a sync. What waits at the server is offered again: perhaps the server has forgotten it.
+///
+/// Numbers of a log whose epoch was never heard, since the link was cut between the two, may be those of a log that is no
+/// more: such a team is compared.
+pub fn begin_sync(conn: &Connection) -> Result<()> {
+    let sql = "SELECT id FROM team WHERE epoch = zeroblob(8) AND refilling = 0
+        AND EXISTS (SELECT 1 FROM change WHERE team = team.id AND seq IS NOT NULL)";
+    let mut statement = conn.prepare_cached(sql)?;
+    let teams = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<[u8; 16]>, _>>()?;
+    for team in teams {
+        begin_refill(conn, RecordId::from_bytes(team), [0; 8])?;
+    }
+    // Answered, and not in this sync.
+    let sql =
+        "UPDATE change SET answered = 2 WHERE answered = 1 AND state = 'quarantined' AND state <> 'accepted'";
+    conn.prepare_cached(sql)?.execute([])?;
     conn.execute("UPDATE change SET answered = 0 WHERE state = 'waiting' AND state <> 'accepted'", [])?;
     Ok(())
-}
-
-/// Counts of what has not simply been accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Open {
-    pub waiting: u64,
-    pub quarantined: u64,
-    pub conflicts: u64,
-}
-
-pub fn open(conn: &Connection) -> Result<Open> {
-    let count = |sql: &str| -> Result<u64> { Ok(conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?) };
-    Ok(Open {
-        waiting: count("SELECT count(*) FROM change WHERE state <> 'accepted' AND state <> 'quarantined'")?,
-        quarantined: count(
-            "SELECT count(*) FROM change WHERE state <> 'accepted' AND state = 'quarantined'",
-        )?,
-        conflicts: count("SELECT count(*) FROM record WHERE conflicts > 0 AND hidden = 0")?,
-    })
-}
-
-/// A change in quarantine, with what it depends on.
-pub struct Quarantined {
-    pub hash: Hash,
-    pub deps: Vec<Hash>,
-    pub code: String,
-    pub raw: Vec<u8>,
-}
-
-pub fn quarantined(conn: &Connection, record: i64) -> Result<Vec<Quarantined>> {
-    let sql =
-        "SELECT hash, deps, code, raw FROM change WHERE record = ? AND state = 'quarantined' ORDER BY no";
-    let mut statement = conn.prepare_cached(sql)?;
-    let found = statement.query_map([record], |row| {
-        let deps: Vec<u8> = row.get(1)?;
-        let code: Option<String> = row.get(2)?;
-        let code = code.unwrap_or_else(|| Code::Internal.as_str().to_owned());
-        Ok(Quarantined { hash: row.get(0)?, deps: split_hashes(&deps), code, raw: row.get(3)? })
-    })?;
-    Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// Whether there is nothing to `advance`: then nothing is written.

@@ -12,6 +12,7 @@ pub mod meta;
 pub mod records;
 pub mod repair;
 pub mod staff;
+pub mod unsettled;
 
 use std::{
     fs::{DirBuilder, File},

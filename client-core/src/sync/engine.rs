@@ -6,23 +6,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use ed25519_dalek::SigningKey;
 use wayside_protocol::{
     error::Code,
-    record::{Hash, RecordId, change_hash, chunk},
+    record::{Hash, RecordId},
     sync::{
-        Duty, Frame, PublicKey, SignatureBytes, capability, combined,
+        Duty, Frame, PublicKey, capability, combined,
         frame::{
             Ask, Changes, Entries, Hello, Incoming, Item, List, LookUp, Mark, PROTOCOL_VERSION, Refusal,
             Rest, STREAMED_VERSION, Sent, State, TeamState, Terms, Unlock, Verdicts, What,
         },
-        sign_list, sign_request, verify_certificate, verify_list,
+        sign_list, sign_request,
     },
 };
 
 use super::{
     memory::{Memory, SentFrame, Unanswered},
     orders::Orders,
-    plan::{Batch, Offers, SignedList, TeamPlace, is_quiet, plan},
+    plan::{Batch, Offers, TeamPlace, is_quiet, plan},
     repair::Repairs,
     step::{Answer, Next, Outline, Step},
+    verify::verified,
 };
 use crate::{
     error::{Error, Result},
@@ -125,13 +126,13 @@ impl Engine {
 
     /// `time_ms` is the server's time as estimated here, `budget` the bytes of changes that a request may hold.
     pub fn next(&mut self, outline: &Outline, nonce: [u8; 16], time_ms: u64, budget: usize) -> Result<Next> {
-        if let Some(duty) = self.orders.due(outline) {
-            if let Duty::Leave(team) = duty {
+        if let Some(next) = self.orders.due(outline) {
+            if let Next::Obey(Duty::Leave(team)) = next {
                 self.asked.remove(&team);
                 self.states.remove(&team);
                 self.stood = None;
             }
-            return Ok(Next::Obey(duty));
+            return Ok(next);
         }
         let answered = outline.places.iter().all(|place| {
             let state = self.states.get(&place.team);
@@ -141,8 +142,11 @@ impl Engine {
         let looks = self.look_up.is_some() && self.can_look_up(&outline.memory);
         if answered && outline.offers.changes.is_empty() && !looks {
             for place in &outline.places {
+                // What is held under a number beyond the log's end was in a log that is no more.
                 if let Some(state) = self.states.get(&place.team)
-                    && (state.cursor != place.cursor || state.fingerprint != place.sum.fingerprint())
+                    && (state.cursor != place.cursor
+                        || state.fingerprint != place.sum.fingerprint()
+                        || !place.held.is_empty())
                 {
                     let (team, epoch) = (place.team, state.epoch);
                     self.refill(team)?;
@@ -165,6 +169,16 @@ impl Engine {
         }
         self.stood = stands;
         Ok(Next::Send(self.request(outline, nonce, time_ms, budget)?))
+    }
+
+    /// What to do about a team of which something came that builds on what is not here: base takes it for held, under
+    /// numbers that are not those of its log.
+    pub fn differs(&mut self, team: RecordId) -> Result<Step> {
+        self.refill(team)?;
+        self.states.remove(&team);
+        self.repairs.forget(team);
+        let epoch = self.asked.get(&team).map_or([0; 8], |asked| asked.epoch);
+        Ok(Step::Refill { team, epoch })
     }
 
     /// A few times in a sync, since the log may get a new epoch in it: if that does not heal it, nothing here does.
@@ -353,6 +367,11 @@ impl Engine {
         answer
     }
 
+    /// Whether the answer was read to its end: what is wrong then, base said.
+    pub fn ended(&self) -> bool {
+        self.reading.ended
+    }
+
     fn arrived(&mut self, bytes: &[u8], steps: &mut Vec<Step>) -> Result<()> {
         self.reading.incoming.push(bytes)?;
         while let Some(frame) = self.reading.incoming.next_frame()? {
@@ -386,8 +405,8 @@ impl Engine {
         }
         match frame {
             Frame::Refusal(refusal) if first => {
-                self.refused(&refusal, steps)?;
                 self.reading.ended = true;
+                self.refused(&refusal, steps)?;
             }
             Frame::Verdicts(frame) => {
                 let index = frame.frame;
@@ -399,7 +418,10 @@ impl Engine {
             Frame::Changes(frame) => {
                 self.flush(None, steps);
                 let team = frame.team;
-                let lists = self.pulled(frame)?;
+                if !self.asked.contains_key(&team) {
+                    return Err(Error::Failed(Code::FrameMalformed));
+                }
+                let lists = verified(&self.server, frame)?;
                 self.repairs.arrived(team, &lists);
                 self.reading.pulled = Some((team, lists));
             }
@@ -520,6 +542,8 @@ impl Engine {
             }
             _ => return Err(error),
         }
+        // The same is asked again.
+        self.repairs.refused();
         self.stood = None;
         Ok(())
     }
@@ -533,42 +557,6 @@ impl Engine {
         let verdicts = items.iter().zip(frame.verdicts);
         let verdicts = verdicts.map(|((record, hash), verdict)| (*record, *hash, verdict)).collect();
         Ok(Step::Verdicts { team: *team, verdicts })
-    }
-
-    /// Verifies every list of a frame: nothing is taken from it otherwise.
-    fn pulled(&self, frame: Changes) -> Result<Vec<PulledList>> {
-        if !self.asked.contains_key(&frame.team) {
-            return Err(Error::Failed(Code::FrameMalformed));
-        }
-        let certified = |(key, certificate): &(PublicKey, SignatureBytes)| {
-            *key == self.server || verify_certificate(&self.server, key, certificate)
-        };
-        if !frame.authors.iter().all(certified) {
-            return Err(Error::Failed(Code::SignatureInvalid));
-        }
-        let mut lists = Vec::with_capacity(frame.lists.len());
-        for list in frame.lists {
-            let items = list.signed_items(change_hash);
-            let (author, certificate) = match list.author.checked_sub(1) {
-                None => (self.server, [0; 64]),
-                Some(index) => *frame.authors.get(index).ok_or(Error::Failed(Code::FrameMalformed))?,
-            };
-            if !verify_list(&author, frame.team, &items, &list.signature) {
-                return Err(Error::Failed(Code::SignatureInvalid));
-            }
-            let mut bodies = Vec::new();
-            for item in list.items {
-                let Item::Body { record, seq, raw } = item else { continue };
-                if seq == 0 {
-                    return Err(Error::Failed(Code::FrameMalformed));
-                }
-                chunk::parse(&raw)?;
-                bodies.push((record, seq, raw));
-            }
-            let list = SignedList { author, certificate, signature: list.signature, items };
-            lists.push(PulledList { list, bodies });
-        }
-        Ok(lists)
     }
 
     fn state(&mut self, state: State, steps: &mut Vec<Step>) -> Result<()> {

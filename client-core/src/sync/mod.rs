@@ -4,6 +4,7 @@
 //! joins them to the store: each step that an answer brings is one transaction, so that a sync may be cut or
 //! dropped at any point and goes on from there.
 
+mod apply;
 pub mod engine;
 mod enrol;
 mod link;
@@ -16,7 +17,10 @@ pub mod plan;
 mod renew;
 pub mod repair;
 pub mod step;
+mod verify;
 
+use apply::set_clock;
+pub(crate) use apply::{apply, settle};
 pub use live::News;
 pub use look_up::{Archived, LookedUp};
 
@@ -28,6 +32,7 @@ use std::{
 use rusqlite::Connection;
 use wayside_protocol::{
     error::Code,
+    record::RecordId,
     sync::{
         Duty, Receipt, capability,
         frame::{Found, Hello, LookUp, Place, STREAMED_VERSION},
@@ -43,7 +48,7 @@ use self::{
 use crate::{
     error::{Error, Problem, Result},
     store::{
-        archive, log,
+        log,
         meta::{self, Server},
         repair as repair_store,
     },
@@ -51,9 +56,6 @@ use crate::{
 };
 
 const PATH: &str = "/sync/v1";
-/// The estimate of the server's clock stands while it is about right: an answer that took long to arrive says
-/// less about the time than the one before.
-const CLOCK_SLACK_MS: i64 = 30_000;
 /// A notice stands for a week.
 const NOTICE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
@@ -206,6 +208,8 @@ struct Run<'a> {
     to_push: u64,
     /// What the server wants staff to know, for the end.
     notice: Option<Error>,
+    /// Something of this team came that builds on what is not here.
+    differs: Option<RecordId>,
     /// What is to be looked up, and what came of it.
     look_up: Option<LookUp>,
     found: Option<Found>,
@@ -214,7 +218,15 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(look_up: Option<LookUp>, progress: &'a (dyn Fn(Progress) + Send + Sync)) -> Run<'a> {
-        Run { report: SyncReport::default(), to_push: 0, notice: None, look_up, found: None, progress }
+        Run {
+            report: SyncReport::default(),
+            to_push: 0,
+            notice: None,
+            differs: None,
+            look_up,
+            found: None,
+            progress,
+        }
     }
 }
 
@@ -234,11 +246,14 @@ impl Run<'_> {
         let (server, next) = begun.await?;
         let server = server.ok_or(Error::Failed(Code::NotEnrolled))?;
         if next.is_some() {
-            // Base may have it already, and then it takes the one so far no more.
-            renew::ask(&running, &server).await?;
+            // Base may have it already, and then it takes the one so far no more; if not, the one so far goes on.
+            match renew::ask(&running, &server).await {
+                Err(error) if error.retry() => return Err(error),
+                _ => {}
+            }
         }
         let Server { url, pin, key, .. } = server;
-        running.on_store(|tablet| tablet.store.write(log::offer_waiting_again)).await?;
+        running.on_store(|tablet| tablet.store.write(log::begin_sync)).await?;
         let me = running.on_store(|tablet| tablet.store.read(|conn| tablet.identity(conn))).await?;
         let identity = me.key.clone();
         let mut engine = match self.look_up.take() {
@@ -277,6 +292,10 @@ impl Run<'_> {
                     running.on_store(move |tablet| apply(tablet, Step::Refill { team, epoch })).await?;
                     continue;
                 }
+                Next::OfferAgain(duty) => {
+                    running.on_store(move |tablet| tablet.offer_again(duty)).await?;
+                    continue;
+                }
                 Next::Obey(duty) => {
                     self.obey(running, duty).await?;
                     continue;
@@ -300,7 +319,14 @@ impl Run<'_> {
                 Err(_) => {}
             }
             keep(running, &before, next).await?;
-            exchanged?;
+            match (exchanged, self.differs.take()) {
+                (Err(_), Some(team)) => {
+                    let refill = engine.differs(team)?;
+                    self.tell(Phase::Comparing);
+                    running.on_store(move |tablet| apply(tablet, refill)).await?;
+                }
+                (exchanged, _) => exchanged?,
+            }
         }
         // Only now: what was recorded here has arrived all the same.
         self.notice.take().map_or(Ok(()), Err)
@@ -338,7 +364,11 @@ impl Run<'_> {
             };
             let ((), more) = tokio::try_join!(storing, more)?;
             match answer.error {
-                Some(error) if error.code() == Code::FrameMalformed && !status.is_success() => {
+                Some(error)
+                    if error.code() == Code::FrameMalformed
+                        && !status.is_success()
+                        && !arriving.engine.ended() =>
+                {
                     return Err(by_status(status));
                 }
                 Some(error) => return Err(error),
@@ -381,16 +411,17 @@ impl Run<'_> {
             };
             return Ok(());
         }
-        let bodies = match &step {
-            Step::Pulled { lists, .. } => lists.iter().map(|list| list.bodies.len() as u64).sum(),
-            _ => 0,
-        };
-        let applied = running.on_store(move |tablet| apply(tablet, step)).await?;
+        let pulled = if let Step::Pulled { team, .. } = &step { Some(*team) } else { None };
+        let applied = running.on_store(move |tablet| apply(tablet, step)).await;
+        if applied.as_ref().is_err_and(|error| error.code() == Code::NotSettled) {
+            self.differs = pulled;
+        }
+        let applied = applied?;
         if applied.log.erased > 0 {
             running.on_store(|tablet| tablet.store.forget_written()).await?;
             self.told(running, Code::RecordErased).await?;
         }
-        self.report.frames_again += u64::from(applied.log.new < bodies);
+        self.report.frames_again += u64::from(applied.log.again > 0);
         self.report.pushed += applied.answered;
         self.report.accepted += applied.log.accepted;
         self.report.quarantined += applied.log.quarantined;
@@ -500,96 +531,6 @@ fn hello(tablet: &Inner, conn: &Connection, teams: Vec<Place>) -> Result<Hello> 
         time_ms: tablet.server_time(conn)?,
         teams,
     })
-}
-
-#[derive(Default)]
-pub(crate) struct Applied {
-    pub answered: u64,
-    pub log: log::Applied,
-}
-
-/// Takes one step, in one transaction.
-pub(crate) fn apply(tablet: &Inner, step: Step) -> Result<Applied> {
-    let mut applied = Applied::default();
-    match step {
-        Step::Verdicts { team, verdicts } => {
-            applied.log = tablet.store.write(|conn| log::apply_verdicts(conn, team, &verdicts))?;
-            applied.answered = verdicts.len() as u64;
-        }
-        Step::Pulled { team, lists, mark } => {
-            applied.log = tablet.store.write(|conn| {
-                let applied = log::apply_pulled(conn, team, &lists)?;
-                if let Some((epoch, cursor)) = mark {
-                    log::advance(conn, team, epoch, cursor, true)?;
-                }
-                Ok(applied)
-            })?;
-        }
-        Step::State { team, epoch, cursor, more } => {
-            if tablet.store.read(|conn| log::stands_at(conn, team, epoch, cursor, more))? {
-                return Ok(applied);
-            }
-            tablet.store.write(|conn| log::advance(conn, team, epoch, cursor, more))?;
-        }
-        Step::Refill { team, epoch } => {
-            tablet.store.write(|conn| log::begin_refill(conn, team, epoch))?;
-        }
-        Step::Repaired { team, epoch, head, common } => {
-            tablet.store.write(|conn| repair_store::repaired(conn, team, epoch, head, &common))?;
-        }
-        Step::Receipt(receipt) => {
-            tablet.store.write(|conn| meta::set(conn, meta::RECEIPT, receipt.to_bytes()))?;
-        }
-        Step::Entries { team, entries } => {
-            applied.log.erased = tablet.store.write(|conn| archive::apply_entries(conn, team, &entries))?;
-        }
-        Step::Notice(code) => {
-            let at = tablet.env.now_text();
-            tablet.store.write(|conn| match code {
-                // It stands until it is mended: not another one with every sync.
-                Code::UpgradeNeeded if meta::has_notice(conn, code.as_str())? => Ok(()),
-                code => meta::add_notice(conn, code.as_str(), &at),
-            })?;
-        }
-        Step::UnlockSecret { secret } => {
-            tablet.store.write(|conn| meta::set(conn, meta::UNLOCK_SECRET, secret))?;
-        }
-        Step::Time { server_time_ms } => set_clock(tablet, server_time_ms)?,
-        // Kept with what else is remembered of the server; and for whoever asked.
-        Step::Terms { .. } | Step::Found(_) => {}
-    }
-    Ok(applied)
-}
-
-/// Learns how far the device's clock is off.
-fn set_clock(tablet: &Inner, server_time_ms: u64) -> Result<()> {
-    let Ok(server) = i64::try_from(server_time_ms) else { return Ok(()) };
-    let offset = server.saturating_sub(tablet.env.clock.now_ms());
-    let known: Option<i64> = tablet.store.read(|conn| meta::get(conn, meta::CLOCK_OFFSET))?;
-    if known.is_some_and(|known| known.abs_diff(offset) <= CLOCK_SLACK_MS.unsigned_abs()) {
-        return Ok(());
-    }
-    tablet.store.write(|conn| meta::set(conn, meta::CLOCK_OFFSET, offset))
-}
-
-/// The sync has proven that both sides hold the same. Whether all is at base depends on what was recorded since,
-/// and on the quarantine. What base has archived and no longer needs of this tablet is dropped.
-pub(crate) fn settle(tablet: &Inner) -> Result<bool> {
-    let (in_sync, dropped) = tablet.store.write(|conn| {
-        meta::set(conn, meta::SETTLED, 1)?;
-        meta::set(conn, meta::LAST_SYNCED_AT, tablet.env.now_text())?;
-        // Only an old program is not sent everything.
-        meta::remove_notice(conn, Code::UpgradeNeeded.as_str())?;
-        let positions = receipt(conn)?.map_or(Vec::new(), |receipt| receipt.positions);
-        let dropped = positions.iter().map(|position| archive::drop_retained(conn, position));
-        let dropped: usize = dropped.sum::<Result<_>>()?;
-        let open = log::open(conn)?;
-        Ok((open.waiting == 0 && open.quarantined == 0, dropped))
-    })?;
-    if dropped > 0 {
-        tablet.store.forget_written()?;
-    }
-    Ok(in_sync)
 }
 
 /// The last receipt. One that cannot be read is as good as none.

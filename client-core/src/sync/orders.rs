@@ -5,7 +5,7 @@ use wayside_protocol::{
     sync::{Duty, Order, PublicKey},
 };
 
-use super::step::Outline;
+use super::step::{Next, Outline};
 use crate::error::{Error, Result};
 
 #[derive(Default)]
@@ -13,6 +13,8 @@ pub struct Orders {
     /// Of the last request: an order answers it, or is none.
     pub nonce: [u8; 16],
     standing: Vec<Duty>,
+    /// For these, what base has in quarantine was offered again.
+    sure: Vec<Duty>,
 }
 
 impl Orders {
@@ -27,8 +29,9 @@ impl Orders {
         Ok(())
     }
 
-    /// What is to be done, once base has a verdict on everything: first all is handed over.
-    pub fn due(&mut self, outline: &Outline) -> Option<Duty> {
+    /// What is to be done, once base has a verdict on everything: first all is handed over. What it put in quarantine in an
+    /// earlier sync is offered once more: no fingerprint tells whether it still has that.
+    pub fn due(&mut self, outline: &Outline) -> Option<Next> {
         if outline.offers.total > 0 {
             return None;
         }
@@ -37,7 +40,12 @@ impl Orders {
             Duty::Wipe => refilling.clone().next().is_some(),
             Duty::Leave(team) => refilling.clone().any(|place| place.team == *team),
         };
-        let due = self.standing.iter().position(|duty| !waits(duty));
-        Some(self.standing.swap_remove(due?))
+        let at = self.standing.iter().position(|duty| !waits(duty))?;
+        let duty = *self.standing.get(at)?;
+        if !self.sure.contains(&duty) {
+            self.sure.push(duty);
+            return Some(Next::OfferAgain(duty));
+        }
+        Some(Next::Obey(self.standing.swap_remove(at)))
     }
 }

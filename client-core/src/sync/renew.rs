@@ -49,12 +49,13 @@ impl Tablet {
             })
         });
         let server = begun.await?;
-        if ask(&running, &server).await? { Ok(()) } else { Err(Error::Failed(Code::KeyReplaced)) }
+        ask(&running, &server).await
     }
 }
 
-/// Has base take the key that is to come, and says whether it did. One that it refuses for good is forgotten.
-pub async fn ask(running: &Arc<Running>, server: &Server) -> Result<bool> {
+/// Has base take the key that is to come. One of which it says that another stands in its place is forgotten; after any other
+/// answer base may have it all the same, and is asked again.
+pub async fn ask(running: &Arc<Running>, server: &Server) -> Result<()> {
     let asked = match exchange(running, server, true).await {
         Err(error) if error.code() == Code::Clock => exchange(running, server, false).await,
         asked => asked,
@@ -67,13 +68,14 @@ pub async fn ask(running: &Arc<Running>, server: &Server) -> Result<bool> {
                     // Whoever asks now hears of the new one.
                     tablet.store.read(|conn| tablet.identity(conn)).map(drop)
                 })
-                .await?;
-            Ok(true)
+                .await
         }
-        Err(error) if error.retry() => Err(error),
-        Err(_) => {
-            running.on_store(|tablet| tablet.store.write(|conn| meta::remove(conn, meta::NEXT_SEED))).await?;
-            Ok(false)
+        Err(error) => {
+            if error.code() == Code::KeyReplaced {
+                let forget = |tablet: &Inner| tablet.store.write(|conn| meta::remove(conn, meta::NEXT_SEED));
+                running.on_store(forget).await?;
+            }
+            Err(error)
         }
     }
 }

@@ -131,6 +131,16 @@ impl Repairs {
         }
     }
 
+    /// The last questions were not looked at.
+    pub fn refused(&mut self) {
+        self.0.values_mut().for_each(|repair| repair.moved = true);
+    }
+
+    /// What was compared of a team says nothing any more.
+    pub fn forget(&mut self, team: RecordId) {
+        self.0.remove(&team);
+    }
+
     /// Something of a team was erased.
     pub fn erased(&mut self, team: RecordId) {
         if let Some(repair) = self.0.get_mut(&team) {

@@ -43,6 +43,8 @@ pub enum Next {
         team: RecordId,
         epoch: [u8; 8],
     },
+    /// Base has ordered this, and may have lost what it had in quarantine: that is offered again first.
+    OfferAgain(Duty),
     /// Base has ordered this, and has a verdict on everything that is held here.
     Obey(Duty),
     /// Everything is sent, everything is here, and the fingerprints are equal.

@@ -313,16 +313,20 @@ impl Outcome {
 /// A sync in which `carry` is the network: `None` cuts the link.
 pub fn sync_through(tablet: &Tablet, base: &Base, mut carry: impl FnMut(Vec<u8>) -> Vec<u8>) -> Outcome {
     let inner = &tablet.0;
-    inner.store.write(log::offer_waiting_again).unwrap();
+    inner.store.write(log::begin_sync).unwrap();
     let mut engine =
         Engine::new(inner.store.read(|conn| inner.identity(conn)).unwrap().key.clone(), base.public());
     let mut outcome = Outcome::default();
-    loop {
+    'exchange: loop {
         let (outline, time) = outline(inner).unwrap();
         let request = match engine.next(&outline, inner.env.bytes(), time, 1 << 20) {
             Ok(Next::Send(request)) => request,
             Ok(Next::Refill { team, epoch }) => {
                 apply(inner, Step::Refill { team, epoch }).unwrap();
+                continue;
+            }
+            Ok(Next::OfferAgain(duty)) => {
+                inner.offer_again(duty).unwrap();
                 continue;
             }
             Ok(Next::Obey(duty)) => {
@@ -342,6 +346,7 @@ pub fn sync_through(tablet: &Tablet, base: &Base, mut carry: impl FnMut(Vec<u8>)
         assert!(outcome.exchanges < 100, "no end");
         let answer = whole(&mut engine, &carry(request), true);
         for step in answer.steps {
+            let team = if let Step::Pulled { team, .. } = &step { Some(*team) } else { None };
             match apply(inner, step) {
                 Ok(applied) => {
                     outcome.pushed += applied.answered;
@@ -349,7 +354,16 @@ pub fn sync_through(tablet: &Tablet, base: &Base, mut carry: impl FnMut(Vec<u8>)
                     outcome.quarantined += applied.log.quarantined;
                     outcome.pulled += applied.log.new;
                 }
-                Err(error) => return Outcome { error: Some(error), ..outcome },
+                Err(error) => match (team, error.code()) {
+                    (Some(team), Code::NotSettled) => match engine.differs(team) {
+                        Ok(refill) => {
+                            apply(inner, refill).unwrap();
+                            continue 'exchange;
+                        }
+                        Err(error) => return Outcome { error: Some(error), ..outcome },
+                    },
+                    _ => return Outcome { error: Some(error), ..outcome },
+                },
             }
         }
         if let Some(error) = answer.error {

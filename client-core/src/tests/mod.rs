@@ -8,6 +8,7 @@ mod net;
 mod observing;
 mod orders;
 mod recording;
+mod refused;
 mod restore;
 mod skew;
 mod staff;

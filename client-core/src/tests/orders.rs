@@ -106,6 +106,20 @@ fn what_base_could_not_keep_is_not_wiped() {
 }
 
 #[test]
+fn what_base_had_in_quarantine_is_handed_over_again_before_it_is_wiped() {
+    let (kit, mut base) = enrolled(7);
+    kit.record();
+    base.refuse_text = Some(("nurse-01", Code::FromRevokedTablet));
+    let first = settled(&kit, &mut base);
+    assert!(first.quarantined > 0 && !first.in_sync);
+    // Base is set back meanwhile, and knows nothing of it: no fingerprint covers its quarantine.
+    let key = base.key.clone();
+    let outcome =
+        ordered(&kit, &mut base, |hello| Order::sign(&key, &hello.tablet, &hello.nonce, Duty::Wipe));
+    assert_eq!((outcome.code(), outcome.quarantined), (Some(Code::TabletWiped), first.quarantined));
+}
+
+#[test]
 fn nobody_else_can_order_anything() {
     let (kit, mut base) = enrolled(2);
     kit.record();

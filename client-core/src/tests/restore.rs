@@ -1,16 +1,22 @@
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use wayside_protocol::{
     record::{Author, Message, Record, RecordId, Scalar, Write},
-    sync::{Frame, frame, verify_certificate, verify_list},
+    sync::{Frame, capability, frame, verify_certificate, verify_list},
 };
 
 use super::{
     Kit,
-    base::{Base, settled, sync, sync_through},
+    base::{Base, Outcome, settled, sync, sync_through, whole},
     by,
     syncing::copy,
 };
-use crate::{Code, Edit, Page};
+use crate::{
+    Code, Edit, Page,
+    store::log,
+    sync::{engine::Engine, outline, step::Next},
+};
 
 fn enrolled(base: &Base, seed: u64) -> Kit {
     let kit = Kit::new(seed);
@@ -201,4 +207,103 @@ fn a_tablet_restored_from_its_backup_forks_nothing() {
     assert_eq!((outcome.pushed, outcome.pulled, outcome.in_sync), (1, 1, true));
     assert_eq!(kit.show(person)["conflicts"][0]["path"], "language");
     assert_eq!(kit.show(person)["team"], json!(base.team));
+}
+
+/// A sync whose answer is cut just before it says where the log stands.
+fn sync_without_state(kit: &Kit, base: &mut Base) -> Outcome {
+    let public = Base::new();
+    let outcome = sync_through(&kit.tablet, &public, |request| {
+        let mut frames = frame::decode(&base.handle(&request)).unwrap();
+        assert!(matches!(frames.pop(), Some(Frame::State(_))));
+        let mut body = Vec::new();
+        frames.iter().for_each(|frame| frame.encode(&mut body));
+        body
+    });
+    assert!(outcome.accepted > 0 && outcome.error.is_some(), "{outcome:?}");
+    outcome
+}
+
+fn hashes(base: &Base) -> BTreeSet<[u8; 32]> {
+    base.log.iter().map(|entry| entry.hash).collect()
+}
+
+/// Another tablet has sent so much to a base that was set back: the first one gives back what that had acknowledged.
+fn gives_back(one: &Kit, two: &Kit, others: usize, base: &mut Base, acknowledged: &BTreeSet<[u8; 32]>) {
+    for _ in 0..others {
+        let person = two.record().person.unwrap();
+        two.tablet.edit(person, Edit::set("language", "ur"), &by()).unwrap();
+    }
+    sync(two, base);
+    let outcome = sync(one, base);
+    assert_eq!((outcome.code(), outcome.in_sync), (None, true), "{others}");
+    assert!(hashes(base).is_superset(acknowledged), "{others}: lost what it had acknowledged");
+    settled(two, base);
+    assert_eq!(
+        one.tablet.list(None, Page::default()).unwrap().len(),
+        two.tablet.list(None, Page::default()).unwrap().len()
+    );
+}
+
+#[test]
+fn numbers_of_a_log_whose_epoch_was_never_heard_count_for_nothing() {
+    for others in [0, 1, 4] {
+        let mut base = Base::new();
+        let (one, two) = (enrolled(&base, 1), enrolled(&base, 2));
+        one.record();
+        // Base has it all, and says so; of what log these numbers are is not heard any more.
+        sync_without_state(&one, &mut base);
+        let acknowledged = hashes(&base);
+        let mut restored = Base::new();
+        restored.epoch = [9; 8];
+        gives_back(&one, &two, others, &mut restored, &acknowledged);
+    }
+}
+
+#[test]
+fn numbers_beyond_the_end_of_a_log_are_those_of_a_log_that_was_set_back() {
+    for others in [0, 1, 4] {
+        let mut base = Base::new();
+        let (one, two) = (enrolled(&base, 1), enrolled(&base, 2));
+        one.record();
+        settled(&one, &mut base);
+        settled(&two, &mut base);
+        let kept = base.log.len();
+        one.record();
+        sync_without_state(&one, &mut base);
+        let acknowledged = hashes(&base);
+        // Nobody knows of it: the epoch is the same.
+        base.log.truncate(kept);
+        gives_back(&one, &two, others, &mut base, &acknowledged);
+    }
+}
+
+#[test]
+fn a_wrong_clock_does_not_end_a_comparison() {
+    let base = Base::new();
+    let kit = enrolled(&base, 1);
+    kit.record();
+    let inner = &kit.tablet.0;
+    inner.store.write(|conn| log::begin_refill(conn, base.team, [1; 8])).unwrap();
+    let (mut outline, time) = outline(inner).unwrap();
+    outline.memory.server_can = capability::OURS;
+    let key = inner.store.read(|conn| inner.identity(conn)).unwrap().key.clone();
+    let mut engine = Engine::new(key, base.public());
+    let ask = |engine: &mut Engine| {
+        let Next::Send(request) = engine.next(&outline, inner.env.bytes(), time, 1000).unwrap() else {
+            panic!("nothing is asked")
+        };
+        let mut frames = frame::Incoming::default();
+        frames.push(&request).unwrap();
+        let mut asks = false;
+        while let Some(frame) = frames.next_frame().unwrap() {
+            asks |= matches!(frame, Frame::Reconcile(_));
+        }
+        assert!(asks);
+    };
+    ask(&mut engine);
+    let mut refusal = Vec::new();
+    let (code, message) = (Code::Clock.as_str().to_owned(), Code::Clock.message().to_owned());
+    Frame::Refusal(frame::Refusal { code, message, server_time_ms: 1 }).encode(&mut refusal);
+    assert!(whole(&mut engine, &refusal, true).error.is_none());
+    ask(&mut engine);
 }

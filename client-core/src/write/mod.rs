@@ -25,8 +25,8 @@ pub use line::Recorded;
 use crate::{
     error::{Error, Result},
     store::{
-        log,
         records::{self, Row, Stored},
+        unsettled,
     },
     tablet::{Identity, Inner, Tablet},
 };
@@ -244,7 +244,7 @@ impl Pen<'_> {
     fn message(&self, no: i64, replaces: impl Fn(&str) -> bool) -> Result<Message> {
         let mut message = self.message.clone();
         let mut gone: Vec<Hash> = Vec::new();
-        for change in log::quarantined(self.conn, no)? {
+        for change in unsettled::quarantined(self.conn, no)? {
             // Goes with what it builds on.
             let follows = change.deps.iter().any(|dep| gone.contains(dep));
             let replaced = || crate::read::values(&change.raw).iter().any(|(path, _)| replaces(path));
@@ -375,7 +375,7 @@ impl Pen<'_> {
             values.retain(|(other, _)| *other != path);
             values.push((path, value));
         };
-        for change in log::quarantined(self.conn, open.row.no)? {
+        for change in unsettled::quarantined(self.conn, open.row.no)? {
             for (path, value) in crate::read::values(&change.raw) {
                 put(path, value);
             }

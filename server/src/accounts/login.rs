@@ -11,8 +11,8 @@ use super::token::{self, Scope};
 use super::{Account, COLUMNS, KNOWN_MS, place_of, read_account, second};
 use crate::base::Base;
 use crate::error::Result;
-use crate::log::Position;
 use crate::log::db::{Conn, Row, args};
+use crate::log::{self, Audited, By, Position};
 
 /// Signed out after this long without a request.
 pub(super) const IDLE_MS: u64 = 30 * 60 * 1000;
@@ -68,22 +68,39 @@ pub(super) enum Held {
     Token([u8; 32]),
 }
 
-/// Begins a login with the code of the second factor, remembers from where, and forgets logins that have run out. Blocks.
-pub(super) fn begin(base: &Base, account: i64, code: &str, address: Option<IpAddr>) -> Result<Token> {
+/// Begins a login of who showed their password, with the code of the second factor; remembers from where, and forgets logins
+/// that have run out. Who showed another waits for the writer as well: how long that takes says nothing of the password.
+/// Blocks.
+pub(super) fn begin(
+    base: &Base,
+    account: Option<&Account>,
+    code: &str,
+    address: Option<IpAddr>,
+) -> Result<Token> {
     let (token, now) = (Token::fresh(), base.clock.now_ms());
     let digest = token.digest();
     let (identity, code) = (base.identity.clone(), code.to_owned());
-    let place = address.map(|address| place_of(base, account, address));
+    let known = account.map(|account| {
+        let place = address.map(|address| place_of(base, account.n, address));
+        (account.n, place, signs_in(account.n, &account.name, address, now))
+    });
     base.log.write(move |txn| {
-        if !second::take(txn.conn, &identity, account, &code, now)? {
+        let (account, place, act) = known.as_ref().ok_or(Code::SignInWrong)?;
+        if !second::take(txn.conn, &identity, *account, &code, now)? {
             return Err(Code::SignInWrong.into());
         }
-        if let Some(place) = &place {
-            remember(txn.conn, account, place, now)?;
+        if let Some(place) = place {
+            remember(txn.conn, *account, place, now)?;
         }
-        store(txn.conn, &digest, account, now)
+        store(txn.conn, &digest, *account, now)?;
+        log::audit(txn.conn, act)
     })?;
     Ok(token)
+}
+
+fn signs_in(account: i64, name: &str, address: Option<IpAddr>, now: u64) -> Audited {
+    let address = address.map(|address| address.to_canonical().to_string()).unwrap_or_default();
+    By { who: name.to_owned(), account: Some(account), address }.does("sign_in", now)
 }
 
 fn remember(conn: &Conn, account: i64, place: &[u8; 32], now: u64) -> Result<()> {
@@ -119,7 +136,7 @@ pub(super) fn store_link(conn: &Conn, digest: &[u8; 32], account: i64, now: u64)
 }
 
 /// Takes the code of a link: it works once. Blocks.
-pub fn sign_in_with_link(base: &Base, code: &Token) -> Result<Token> {
+pub fn sign_in_with_link(base: &Base, code: &Token, address: Option<IpAddr>) -> Result<Token> {
     let (token, now) = (Token::fresh(), base.clock.now_ms());
     let (code, digest) = (code.digest(), token.digest());
     base.log.write(move |txn| {
@@ -129,7 +146,10 @@ pub fn sign_in_with_link(base: &Base, code: &Token) -> Result<Token> {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
         let (account, _) = account.filter(|(_, expires_at)| now < *expires_at).ok_or(Code::LinkInvalid)?;
-        store(txn.conn, &digest, account, now)
+        store(txn.conn, &digest, account, now)?;
+        let name: String =
+            txn.conn.only("SELECT name FROM account WHERE n = ?", args![account], |row| row.get(0))?;
+        log::audit(txn.conn, &signs_in(account, &name, address, now))
     })?;
     Ok(token)
 }
@@ -204,10 +224,11 @@ pub fn touch(base: &Base, login: &Login) {
 }
 
 /// Ends one login; a token is ended by who made it. Blocks.
-pub fn sign_out(base: &Base, login: &Login) -> Result<()> {
+pub fn sign_out(base: &Base, by: &By, login: &Login) -> Result<()> {
     let Held::Cookie(digest) = login.held else { return Ok(()) };
+    let act = by.does("sign_out", base.clock.now_ms());
     base.log.write(move |txn| {
         txn.conn.execute("DELETE FROM login WHERE token = ?", args![digest])?;
-        Ok(())
+        log::audit(txn.conn, &act)
     })
 }

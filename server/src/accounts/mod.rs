@@ -28,9 +28,11 @@ use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::ledger::Entry;
 use crate::log::db::{self, Conn, args};
-use crate::log::{self, Audited};
+use crate::log::{self, Audited, By};
 
 const MAX_NAME: usize = 64;
+/// Whoever operates the server, in the audit trail.
+pub(crate) const OPERATOR: &str = "wayside account";
 /// For how long an account's address is remembered.
 const KNOWN_MS: u64 = 90 * 24 * 60 * 60 * 1000;
 
@@ -93,14 +95,14 @@ pub fn named(base: &Base, name: &str) -> Result<Option<Account>> {
     base.log.read(|conn| by_name(conn, name.trim()))
 }
 
-/// Adds an account. Its name stands as author in what it settles. Blocks.
+/// Adds an account, which only whoever operates the server does. Its name stands as author in what it settles. Blocks.
 pub fn add(base: &Base, name: &str, role: Role, password: &str) -> Result<()> {
     let name = name.trim().to_owned();
     if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
         let message = format!("An account's name is 1 to {MAX_NAME} bytes of text.");
         return Err(Error::Said(Code::OutOfRange, message));
     }
-    let hash = password::hash(password)?;
+    let hash = password::hash(password, &name)?;
     let now = base.clock.now_ms();
     base.log.write(move |txn| {
         if by_name(txn.conn, &name)?.is_some() {
@@ -110,7 +112,9 @@ pub fn add(base: &Base, name: &str, role: Role, password: &str) -> Result<()> {
             "INSERT INTO account (name, role, password, created_at) VALUES (?, ?, ?, ?)",
             args![&name, role.as_str(), &hash, now],
         )?;
-        Ok(())
+        let account = by_name(txn.conn, &name)?.ok_or(Error::Internal("an account"))?;
+        let reason = format!("account {}: {}", account.n, role.as_str());
+        log::audit(txn.conn, &Audited { reason, ..By::from(OPERATOR).does("account_add", now) })
     })
 }
 
@@ -136,6 +140,8 @@ pub fn disable(base: &Base, name: &str) -> Result<()> {
         for sql in ["DELETE FROM login WHERE account = ?", "DELETE FROM sign_in_link WHERE account = ?"] {
             txn.conn.execute(sql, args![account.n])?;
         }
+        let reason = format!("account {}", account.n);
+        log::audit(txn.conn, &Audited { reason, ..By::from(OPERATOR).does("account_disable", now) })?;
         ledger.note(txn.conn, &Entry::AccountDisabled { name: account.name }, now)
     })
 }
@@ -157,8 +163,15 @@ pub fn sign_in_link(base: &Base, name: &str, url: &str) -> Result<String> {
 
 /// Gives an account a role: in a team, or in every team, those that come later too, and over the server itself. `None`
 /// takes it away. Who had a role in every team and is given one in a team has it there alone. Blocks.
-pub fn set_role(base: &Base, by: &str, name: &str, team: Option<RecordId>, role: Option<Role>) -> Result<()> {
-    let (name, now, by) = (name.trim().to_owned(), base.clock.now_ms(), by.to_owned());
+pub fn set_role(
+    base: &Base,
+    by: impl Into<By>,
+    name: &str,
+    team: Option<RecordId>,
+    role: Option<Role>,
+) -> Result<()> {
+    let name = name.trim().to_owned();
+    let act = by.into().does("set_role", base.clock.now_ms());
     base.log.write(move |txn| {
         let account = by_name(txn.conn, &name)?.ok_or(Code::AccountUnknown)?;
         match (team, role) {
@@ -186,8 +199,7 @@ pub fn set_role(base: &Base, by: &str, name: &str, team: Option<RecordId>, role:
         let place = team.map_or_else(|| "every team".to_owned(), |team| format!("team {team}"));
         let role = role.map_or("none", Role::as_str);
         let reason = format!("account {}: {role} in {place}", account.n);
-        let act = Audited { at: now, who: by.clone(), act: "set_role".into(), reason, ..Audited::default() };
-        log::audit(txn.conn, &act)
+        log::audit(txn.conn, &Audited { reason, ..act.clone() })
     })
 }
 
@@ -221,9 +233,8 @@ pub fn sign_in(base: &Base, throttle: &Throttle, shown: &Credentials) -> Result<
     let matches = password::verify(&shown.password, stored);
     let number = found.as_ref().map(|(account, _)| account.n);
     let account = found.map(|(account, _)| account).filter(|account| matches && !account.disabled);
-    let begun = account
-        .ok_or(Code::SignInWrong.into())
-        .and_then(|account| Ok((login::begin(base, account.n, &shown.code, shown.address)?, account)));
+    let begun = login::begin(base, account.as_ref(), &shown.code, shown.address)
+        .and_then(|token| Ok((token, account.ok_or(Code::SignInWrong)?)));
     if begun.is_ok() {
         throttle.succeeded(&attempt);
         tracing::info!(account = number, "signed in");

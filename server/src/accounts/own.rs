@@ -8,7 +8,7 @@ use super::{Account, password};
 use crate::base::Base;
 use crate::error::Result;
 use crate::log::db::{Conn, args};
-use crate::log::{self, Audited};
+use crate::log::{self, By};
 
 /// One place where an account is signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +36,8 @@ pub fn logins(base: &Base, login: &Login) -> Result<Vec<OwnLogin>> {
 }
 
 /// Ends every login of an account, and every link that would begin one. Tokens of programs stay. Blocks.
-pub fn sign_out_everywhere(base: &Base, account: &Account) -> Result<()> {
-    let (n, act) = (account.n, act(base, account, "sign_out_everywhere"));
+pub fn sign_out_everywhere(base: &Base, by: &By, account: &Account) -> Result<()> {
+    let (n, act) = (account.n, by.does("sign_out_everywhere", base.clock.now_ms()));
     base.log.write(move |txn| {
         end_logins(txn.conn, n, None)?;
         log::audit(txn.conn, &act)
@@ -49,14 +49,14 @@ pub fn sign_out_everywhere(base: &Base, account: &Account) -> Result<()> {
 pub fn change_password(
     base: &Base,
     throttle: &Throttle,
+    by: &By,
     login: &Login,
-    current: &str,
-    new: &str,
+    (current, new): (&str, &str),
 ) -> Result<()> {
     let (account, now) = (&login.account, base.clock.now_ms());
     check_password(base, throttle, account, current, now)?;
-    let hash = password::hash(new)?;
-    let (n, act) = (account.n, act(base, account, "change_password"));
+    let hash = password::hash(new, &account.name)?;
+    let (n, act) = (account.n, by.does("change_password", now));
     let held = match login.held {
         Held::Cookie(digest) => Some(digest),
         Held::Token(_) => None,
@@ -95,14 +95,4 @@ fn end_logins(conn: &Conn, account: i64, but: Option<[u8; 32]>) -> Result<()> {
     conn.execute("DELETE FROM login WHERE account = ? AND token <> ?", args![account, but])?;
     conn.execute("DELETE FROM sign_in_link WHERE account = ?", args![account])?;
     Ok(())
-}
-
-fn act(base: &Base, account: &Account, act: &str) -> Audited {
-    Audited {
-        at: base.clock.now_ms(),
-        who: account.name.clone(),
-        account: Some(account.n),
-        act: act.into(),
-        ..Audited::default()
-    }
 }

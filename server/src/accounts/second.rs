@@ -14,7 +14,7 @@ use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::keys::Identity;
 use crate::log::db::{Conn, args};
-use crate::log::{self, Audited};
+use crate::log::{self, Audited, By};
 
 /// Seconds for which an app shows one code; the one before and the one after are taken, too.
 const STEP_S: u64 = 30;
@@ -31,14 +31,15 @@ pub struct Setup {
 }
 
 /// Begins to set one up, for an account that has none. Nothing asks for it until it was [confirmed](confirm). Blocks.
-pub fn begin(base: &Base, account: &Account, service: &str) -> Result<Setup> {
+pub fn begin(base: &Base, by: &By, account: &Account, service: &str) -> Result<Setup> {
     let (n, salt) = (account.n, rand::random::<[u8; 32]>());
+    let act = by.does("second_factor_begin", base.clock.now_ms());
     base.log.write(move |txn| {
         let sql = "DELETE FROM second_factor WHERE account = ? AND confirmed_at IS NULL";
         txn.conn.execute(sql, args![n])?;
         let sql = "INSERT INTO second_factor (account, salt) VALUES (?, ?) ON CONFLICT DO NOTHING";
         match txn.conn.execute(sql, args![n, salt])? {
-            1 => Ok(()),
+            1 => log::audit(txn.conn, &act),
             _ => Err(Code::ChangedMeanwhile.into()),
         }
     })?;
@@ -49,11 +50,11 @@ pub fn begin(base: &Base, account: &Account, service: &str) -> Result<Setup> {
 }
 
 /// Takes the first code of an app: from now on signing in wants one. Returns the recovery codes, told this once. Blocks.
-pub fn confirm(base: &Base, account: &Account, code: &str) -> Result<Vec<String>> {
+pub fn confirm(base: &Base, by: &By, account: &Account, code: &str) -> Result<Vec<String>> {
     let (n, now, identity, code) = (account.n, base.clock.now_ms(), base.identity.clone(), code.to_owned());
     let made: Vec<[u8; RECOVERY_BYTES]> = (0..RECOVERY_CODES).map(|_| rand::random()).collect();
     let digests: Vec<[u8; 32]> = made.iter().map(digest).collect();
-    let act = act(account, now, "second_factor_add");
+    let act = by.does("second_factor_add", now);
     base.log.write(move |txn| {
         let sql = "SELECT salt FROM second_factor WHERE account = ? AND confirmed_at IS NULL";
         let salt: [u8; 32] = txn.conn.one(sql, args![n], |row| row.get(0))?.ok_or(Code::ChangedMeanwhile)?;
@@ -72,13 +73,10 @@ pub fn confirm(base: &Base, account: &Account, code: &str) -> Result<Vec<String>
 
 /// Takes it away from an account, which then signs in with its password alone. `by` did it: whoever has it, or a command
 /// line where the app and every recovery code were lost. Blocks.
-pub fn remove(base: &Base, account: &Account, by: &str) -> Result<()> {
-    let n = account.n;
-    let act = Audited {
-        who: by.to_owned(),
-        reason: format!("account {n}"),
-        ..act(account, base.clock.now_ms(), "second_factor_remove")
-    };
+pub fn remove(base: &Base, by: impl Into<By>, account: &Account) -> Result<()> {
+    let (n, by) = (account.n, by.into());
+    let reason = format!("account {n}");
+    let act = Audited { reason, ..by.does("second_factor_remove", base.clock.now_ms()) };
     base.log.write(move |txn| {
         for table in ["second_factor", "recovery_code"] {
             txn.conn.execute(&format!("DELETE FROM {table} WHERE account = ?"), args![n])?;
@@ -107,10 +105,6 @@ pub(super) fn take(conn: &Conn, identity: &Identity, account: i64, code: &str, n
     let Some(bytes) = parse(code) else { return Ok(false) };
     let sql = "DELETE FROM recovery_code WHERE account = ? AND digest = ?";
     Ok(conn.execute(sql, args![account, digest(&bytes)])? == 1)
-}
-
-fn act(account: &Account, at: u64, act: &str) -> Audited {
-    Audited { at, who: account.name.clone(), account: Some(account.n), act: act.into(), ..Audited::default() }
 }
 
 fn secret(identity: &Identity, account: i64, salt: &[u8; 32]) -> [u8; 20] {

@@ -9,7 +9,7 @@ use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::ledger::{Entry, hex};
 use crate::log::db::{Conn, args};
-use crate::log::{self, Audited};
+use crate::log::{self, Audited, By};
 
 /// How every token begins, so that whoever finds one, a scanner of files too, knows it for what it is.
 const PREFIX: &str = "way_";
@@ -94,7 +94,7 @@ pub struct Wish {
 }
 
 /// Makes a token and returns its text, which is told this once and kept nowhere. `by` made it. Blocks.
-pub fn issue(base: &Base, by: &str, wish: &Wish) -> Result<String> {
+pub fn issue(base: &Base, by: impl Into<By>, wish: &Wish) -> Result<String> {
     let name = wish.name.trim().to_owned();
     if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
         let message = format!("A token's name is 1 to {MAX_NAME} bytes of text.");
@@ -114,7 +114,7 @@ pub fn issue(base: &Base, by: &str, wish: &Wish) -> Result<String> {
     scopes.sort_unstable();
     scopes.dedup();
     let scopes = scopes.into_iter().map(Scope::as_str).collect::<Vec<_>>().join(" ");
-    let by = by.to_owned();
+    let act = by.into().does("token_add", now);
     base.log.write(move |txn| {
         let account = by_name(txn.conn, &account)?.ok_or(Code::AccountUnknown)?;
         if account.disabled {
@@ -127,8 +127,7 @@ pub fn issue(base: &Base, by: &str, wish: &Wish) -> Result<String> {
             |row| row.get(0),
         )?;
         let reason = format!("token {n} of account {}: {scopes}", account.n);
-        let act = Audited { at: now, who: by.clone(), act: "token_add".into(), reason, ..Audited::default() };
-        log::audit(txn.conn, &act)
+        log::audit(txn.conn, &Audited { reason, ..act.clone() })
     })?;
     Ok(format!("{PREFIX}{}", token.to_text()))
 }
@@ -155,8 +154,9 @@ pub fn tokens(base: &Base) -> Result<Vec<ApiToken>> {
 }
 
 /// Ends a token at once, and in whatever backup is restored. Blocks.
-pub fn revoke(base: &Base, by: &str, n: i64) -> Result<()> {
-    let (now, ledger, by) = (base.clock.now_ms(), base.ledger.clone(), by.to_owned());
+pub fn revoke(base: &Base, by: impl Into<By>, n: i64) -> Result<()> {
+    let (now, ledger) = (base.clock.now_ms(), base.ledger.clone());
+    let act = Audited { reason: format!("token {n}"), ..by.into().does("token_revoke", now) };
     base.log.write(move |txn| {
         let digest: [u8; 32] = txn
             .conn
@@ -166,9 +166,6 @@ pub fn revoke(base: &Base, by: &str, n: i64) -> Result<()> {
                 |row| row.get(0),
             )?
             .ok_or(Code::TokenUnknown)?;
-        let reason = format!("token {n}");
-        let act =
-            Audited { at: now, who: by.clone(), act: "token_revoke".into(), reason, ..Audited::default() };
         log::audit(txn.conn, &act)?;
         ledger.note(txn.conn, &Entry::TokenRevoked { digest: hex(&digest) }, now)
     })

@@ -4,11 +4,11 @@ use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 
 use super::access::reason;
-use crate::accounts::Account;
 use crate::archive;
 use crate::base::Base;
 use crate::error::Result;
 use crate::log::db::{Conn, Row, args};
+use crate::log::{self, Audited, By};
 
 /// How long a request waits for the other.
 const WAITS_MS: u64 = 7 * 24 * 60 * 60 * 1000;
@@ -65,8 +65,10 @@ pub fn erase_counts(base: &Base, person: RecordId) -> Result<(usize, usize)> {
 }
 
 /// Asks. Refused where somebody else has asked already: they wait for a confirmation. Blocks.
-pub fn ask_to_erase(base: &Base, account: &Account, person: RecordId, why: &str) -> Result<()> {
-    let (why, account, now) = (reason(why)?, account.n, base.clock.now_ms());
+pub fn ask_to_erase(base: &Base, by: &By, person: RecordId, why: &str) -> Result<()> {
+    let (why, now) = (reason(why)?, base.clock.now_ms());
+    let account = by.account.ok_or(Code::NotSignedIn)?;
+    let act = Audited { record: Some(person), reason: why.clone(), ..by.does("erase_asked", now) };
     if archive::erasure(base, person)?.is_empty() {
         return Err(Code::RecordNotFound.into());
     }
@@ -79,31 +81,29 @@ pub fn ask_to_erase(base: &Base, account: &Account, person: RecordId, why: &str)
             "INSERT INTO erase_request (person, account, reason, asked_at, expires_at) VALUES (?, ?, ?, ?, ?)",
             args![person, account, &why, now, now + WAITS_MS],
         )?;
-        Ok(())
+        log::audit(txn.conn, &act)
     })
 }
 
 /// Confirms and erases. [`Code::EraseByTwo`] for whoever asked, [`Code::EraseUnasked`] where nobody did, or too long ago, or
 /// somebody who may not sign in any more. Blocks.
-pub fn confirm_erasure(base: &Base, account: &Account, person: RecordId) -> Result<()> {
+pub fn confirm_erasure(base: &Base, by: &By, person: RecordId) -> Result<()> {
     let asked = erase_request(base, person)?.ok_or(Code::EraseUnasked)?;
-    if asked.account == account.n {
+    if Some(asked.account) == by.account {
         return Err(Code::EraseByTwo.into());
     }
     let erasure = archive::erasure(base, person)?;
-    let who = format!("{}, confirmed by {}", asked.by, account.name);
-    archive::erase(base, erasure, &who, &asked.reason)?;
-    take_back(base, person)
+    let who = format!("{}, confirmed by {}", asked.by, by.who);
+    archive::erase(base, erasure, By { who, ..by.clone() }, &asked.reason)
 }
 
 /// Takes a request back: whoever asked, or any other administrator. Blocks.
-pub fn refuse_erasure(base: &Base, person: RecordId) -> Result<()> {
-    erase_request(base, person)?.ok_or(Code::EraseUnasked)?;
-    take_back(base, person)
-}
-
-fn take_back(base: &Base, person: RecordId) -> Result<()> {
+pub fn refuse_erasure(base: &Base, by: &By, person: RecordId) -> Result<()> {
+    let now = base.clock.now_ms();
+    let act = Audited { record: Some(person), ..by.does("erase_refused", now) };
     base.log.write(move |txn| {
-        txn.conn.execute("DELETE FROM erase_request WHERE person = ?", args![person]).map(drop)
+        find(txn.conn, person, now)?.ok_or(Code::EraseUnasked)?;
+        txn.conn.execute("DELETE FROM erase_request WHERE person = ?", args![person])?;
+        log::audit(txn.conn, &act)
     })
 }

@@ -21,7 +21,7 @@ use crate::accounts::Role;
 use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::extract::{Extract, File, Pseudonyms, dictionary_csv, dictionary_json};
-use crate::log::{self, Recipient};
+use crate::log::{self, Audited, By, Recipient};
 use crate::router::Route;
 use crate::web::{Ask, Door, Said, blocking};
 
@@ -113,15 +113,24 @@ pub fn reason(text: &str) -> Result<String> {
 }
 
 /// Adds a recipient with a fresh secret, and returns its number. Blocks.
-pub fn add_recipient(base: &Base, name: &str) -> Result<i64> {
+pub fn add_recipient(base: &Base, by: impl Into<By>, name: &str) -> Result<i64> {
     let (name, secret, now) = (name.to_owned(), rand::random(), base.clock.now_ms());
-    base.log.write(move |txn| log::add_recipient(txn.conn, &name, &secret, now))
+    let act = by.into().does("recipients", now);
+    base.log.write(move |txn| {
+        let n = log::add_recipient(txn.conn, &name, &secret, now)?;
+        log::audit(txn.conn, &Audited { reason: format!("added recipient {n}"), ..act.clone() })?;
+        Ok(n)
+    })
 }
 
 /// Ends a recipient: nothing more is made for it. Blocks.
-pub fn end_recipient(base: &Base, n: i64) -> Result<()> {
+pub fn end_recipient(base: &Base, by: impl Into<By>, n: i64) -> Result<()> {
     let now = base.clock.now_ms();
-    base.log.write(move |txn| log::end_recipient(txn.conn, n, now))
+    let act = Audited { reason: format!("ended recipient {n}"), ..by.into().does("recipients", now) };
+    base.log.write(move |txn| {
+        log::end_recipient(txn.conn, n, now)?;
+        log::audit(txn.conn, &act)
+    })
 }
 
 /// What is to be written: with the pseudonyms of a recipient, if there is one.

@@ -15,7 +15,7 @@ use super::cursor::{self, Paging};
 use crate::accounts::{Role, Teams};
 use crate::base::Base;
 use crate::error::Result;
-use crate::log::{self, CODE_VALID_MS};
+use crate::log::{self, Audited, By, CODE_VALID_MS};
 
 /// Of its cursors.
 const LIST: u8 = b'v';
@@ -130,16 +130,22 @@ pub struct NewCode {
 }
 
 /// Makes a code for one tablet of a team. Blocks.
-pub fn enrol(base: &Base, readers: &Readers, team: RecordId) -> Result<NewCode> {
+pub fn enrol(base: &Base, readers: &Readers, by: &By, team: RecordId) -> Result<NewCode> {
     readers.may(base, team, Role::Administrator)?;
     let team = base.log.read(|conn| log::team_by_id(conn, team))?.ok_or(Code::TeamUnknown)?;
-    let until = rfc3339(base.clock.now_ms() + CODE_VALID_MS);
-    let code = base.enrol_code(&team.name, None)?;
+    let now = base.clock.now_ms();
+    let until = rfc3339(now + CODE_VALID_MS);
+    let act = Audited { record: Some(team.id), ..by.does("enrol_code", now) };
+    let code = base.make_enrol_code(&team, None, Some(act))?;
     Ok(NewCode { team: team.name, code, until })
 }
 
 /// Gives a tablet another name. Blocks.
-pub fn rename_tablet(base: &Base, id: &str, name: &str) -> Result<()> {
+pub fn rename_tablet(base: &Base, by: &By, id: &str, name: &str) -> Result<()> {
     let (id, name) = (id.to_owned(), super::team::needed("A name", name)?);
-    base.log.write(move |txn| log::rename_tablet(txn.conn, &id, &name))
+    let act = Audited { reason: id.clone(), ..by.does("rename_tablet", base.clock.now_ms()) };
+    base.log.write(move |txn| {
+        log::rename_tablet(txn.conn, &id, &name)?;
+        log::audit(txn.conn, &act)
+    })
 }

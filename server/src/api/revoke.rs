@@ -11,20 +11,23 @@ use wayside_protocol::sync::PublicKey;
 use crate::base::Base;
 use crate::error::Result;
 use crate::ledger::{Entry, hex};
-use crate::log::{self, Readmission};
+use crate::log::{self, Audited, By, Readmission};
 
 /// Revokes a tablet, for good: from now on it is sent nothing, what it sends is kept apart, and it is ordered to wipe itself
 /// once it has sent everything. A restore does not undo it. Blocks.
-pub fn revoke(base: &Base, id: &str) -> Result<()> {
-    take_away(base, id, None)
+pub fn revoke(base: &Base, by: impl Into<By>, id: &str) -> Result<()> {
+    let act = Audited { reason: id.to_owned(), ..by.into().does("revoke_tablet", base.clock.now_ms()) };
+    take_away(base, act, id, None)
 }
 
 /// Takes a tablet out of one team, likewise. It may join that team again by a new code. Blocks.
-pub fn take_out(base: &Base, id: &str, team: RecordId) -> Result<()> {
-    take_away(base, id, Some(team))
+pub fn take_out(base: &Base, by: impl Into<By>, id: &str, team: RecordId) -> Result<()> {
+    let reason = format!("{id} {team}");
+    let act = Audited { reason, ..by.into().does("take_out_tablet", base.clock.now_ms()) };
+    take_away(base, act, id, Some(team))
 }
 
-fn take_away(base: &Base, id: &str, team: Option<RecordId>) -> Result<()> {
+fn take_away(base: &Base, act: Audited, id: &str, team: Option<RecordId>) -> Result<()> {
     let (now, ledger, id) = (base.clock.now_ms(), base.ledger.clone(), id.to_owned());
     base.log.write(move |txn| {
         // Nothing that is being appended meanwhile counts as sent before.
@@ -44,6 +47,7 @@ fn take_away(base: &Base, id: &str, team: Option<RecordId>) -> Result<()> {
             }
         };
         log::wake(txn, &teams);
+        log::audit(txn.conn, &act)?;
         ledger.note(txn.conn, &entry, now)
     })
 }
@@ -59,7 +63,10 @@ pub struct Admitted {
 }
 
 /// Judges what a tablet sent after it was revoked, or taken out of the team, as if it had not been. Blocks.
-pub fn admit_held(base: &Base, tablet: &str) -> Result<Admitted> {
+pub fn admit_held(base: &Base, by: impl Into<By>, tablet: &str) -> Result<Admitted> {
+    // Many commits follow: said before the first, so that none can be without it.
+    let now = base.clock.now_ms();
+    base.audit(vec![Audited { reason: tablet.to_owned(), ..by.into().does("admit_held", now) }])?;
     let code = Code::FromRevokedTablet.as_str();
     let mut records: BTreeMap<(RecordId, RecordId), Vec<Hash>> = BTreeMap::new();
     for held in base.log.read(log::quarantine)? {
@@ -93,9 +100,14 @@ pub fn admit_held(base: &Base, tablet: &str) -> Result<Admitted> {
 }
 
 /// Refuses all of it, for good: it stays in quarantine. Returns how much. Blocks.
-pub fn refuse_held(base: &Base, tablet: &str) -> Result<u64> {
+pub fn refuse_held(base: &Base, by: impl Into<By>, tablet: &str) -> Result<u64> {
     let tablet = tablet.to_owned();
-    base.log.write(move |txn| log::refuse_held(txn.conn, &tablet))
+    let act = Audited { reason: tablet.clone(), ..by.into().does("refuse_held", base.clock.now_ms()) };
+    base.log.write(move |txn| {
+        let refused = log::refuse_held(txn.conn, &tablet)?;
+        log::audit(txn.conn, &act)?;
+        Ok(refused)
+    })
 }
 
 #[cfg(test)]

@@ -80,6 +80,8 @@ macro_rules! on_both {
 
 on_both! {
     a_revoked_tablet_reads_nothing_and_changes_nothing,
+    one_that_was_upgraded_is_ordered_at_its_first_request,
+    it_hands_over_what_a_log_that_was_set_back_has_lost,
     what_it_sent_is_admitted_or_refused_and_keeps_nobody_out,
     a_team_is_taken_away_and_given_back,
     a_new_key_is_taken_once_and_ends_the_old_one,
@@ -91,8 +93,8 @@ fn a_revoked_tablet_reads_nothing_and_changes_nothing(site: Site) {
     assert_eq!(lost.push(&site, std::slice::from_ref(&own)), [Verdict::Accepted { seq: 2 }]);
     other.push(&site, &[person(&other)]);
     let head = site.head();
-    revoke(&site.base, &id(&lost)).unwrap();
-    revoke(&site.base, &id(&lost)).unwrap();
+    revoke(&site.base, "test", &id(&lost)).unwrap();
+    revoke(&site.base, "test", &id(&lost)).unwrap();
 
     let next = person(&lost);
     let frames = vec![lost.frame(site.team, &[own.clone(), next.clone()])];
@@ -136,15 +138,60 @@ fn a_revoked_tablet_reads_nothing_and_changes_nothing(site: Site) {
     assert_eq!(other.push(&site, &[own]), [Verdict::Known { seq: 2 }]);
 }
 
+/// Its program was renewed after it was revoked: it does not know yet that base can order anything.
+fn one_that_was_upgraded_is_ordered_at_its_first_request(site: Site) {
+    let lost = site.tablet();
+    revoke(&site.base, "test", &id(&lost)).unwrap();
+    let ask = |capabilities| {
+        let hello = Hello {
+            version: 1,
+            capabilities,
+            ..lost.hello(site.base.clock.now_ms(), vec![nowhere(site.team)])
+        };
+        let mut body = Vec::new();
+        Frame::Hello(hello.clone()).encode(&mut body);
+        Frame::Seal(sign_request(&lost.key, site.base.identity.public(), &body)).encode(&mut body);
+        let answer = sync::exchange(&site.base, &body).unwrap_or_else(|error| sync::refusal(&error, 0));
+        (hello, frame::decode(&answer).unwrap())
+    };
+    let (_, answer) = ask(0);
+    assert!(matches!(&answer[..], [Frame::Refusal(refusal)] if refusal.code == "tablet_revoked"));
+    let (hello, answer) = ask(capability::OURS);
+    assert_eq!(duties(&site.base, &hello, &answer), [Duty::Wipe]);
+    assert!(answer.iter().any(|frame| matches!(frame, Frame::Terms(_))));
+}
+
+/// The log was set back and has grown again, in the same epoch: only the fingerprint tells, or numbers beyond its end.
+fn it_hands_over_what_a_log_that_was_set_back_has_lost(site: Site) {
+    let lost = site.tablet();
+    lost.push(&site, &[person(&lost), person(&lost)]);
+    revoke(&site.base, "test", &id(&lost)).unwrap();
+    let cursor = |fingerprint, held| {
+        let team = site.base.log.read(log::teams).unwrap().remove(0);
+        let sum = site.base.log.read(|conn| log::sum_at(conn, team.n, 3)).unwrap().fingerprint();
+        let fingerprint = if fingerprint { sum } else { [7; 16] };
+        let place = Place { team: team.id, epoch: team.epoch, cursor: 3, fingerprint, held };
+        let (_, answer) = asks(&lost, &site.base, vec![place], vec![], vec![]);
+        let state = answer.iter().find_map(|frame| match frame {
+            Frame::State(state) => state.teams.first(),
+            _ => None,
+        });
+        (state.unwrap().epoch == team.epoch, state.unwrap().cursor)
+    };
+    assert_eq!(cursor(true, vec![]), (true, 3));
+    assert_eq!(cursor(false, vec![]), (true, 0), "it forgets its numbers, and offers everything");
+    assert_eq!(cursor(true, vec![(5, 6)]), (true, 0));
+}
+
 fn what_it_sent_is_admitted_or_refused_and_keeps_nobody_out(site: Site) {
     let (lost, other) = (site.tablet(), site.tablet());
-    revoke(&site.base, &id(&lost)).unwrap();
+    revoke(&site.base, "test", &id(&lost)).unwrap();
     let (mut record, begin) = lost.begin(Kind::Person, json!({"sex": "F"}));
     let edit = lost.edit(&mut record, None, json!({"phone": "1"}));
     // Sent the wrong way round, and one that no rule would take.
     let bad = lost.begin(Kind::Contact, json!({"started_at": "2026-11-20T13:05:00Z"})).1;
     assert_eq!(lost.push(&site, &[edit, begin, bad]), [held(), held(), held()]);
-    let admitted = admit_held(&site.base, &id(&lost)).unwrap();
+    let admitted = admit_held(&site.base, "test", &id(&lost)).unwrap();
     assert_eq!(admitted, Admitted { accepted: 2, waiting: 0, refused: 1 });
     assert_eq!((site.head(), site.count("quarantine"), site.count("waiting")), (3, 1, 0));
 
@@ -158,23 +205,23 @@ fn what_it_sent_is_admitted_or_refused_and_keeps_nobody_out(site: Site) {
     };
     let answer = lost.exchange(&site.base, vec![], vec![stolen]).unwrap();
     assert_eq!(answer.verdicts, [[held()]]);
-    assert_eq!(refuse_held(&site.base, &id(&lost)).unwrap(), 1);
+    assert_eq!(refuse_held(&site.base, "test", &id(&lost)).unwrap(), 1);
     let verdicts = other.push(&site, &[begin, edit]);
     assert_eq!(verdicts, [Verdict::Accepted { seq: 4 }, Verdict::Accepted { seq: 5 }]);
     let again = person(&lost);
     assert_eq!(lost.push(&site, std::slice::from_ref(&again)), [held()]);
-    assert_eq!(refuse_held(&site.base, &id(&lost)).unwrap(), 1);
+    assert_eq!(refuse_held(&site.base, "test", &id(&lost)).unwrap(), 1);
     assert_eq!(lost.push(&site, &[again]), [quarantined(Code::RefusedAtBase)]);
-    assert_eq!(admit_held(&site.base, &id(&lost)).unwrap(), Admitted::default());
+    assert_eq!(admit_held(&site.base, "test", &id(&lost)).unwrap(), Admitted::default());
 }
 
 fn a_team_is_taken_away_and_given_back(site: Site) {
     let mut tablet = site.tablet();
     let south = site.base.team_add("South").unwrap();
     tablet.join(&site.base, "South").unwrap();
-    take_out(&site.base, &id(&tablet), south).unwrap();
-    assert_eq!(take_out(&site.base, &id(&tablet), south).unwrap_err().code(), Code::TeamUnknown);
-    assert_eq!(revoke(&site.base, "nobody").unwrap_err().code(), Code::RecordNotFound);
+    take_out(&site.base, "test", &id(&tablet), south).unwrap();
+    assert_eq!(take_out(&site.base, "test", &id(&tablet), south).unwrap_err().code(), Code::TeamUnknown);
+    assert_eq!(revoke(&site.base, "test", "nobody").unwrap_err().code(), Code::RecordNotFound);
     let change = |team| vec![tablet.frame(team, &[person(&tablet)])];
     let places = || vec![nowhere(site.team), nowhere(south)];
     let (hello, answer) = asks(&tablet, &site.base, places(), vec![], change(south));
@@ -200,7 +247,7 @@ fn a_team_is_taken_away_and_given_back(site: Site) {
     assert!(duties(&site.base, &hello, &answer).is_empty() && of(&answer, south));
     // Taken out again, it says so in the ledger again.
     site.now.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    take_out(&site.base, &id(&tablet), south).unwrap();
+    take_out(&site.base, "test", &id(&tablet), south).unwrap();
     let left = site
         .base
         .ledger
@@ -250,7 +297,7 @@ fn a_new_key_is_taken_once_and_ends_the_old_one(site: Site) {
     assert_eq!(answer.verdicts, [[Verdict::Known { seq: 2 }, Verdict::Accepted { seq: 3 }]]);
     let fleet = site.base.log.read(log::fleet).unwrap();
     assert!(fleet.iter().any(|one| one.id == id(&next)) && fleet.iter().all(|one| one.id != id(&old)));
-    revoke(&site.base, &id(&next)).unwrap();
+    revoke(&site.base, "test", &id(&next)).unwrap();
     assert_eq!(refused(&renew(&next, wish(&Tablet::new(), &next))), Some(Code::TabletRevoked));
 }
 
@@ -264,8 +311,8 @@ fn a_log_that_was_set_back_knows_it_again() {
     let copy = crate::backup::backup(&site.base, out.path()).unwrap();
     let own = person(&lost);
     lost.push(&site, std::slice::from_ref(&own));
-    revoke(&site.base, &id(&lost)).unwrap();
-    take_out(&site.base, &id(&moved), site.team).unwrap();
+    revoke(&site.base, "test", &id(&lost)).unwrap();
+    take_out(&site.base, "test", &id(&moved), site.team).unwrap();
 
     let next = tempfile::tempdir().unwrap();
     let keys = next.path().join("keys");

@@ -12,7 +12,7 @@ use crate::base::Base;
 use crate::error::{Error, Result};
 use crate::ledger::Entry;
 use crate::log::db::{Conn, args};
-use crate::log::{self, Audited, Made};
+use crate::log::{self, Audited, By, Made};
 use crate::views::Views;
 
 /// What is to be erased.
@@ -92,12 +92,14 @@ impl Erasure {
     }
 }
 
-/// Erases. Blocks, and others wait for a while: both databases are written anew, so that nothing stays in them.
-pub fn erase(base: &Base, erasure: Erasure, who: &str, reason: &str) -> Result<()> {
+/// Erases, whoever had asked for it. Blocks, and others wait for a while: both databases are written anew, so that nothing
+/// stays in them.
+pub fn erase(base: &Base, erasure: Erasure, by: impl Into<By>, reason: &str) -> Result<()> {
     let now = base.clock.now_ms();
     let mut views = Views::open(base.data())?;
     let from = views.head(erasure.team)?.unwrap_or_default();
-    let (ledger, who, reason) = (base.ledger.clone(), who.to_owned(), reason.to_owned());
+    let (ledger, reason) = (base.ledger.clone(), reason.to_owned());
+    let act = by.into().does("erase", now);
     if !erasure.is_empty() {
         base.log.write_for(erasure.team, move |txn| {
             let mut erasure = erasure.clone();
@@ -117,16 +119,9 @@ pub fn erase(base: &Base, erasure: Erasure, who: &str, reason: &str) -> Result<(
             let all: Vec<RecordId> = erasure.ids().collect();
             log::enter(txn, team.id, What::Erase, &all, Made { at: now, by: log::SERVER })?;
             for person in &erasure.persons {
-                let (who, reason) = (who.clone(), reason.clone());
-                let act = Audited {
-                    at: now,
-                    who,
-                    act: "erase".into(),
-                    record: Some(*person),
-                    reason,
-                    ..Audited::default()
-                };
-                log::audit(txn.conn, &act)?;
+                txn.conn.execute("DELETE FROM erase_request WHERE person = ?", args![*person])?;
+                let (record, reason) = (Some(*person), reason.clone());
+                log::audit(txn.conn, &Audited { record, reason, ..act.clone() })?;
             }
             all.into_iter().try_for_each(|record| ledger.note(txn.conn, &Entry::Erased { record }, now))
         })?;

@@ -17,7 +17,7 @@ use wayside_protocol::sync::frame::What;
 
 pub use erase::{Erasure, erase, erasure};
 
-use crate::base::Base;
+use crate::base::{Base, ends_within};
 use crate::error::Result;
 use crate::log::db::{Conn, args};
 use crate::log::{self, Audited, Made, SERVER, Team};
@@ -94,11 +94,7 @@ const ACT: &str = "archive";
 pub async fn daily(base: Arc<Base>, days: u32) {
     let mut closing = base.closing();
     let mut pause = FIRST;
-    loop {
-        tokio::select! {
-            _ = closing.wait_for(|closing| *closing) => return,
-            () = tokio::time::sleep(pause) => {}
-        }
+    while !ends_within(&mut closing, pause).await {
         pause = LOOK;
         let running = base.clone();
         let run = tokio::task::spawn_blocking(move || if_due(&running, days)).await;

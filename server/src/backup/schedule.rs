@@ -9,7 +9,7 @@ use wayside_protocol::error::Code;
 
 use super::keep::{self, Keep};
 use super::{Recipients, backup_sealed};
-use crate::base::Base;
+use crate::base::{Base, ends_within};
 use crate::error::{Error, Result};
 
 /// After a start the first look is soon.
@@ -75,11 +75,7 @@ impl Schedule {
 pub async fn scheduled(base: Arc<Base>, schedule: Schedule) {
     let mut closing = base.closing();
     let mut pause = FIRST;
-    loop {
-        tokio::select! {
-            _ = closing.wait_for(|closing| *closing) => return,
-            () = tokio::time::sleep(pause) => {}
-        }
+    while !ends_within(&mut closing, pause).await {
         let (running, plan) = (base.clone(), schedule.clone());
         let run = tokio::task::spawn_blocking(move || plan.run_if_due(&running)).await;
         pause = LOOK;

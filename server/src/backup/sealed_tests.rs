@@ -12,9 +12,9 @@ use wayside_protocol::record::Kind;
 
 use super::tests::{clock, code, fresh_place};
 use super::{Keep, Key, Manifest, Recipients, Schedule, backup_sealed, is_as_written, keep, opened, restore};
-use super::{sealed, verify_sealed};
-use crate::testing::{START, Site, nowhere};
-use crate::{Base, Error, log};
+use super::{restore_shared, sealed, verify_sealed};
+use crate::testing::{START, Site, Tablet, nowhere, shared_places};
+use crate::{Base, Error, Places, log};
 
 const HOUR: u64 = 60 * 60 * 1000;
 const NAME: &str = "Unmistakable";
@@ -29,6 +29,7 @@ struct Cellar {
     shelf: TempDir,
     key: Key,
     public: String,
+    tablet: Tablet,
 }
 
 fn key(dir: &Path, identity: &Identity) -> Key {
@@ -39,11 +40,16 @@ fn key(dir: &Path, identity: &Identity) -> Key {
 
 impl Cellar {
     fn new() -> Cellar {
-        let (site, identity, elsewhere) = (Site::new(), Identity::generate(), tempfile::tempdir().unwrap());
+        Cellar::of(Site::new())
+    }
+
+    fn of(site: Site) -> Cellar {
+        let (identity, elsewhere) = (Identity::generate(), tempfile::tempdir().unwrap());
         let tablet = site.tablet();
         tablet.push(&site, &[tablet.begin(Kind::Person, json!({"name": {"family": NAME}})).1]);
         let key = key(elsewhere.path(), &identity);
-        Cellar { site, shelf: tempfile::tempdir().unwrap(), key, public: identity.to_public().to_string() }
+        let public = identity.to_public().to_string();
+        Cellar { site, shelf: tempfile::tempdir().unwrap(), key, public, tablet }
     }
 
     fn back_up(&self) -> PathBuf {
@@ -104,6 +110,53 @@ fn an_encrypted_backup_shows_nothing_and_becomes_a_server_with_the_private_key_a
     assert_ne!(epoch(&restored), epoch(&cellar.site.base));
     let tablet = cellar.site.tablet();
     assert!(tablet.exchange(&cellar.site.base, vec![nowhere(cellar.site.team)], vec![]).is_ok());
+}
+
+#[test]
+fn an_encrypted_backup_of_a_shared_log_becomes_one_again_with_the_private_key_alone() {
+    let (Some(site), Some(empty)) = (Site::shared(), shared_places()) else { return };
+    let cellar = Cellar::of(site);
+    let made = cellar.back_up();
+    assert_eq!(cellar.points(), 1, "it is a restore point");
+    assert!(!holds(&bytes_below(cellar.shelf.path()), NAME));
+    let left = |dir: &Path| fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(!left(cellar.site.dir.path()).any(|name| name == "backup.scratch"), "nothing stays");
+
+    let places = Places { log: empty.log, ledger: cellar.site.places.ledger.clone() };
+    let (node, clock) = (fresh_place(&cellar.site), clock(&cellar.site));
+    let restored = |key: Option<&Key>| {
+        let into = |from: &Path| restore_shared(from, node.path(), &places, &clock);
+        opened(&made, key, node.path(), &mut quiet, into)
+    };
+    assert_eq!(code(restored(None)), Code::BackupSealed);
+    assert_eq!(restored(Some(&cellar.key)).unwrap().teams[0].head, 2);
+    assert_eq!(left(node.path()).collect::<Vec<_>>(), ["keys"], "nothing lies open");
+    let base = Base::open_at(node.path(), &places, clock).unwrap();
+    let epoch = |base: &Base| base.log.read(log::teams).unwrap()[0].epoch;
+    assert_ne!(epoch(&base), epoch(&cellar.site.base));
+    assert_eq!(
+        cellar.tablet.exchange(&base, vec![nowhere(cellar.site.team)], vec![]).unwrap().seqs(),
+        [1, 2]
+    );
+}
+
+#[test]
+fn servers_over_one_log_make_one_backup_among_them() {
+    let Some(site) = Site::shared() else { return };
+    let cellar = Cellar::of(site);
+    let (_dir, second) = cellar.site.node();
+    let keep = Keep { daily: 2, weekly: 0, monthly: 0 };
+    let plan = Schedule::new(cellar.shelf.path().into(), &[&cellar.public], 24, keep).unwrap();
+    let due = |base: &Base, hours: u64| {
+        cellar.site.now.store(START + hours * HOUR, Ordering::Relaxed);
+        plan.run_if_due(base).unwrap().is_some()
+    };
+    let first = &cellar.site.base;
+    assert_eq!(
+        [due(first, 0), due(&second, 1), due(&second, 24), due(first, 25)],
+        [true, false, true, false]
+    );
+    assert_eq!(cellar.points(), 2);
 }
 
 #[test]

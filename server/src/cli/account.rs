@@ -1,21 +1,18 @@
 //! `wayside account`: who may see the pages.
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::{Subcommand, ValueEnum};
 use wayside_protocol::error::Code;
 
 use super::{Data, existing, printing};
-use crate::accounts::{self, Role, Roles, Scope, Wish};
+use crate::accounts::{self, OPERATOR, Role, Roles, Scope, Wish};
 use crate::api::rfc3339;
 use crate::error::{Error, Result};
 
-/// Who did it, in the audit trail.
-const BY: &str = "wayside account";
-
 #[derive(Subcommand)]
 pub enum AccountCommand {
-    /// Adds an account; its password is the first line of standard input, at least 12 characters.
+    /// Adds an account; its password, at least 12 characters and hard to guess, is asked for, or the first line of standard input.
     Add {
         name: String,
         #[arg(long, value_enum)]
@@ -135,7 +132,7 @@ pub fn run(command: AccountCommand, out: &mut impl Write) -> Result<()> {
     match command {
         AccountCommand::Add { name, role, data } => {
             let base = existing(&data)?;
-            accounts::add(&base, &name, role.into(), &password(io::stdin().lock())?)
+            accounts::add(&base, &name, role.into(), &password()?)
         }
         AccountCommand::List { data } => {
             for account in accounts::list(&existing(&data)?)? {
@@ -151,13 +148,13 @@ pub fn run(command: AccountCommand, out: &mut impl Write) -> Result<()> {
                 Some(team) => Some(crate::api::team::find(&base, &team)?.id),
                 None => None,
             };
-            accounts::set_role(&base, BY, &name, team, role.into())
+            accounts::set_role(&base, OPERATOR, &name, team, role.into())
         }
         AccountCommand::ResetSecondFactor { name, data } => {
             let base = existing(&data)?;
             let mut all = accounts::list(&base)?.into_iter();
             let account = all.find(|one| one.name.eq_ignore_ascii_case(name.trim()));
-            accounts::second::remove(&base, &account.ok_or(Code::AccountUnknown)?, BY)
+            accounts::second::remove(&base, OPERATOR, &account.ok_or(Code::AccountUnknown)?)
         }
         AccountCommand::Token { command } => token(command, out),
     }
@@ -172,7 +169,7 @@ fn token(command: TokenCommand, out: &mut impl Write) -> Result<()> {
                 Scope::parse(text).ok_or_else(unknown)
             });
             let wish = Wish { account, name, scopes: parsed.collect::<Result<_>>()?, days };
-            let text = accounts::issue(&existing(&data)?, BY, &wish)?;
+            let text = accounts::issue(&existing(&data)?, OPERATOR, &wish)?;
             writeln!(out, "{text}").map_err(printing)
         }
         TokenCommand::List { data } => {
@@ -186,7 +183,7 @@ fn token(command: TokenCommand, out: &mut impl Write) -> Result<()> {
             }
             Ok(())
         }
-        TokenCommand::Revoke { n, data } => accounts::revoke(&existing(&data)?, BY, n),
+        TokenCommand::Revoke { n, data } => accounts::revoke(&existing(&data)?, OPERATOR, n),
     }
 }
 
@@ -202,9 +199,14 @@ fn roles(roles: &Roles) -> String {
     }
 }
 
-fn password(mut input: impl BufRead) -> Result<String> {
+/// The first line of standard input; of somebody at a terminal, whose screen does not show it.
+fn password() -> Result<String> {
     let mut line = String::new();
-    input.read_line(&mut line).map_err(|_| Code::PasswordRefused)?;
+    let read = match io::stdin().is_terminal() {
+        true => rpassword::prompt_password("Password: ").map(|typed| line = typed),
+        false => io::stdin().lock().read_line(&mut line).map(drop),
+    };
+    read.map_err(|_| Code::PasswordRefused)?;
     let password = line.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
         let message = "Give the password on standard input.".to_owned();

@@ -12,8 +12,11 @@ use super::{Data, existing, printing};
 use crate::api::extracts::{self, Place, add_recipient, end_recipient, stretch};
 use crate::error::{Error, Result};
 use crate::extract::File;
-use crate::log::{self, Audited};
+use crate::log::{self, Audited, By};
 use crate::views::Views;
+
+/// Who adds and ends recipients, in the audit trail.
+const RECIPIENT: &str = "wayside recipient";
 
 #[derive(Args)]
 pub struct Extract {
@@ -73,13 +76,8 @@ pub fn extract(args: &Extract, out: &mut impl Write) -> Result<()> {
     let (after, reason) = (Place::parse(&args.after)?, extracts::reason(&args.reason)?);
     let names: Vec<&str> = files.iter().map(|file| file.as_str()).collect();
     let whose = recipient.map(|recipient| format!(" for recipient {}", recipient.n)).unwrap_or_default();
-    let act = Audited {
-        at: base.clock.now_ms(),
-        who: "wayside extract".to_owned(),
-        act: "extract".to_owned(),
-        reason: format!("{}{whose}: {reason}", names.join(", ")),
-        ..Audited::default()
-    };
+    let reason = format!("{}{whose}: {reason}", names.join(", "));
+    let act = Audited { reason, ..By::from("wayside extract").does("extract", base.clock.now_ms()) };
     base.log.write(move |txn| log::audit(txn.conn, &act))?;
     let mut views = Views::open(base.data())?;
     views.catch_up(&base.log)?;
@@ -119,7 +117,7 @@ fn unwritable(error: std::io::Error) -> Error {
 pub fn recipient(command: RecipientCommand, out: &mut impl Write) -> Result<()> {
     match command {
         RecipientCommand::Add { name, data } => {
-            let n = add_recipient(&existing(&data)?, &name)?;
+            let n = add_recipient(&existing(&data)?, RECIPIENT, &name)?;
             writeln!(out, "{n}").map_err(printing)
         }
         RecipientCommand::List { data } => {
@@ -132,7 +130,7 @@ pub fn recipient(command: RecipientCommand, out: &mut impl Write) -> Result<()> 
         RecipientCommand::End { name, data } => {
             let base = existing(&data)?;
             let recipient = base.log.read(|conn| log::recipient_by_name(conn, &name))?;
-            end_recipient(&base, recipient.n)
+            end_recipient(&base, RECIPIENT, recipient.n)
         }
     }
 }

@@ -5,13 +5,15 @@ use std::io::Write;
 use clap::Subcommand;
 use serde_json::json;
 use wayside_protocol::error::Code;
-use wayside_protocol::record::RecordId;
 
 use super::{Data, Print, existing, printing, text};
 use crate::api::{self, InFleet};
 use crate::base::Base;
 use crate::error::Result;
-use crate::log::{self, Audited};
+use crate::log;
+
+/// Who did it, in the audit trail.
+const BY: &str = "wayside tablet";
 
 #[derive(Subcommand)]
 pub enum TabletCommand {
@@ -55,8 +57,7 @@ pub fn run(command: TabletCommand, out: &mut impl Write) -> Result<()> {
         TabletCommand::Revoke { tablet, data } => {
             let base = existing(&data)?;
             let id = named(&base, &tablet)?;
-            api::revoke(&base, &id)?;
-            note(&base, "revoke_tablet", None, &id)?;
+            api::revoke(&base, BY, &id)?;
             writeln!(
                 out,
                 "Revoked. It hands over what it had not sent, and wipes itself, when it syncs next."
@@ -68,16 +69,14 @@ pub fn run(command: TabletCommand, out: &mut impl Write) -> Result<()> {
             let id = named(&base, &tablet)?;
             let team =
                 base.log.read(|conn| log::team_by_name(conn, team.trim()))?.ok_or(Code::TeamUnknown)?;
-            api::take_out(&base, &id, team.id)?;
-            note(&base, "take_out_tablet", Some(team.id), &id)?;
+            api::take_out(&base, BY, &id, team.id)?;
             writeln!(out, "Taken out of {}. Its records leave the tablet when it syncs next.", team.name)
                 .map_err(printing)
         }
         TabletCommand::Admit { tablet, print } => {
             let base = existing(&print.data)?;
             let id = named(&base, &tablet)?;
-            let admitted = api::admit_held(&base, &id)?;
-            note(&base, "admit_held", None, &id)?;
+            let admitted = api::admit_held(&base, BY, &id)?;
             let api::Admitted { accepted, waiting, refused } = admitted;
             let said = format!("{accepted} accepted, {waiting} waiting for others, {refused} refused.");
             say(&print, &json!(admitted), &said, out)
@@ -85,8 +84,7 @@ pub fn run(command: TabletCommand, out: &mut impl Write) -> Result<()> {
         TabletCommand::Refuse { tablet, print } => {
             let base = existing(&print.data)?;
             let id = named(&base, &tablet)?;
-            let refused = api::refuse_held(&base, &id)?;
-            note(&base, "refuse_held", None, &id)?;
+            let refused = api::refuse_held(&base, BY, &id)?;
             say(&print, &json!({"refused": refused}), &format!("{refused} refused."), out)
         }
     }
@@ -121,15 +119,4 @@ fn named(base: &Base, tablet: &str) -> Result<String> {
         (Some(one), None) => Ok(one.id),
         _ => Err(Code::RecordNotFound.into()),
     }
-}
-
-fn note(base: &Base, act: &str, record: Option<RecordId>, id: &str) -> Result<()> {
-    base.audit(vec![Audited {
-        at: base.clock.now_ms(),
-        who: "wayside tablet".into(),
-        act: act.into(),
-        record,
-        reason: id.to_owned(),
-        ..Audited::default()
-    }])
 }

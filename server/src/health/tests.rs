@@ -5,13 +5,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::json;
+use wayside_protocol::error::Code;
 use wayside_protocol::record::Kind;
 
 use super::doctor::{Finding, Patient, State, examine};
 use super::page::{Beside, page};
+use crate::limits::Limit;
 use crate::settings::{Said, Settings};
-use crate::testing::Site;
-use crate::{Clock, Server, ServerConfig};
+use crate::testing::{Site, on_both, shared_addresses};
+use crate::{Clock, Places, Server, ServerConfig, log};
 
 const BESIDE: Beside = Beside { certificate: Some(4_000_000_000), begun: 1 };
 
@@ -25,7 +27,10 @@ fn get(addr: SocketAddr, path: &str) -> String {
 
 /// One accepted change, one in quarantine.
 fn pushed() -> Site {
-    let site = Site::new();
+    push_to(Site::new())
+}
+
+fn push_to(site: Site) -> Site {
     let tablet = site.tablet();
     let good = tablet.begin(Kind::Person, json!({"name": {"family": "Khan"}})).1;
     let bad = tablet.begin(Kind::Person, json!({"sex": 1})).1;
@@ -33,9 +38,10 @@ fn pushed() -> Site {
     site
 }
 
-#[test]
-fn metrics_say_what_became_of_changes_and_how_the_log_stands() {
-    let site = pushed();
+on_both!(metrics_say_what_became_of_changes_and_how_the_log_stands);
+
+fn metrics_say_what_became_of_changes_and_how_the_log_stands(site: Site) {
+    let site = push_to(site);
     let text = page(&site.base, &BESIDE).unwrap();
     for line in [
         "wayside_sync_verdicts_total{verdict=\"accepted\",code=\"\"} 1",
@@ -94,20 +100,38 @@ fn named(rules: &str) -> BTreeSet<&str> {
     words.filter(|word| word.starts_with("wayside_")).collect()
 }
 
+/// Of a server that has met everything that there is a figure for.
+fn all_metrics(site: Site) -> String {
+    let site = push_to(site);
+    for _ in 0..3 {
+        let tablet = site.tablet();
+        tablet.push(&site, &[tablet.begin(Kind::Person, json!({"name": {"family": "Khan"}})).1]);
+    }
+    site.base.metrics.answered("GET", "/", 200, std::time::Duration::ZERO);
+    site.base.limits.met(Limit::Waiting);
+    let now = site.base.clock.now_ms();
+    let noted = site.base.log.write(move |txn| {
+        log::alarm(txn.conn, Code::LogReplaced, None, now)?;
+        log::add_restore_point(txn.conn, 1, &[])
+    });
+    noted.unwrap();
+    page(&site.base, &BESIDE).unwrap()
+}
+
 #[test]
 fn alerts_speak_of_metrics_that_there_are_and_each_leads_to_what_to_do() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operations");
     let rules = std::fs::read_to_string(docs.join("alerts.yml")).unwrap();
     let to_do = std::fs::read_to_string(docs.join("alarms.md")).unwrap();
-    let site = pushed();
-    site.base.metrics.answered("GET", "/", 200, std::time::Duration::ZERO);
-    site.base.log.write(|txn| crate::log::add_restore_point(txn.conn, 1, &[])).unwrap();
-    let mut text = page(&site.base, &BESIDE).unwrap();
-    // What only a shared log has, or only one that fails.
-    text.push_str(
-        "wayside_postgres_connect_failures_total wayside_postgres_connections_in_use wayside_log_failing ",
-    );
-    text.push_str("wayside_postgres_connections_most wayside_tablets_skew_seconds wayside_alarms");
+    // Only said while commits fail.
+    let mut text = all_metrics(Site::new()) + "wayside_log_failing ";
+    match Site::shared() {
+        Some(shared) => text.push_str(&all_metrics(shared)),
+        // Without one here nobody sees what it would say.
+        None => ["connect_failures_total", "connections_in_use", "connections_most"]
+            .iter()
+            .for_each(|name| text.push_str(&format!("wayside_postgres_{name} "))),
+    }
     let there = named(&text);
     for name in named(&rules) {
         assert!(there.contains(name), "{name} in alerts.yml is no metric");
@@ -131,14 +155,24 @@ fn alerts_speak_of_metrics_that_there_are_and_each_leads_to_what_to_do() {
 struct Ward {
     dir: tempfile::TempDir,
     now: u64,
+    /// Where its log and ledger are, if not in the directory.
+    databases: Option<[String; 2]>,
 }
 
 impl Ward {
     fn examine(&self) -> Vec<Finding> {
-        let said = Said {
-            arguments: vec![("data", "--data", self.dir.path().display().to_string())],
-            ..Said::default()
-        };
+        let mut arguments = vec![("data", "--data", self.dir.path().display().to_string())];
+        if let Some([log, ledger]) = &self.databases {
+            // An address as an argument is refused where it holds a password.
+            let file = |name: &str, address: &str| {
+                let path = self.dir.path().join(name);
+                std::fs::write(&path, address).unwrap();
+                format!("file:{}", path.display())
+            };
+            arguments.push(("database.log", "--log", file("log.url", log)));
+            arguments.push(("database.ledger", "--ledger", file("ledger.url", ledger)));
+        }
+        let said = Said { arguments, ..Said::default() };
         let settings = Settings::load(&said).unwrap().unwrap();
         let now = self.now;
         let (data, clock) = (self.dir.path().to_owned(), Clock::new(move || now));
@@ -154,12 +188,16 @@ impl Ward {
 
 /// A server that is healthy but for its change in quarantine, stopped.
 fn ward() -> Ward {
-    let Site { dir, base, .. } = pushed();
+    ward_of(pushed(), None)
+}
+
+fn ward_of(site: Site, databases: Option<[String; 2]>) -> Ward {
+    let Site { dir, base, .. } = site;
     crate::backup::backup(&base, &dir.path().join("backups")).unwrap();
     let now = base.clock.now_ms();
     drop(base);
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
-    Ward { dir, now }
+    Ward { dir, now, databases }
 }
 
 #[test]
@@ -211,10 +249,10 @@ fn the_doctor_finds_what_is_wrong() {
 
     let hour = 60 * 60 * 1000;
     for (ms, state) in [(hour, State::Ok), (27 * hour, State::Warn), (8 * 24 * hour, State::Fail)] {
-        let moved = Ward { now: ward.now + ms, dir: copied(ward.dir.path()) };
+        let moved = Ward { now: ward.now + ms, dir: copied(ward.dir.path()), databases: None };
         assert_eq!(moved.state("backup"), state, "{ms}");
     }
-    let back = Ward { now: ward.now - hour, dir: copied(ward.dir.path()) };
+    let back = Ward { now: ward.now - hour, dir: copied(ward.dir.path()), databases: None };
     assert_eq!(back.state("clocks"), State::Fail, "a tablet was here an hour from now");
 
     std::fs::write(path("keys/tls.crt"), "no certificate").unwrap();
@@ -234,6 +272,33 @@ fn the_doctor_finds_what_is_wrong() {
     std::fs::remove_file(path("log.db")).unwrap();
     assert_eq!(ward.state("log"), State::Fail);
     assert!(!path("log.db").exists());
+}
+
+#[test]
+fn the_doctor_looks_at_a_log_in_postgresql_and_says_when_it_is_away() {
+    let Some(addresses) = shared_addresses() else { return };
+    let places = Places::parse(Some(&addresses[0]), Some(&addresses[1])).unwrap();
+    let mut ward = ward_of(push_to(Site::at(places)), Some(addresses.clone()));
+    let findings = ward.examine();
+    let found = |check: &str| findings.iter().find(|one| one.check == check).map(|one| one.state);
+    for check in ["log", "ledger", "identity", "fingerprints", "audit", "backup"] {
+        assert_eq!(found(check), Some(State::Ok), "{check} in {findings:?}");
+    }
+    assert_eq!(found("postgres_standby"), Some(State::Warn), "{findings:?}");
+    assert_eq!(found("quarantine"), Some(State::Warn), "{findings:?}");
+    let bad: Vec<_> = findings.iter().filter(|finding| finding.state == State::Fail).collect();
+    assert!(bad.is_empty(), "{bad:?}");
+    for (log, ledger, check) in [
+        ("nowhere", addresses[1].as_str(), "log"),
+        (addresses[0].as_str(), "nowhere", "ledger"),
+        (addresses[0].as_str(), addresses[0].as_str(), "ledger"),
+    ] {
+        // A database that is not there, and one that is another thing.
+        let (host, _) = addresses[0].rsplit_once('/').unwrap();
+        let whole = |name: &str| if name == "nowhere" { format!("{host}/nowhere") } else { name.to_owned() };
+        ward.databases = Some([whole(log), whole(ledger)]);
+        assert_eq!(ward.state(check), State::Fail, "{log} {ledger}");
+    }
 }
 
 fn copied(from: &Path) -> tempfile::TempDir {

@@ -290,8 +290,8 @@ fn accounts_have_one_name_in_any_case_and_end_when_they_are_disabled(site: Site)
     assert_eq!(signed_in().unwrap().account.name, "amina");
     let link = accounts::sign_in_link(base, "amina", "https://base.example").unwrap();
     let code = accounts::Token::parse(link.split_once("code=").unwrap().1).unwrap();
-    accounts::sign_in_with_link(base, &code).unwrap();
-    assert!(accounts::sign_in_with_link(base, &code).is_err(), "it works once");
+    accounts::sign_in_with_link(base, &code, None).unwrap();
+    assert!(accounts::sign_in_with_link(base, &code, None).is_err(), "it works once");
     accounts::disable(base, "AMINA").unwrap();
     assert!(signed_in().is_none());
     assert!(sign_in("amina", "correct horse battery").is_err());
@@ -325,11 +325,12 @@ fn roles_by_team_tokens_and_second_factors_are_kept(site: Site) {
     let noted = base.ledger.after(0).unwrap();
     assert!(matches!(noted.last(), Some(Entry::TokenRevoked { .. })), "a restore must not undo it");
 
-    second::begin(base, &account(), "Wayside").unwrap();
-    second::begin(base, &account(), "Wayside").unwrap();
-    assert_eq!(second::confirm(base, &account(), "000000").unwrap_err().code(), Code::CodeWrong);
+    let by = By::from("amina");
+    second::begin(base, &by, &account(), "Wayside").unwrap();
+    second::begin(base, &by, &account(), "Wayside").unwrap();
+    assert_eq!(second::confirm(base, &by, &account(), "000000").unwrap_err().code(), Code::CodeWrong);
     assert!(!account().second_factor);
-    second::remove(base, &account(), "test").unwrap();
+    second::remove(base, "test", &account()).unwrap();
 }
 
 fn alarms_restore_points_and_epochs_are_kept(site: Site) {

@@ -48,8 +48,8 @@ use wayside_protocol::record::RecordId;
 pub use answered::{ANSWERED_MS, Before, Request, answered as note_answer, begin as begin_answer};
 pub use append::{Source, append, append_unmoved};
 pub use audit::{
-    Audited, Fault, Head as AuditHead, Noted, Verified, audit, audit_all, audited, audited_by, audited_of,
-    each_audited, head as audit_head, last_done, verify as verify_audit,
+    Audited, By, Fault, Head as AuditHead, Noted, Verified, audit, audit_all, audited, audited_by,
+    audited_of, each_audited, head as audit_head, last_done, verify as verify_audit,
 };
 pub(crate) use copy::copy_all;
 pub use db::Place;

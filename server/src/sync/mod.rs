@@ -313,7 +313,10 @@ impl Exchange {
             duties.clear();
         }
         let pushes_only = self.hello.version < base.oldest_version();
-        if pushes_only && self.hello.version == PROTOCOL_VERSION && self.verdicts.is_empty() {
+        // One that has just been upgraded goes as in version 1, too, until an answer's terms tell it what base can.
+        let knows_terms = self.hello.capabilities & capability::STREAMED != 0;
+        let knows_refusals_only = self.hello.version == PROTOCOL_VERSION && !knows_terms;
+        if pushes_only && knows_refusals_only && self.verdicts.is_empty() {
             // The only word for it that a tablet of this age knows. It is said when there is nothing to send, so
             // that everything that is recorded there still arrives.
             return Err(Code::VersionUnsupported.into());
@@ -337,14 +340,10 @@ impl Exchange {
             let positions = self.positions(conn, &states, rest_same && !pushes_only)?;
             Ok((states, rest_same, positions.filter(|_| too_old == 0), too_old))
         })?;
-        if self.hello.version == PROTOCOL_VERSION && frames.is_empty() && self.tablet.revoked {
+        if knows_refusals_only && frames.is_empty() && self.tablet.revoked {
             return Err(Code::TabletRevoked.into());
         }
-        if self.hello.version == PROTOCOL_VERSION
-            && frames.is_empty()
-            && too_old == states.len()
-            && too_old > 0
-        {
+        if knows_refusals_only && frames.is_empty() && too_old == states.len() && too_old > 0 {
             return Err(Code::VersionUnsupported.into());
         }
         if let Some(positions) = positions {
@@ -370,7 +369,7 @@ impl Exchange {
             let secret = unlock_secret(base.identity.key().as_bytes(), &self.hello.tablet);
             frames.push(Frame::Unlock(Unlock { secret: Some(secret) }));
         }
-        if self.hello.capabilities & capability::STREAMED != 0 {
+        if knows_terms {
             let notice = match duties.first().filter(|_| !obeys) {
                 Some(Duty::Wipe) => Code::TabletRevoked.as_str(),
                 Some(Duty::Leave(_)) => Code::TeamLeft.as_str(),
@@ -397,7 +396,7 @@ impl Exchange {
 
     /// Where the tablet stands when it holds everything: what its receipt is for.
     fn positions(&self, conn: &Conn, states: &[TeamState], rest_same: bool) -> Result<Option<Vec<Position>>> {
-        let able = self.hello.capabilities & capability::REPAIR != 0;
+        let able = repair::shows(&self.hello);
         // Who is to leave a team does not end here.
         let leaves = !self.duties().is_empty();
         // One that names no place shows no receipt, and has nothing new.

@@ -183,7 +183,17 @@ fn pull_team(
         latest.get(&entry.record) == Some(entry) && !(held.nothing && entry.what != What::Activate)
     });
     let mut said = said.peekable();
-    let mut filler = Filler { conn, identity, team, wishes, frames, size: 0, changes: Vec::new(), run: None };
+    let mut filler = Filler {
+        conn,
+        identity,
+        team,
+        wishes,
+        held: Some(held),
+        frames,
+        size: 0,
+        changes: Vec::new(),
+        run: None,
+    };
     let mut reached = team.head;
     let mut budget = Budget { left: *left, spent: 0, first: *left == wishes.answer };
     log::rows_after(
@@ -250,7 +260,8 @@ pub fn send(
 ) -> Result<()> {
     // They are apart from each other, and lead nowhere.
     let wishes = &Wishes { marks: false, ..*wishes };
-    let mut filler = Filler { conn, identity, team, wishes, frames, size: 0, changes: Vec::new(), run: None };
+    let mut filler =
+        Filler { conn, identity, team, wishes, held: None, frames, size: 0, changes: Vec::new(), run: None };
     let (mut spent, mut gone) = (0, BTreeMap::new());
     for seq in numbers {
         let Some(row) = log::row_at(conn, team.n, *seq)? else { continue };
@@ -284,6 +295,8 @@ struct Filler<'a> {
     identity: &'a Identity,
     team: &'a Team,
     wishes: &'a Wishes,
+    /// What the tablet said that it holds.
+    held: Option<&'a Held<'a>>,
     frames: &'a mut Vec<Frame>,
     /// Of the frame being filled, plain.
     size: usize,
@@ -348,8 +361,8 @@ impl Filler<'_> {
             let sql = "SELECT seq FROM log WHERE team = ? AND record = ?";
             numbers.extend(self.conn.all(sql, args![self.team.n, record], |row| row.get::<u64>(0))?);
         }
-        // Later ones come in their turn.
-        numbers.retain(|seq| *seq < last.seq);
+        // Later ones come in their turn. What it holds beyond its cursor it has not dropped.
+        numbers.retain(|seq| *seq < last.seq && !self.held.is_some_and(|held| held.contains(*seq)));
         let whole = Wishes { answer: usize::MAX, ..*self.wishes };
         send(self.conn, self.identity, self.team, &numbers, &whole, self.frames)?;
         self.mark(last.seq);

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
-use wayside_protocol::sync::frame::{Frame, Hello, Place, Reconcile, TeamState, Want, What};
+use wayside_protocol::sync::frame::{
+    Frame, Hello, Place, Reconcile, STREAMED_VERSION, TeamState, Want, What,
+};
 use wayside_protocol::sync::reconcile::{Brief, Pairs, brief, pair_id};
 use wayside_protocol::sync::{Position, Receipt, Token, capability};
 
@@ -82,8 +84,13 @@ impl Repair {
     ) -> Result<Option<TeamState>> {
         let elsewhere = place.epoch != [0; 8] && place.epoch != team.epoch || place.cursor > team.head;
         if self.left.contains(&team.id) {
-            // One that obeys hands over everything where this log may have lost something, from the beginning.
-            let again = elsewhere && hello.capabilities & capability::ORDERS != 0;
+            // One that obeys hands over everything where this log may have lost something, from the beginning: it wipes
+            // itself afterwards.
+            let lost = elsewhere
+                || place.held.last().is_some_and(|(_, to)| *to > team.head)
+                || place.epoch == team.epoch
+                    && log::sum_at(conn, team.n, place.cursor)?.fingerprint() != place.fingerprint;
+            let again = lost && hello.capabilities & capability::ORDERS != 0;
             let state = pull::unmoved(place);
             return Ok(Some(if again { TeamState { epoch: team.epoch, cursor: 0, ..state } } else { state }));
         }
@@ -107,7 +114,7 @@ impl Repair {
         teams: &[Team],
         now: u64,
     ) -> Result<()> {
-        if hello.capabilities & capability::REPAIR == 0 {
+        if !shows(hello) {
             return Ok(());
         }
         let (server, key) = (base.identity.public(), &tablet.public_key);
@@ -166,7 +173,7 @@ impl Repair {
 
     /// The receipt of a sync that ends with these positions, its token noted before it is given. None for a tablet
     /// that has its receipt and stands where it stood, nor for one that came again meanwhile: what it was given then
-    /// counts.
+    /// counts; nor while nothing can be noted.
     pub fn receipt(
         &self,
         base: &Base,
@@ -189,9 +196,20 @@ impl Repair {
                 log::alarm(txn.conn, Code::TabletCopied, Some(&id), now)?;
             }
             Ok(noted > 0)
-        })?;
+        });
+        let noted = match noted {
+            // A disk that takes nothing takes no token either. What the tablet was sent is right without a receipt.
+            Err(error) if error.code().is_of_storage() => false,
+            noted => noted?,
+        };
         Ok(noted.then(|| Receipt::sign(base.identity.key(), &tablet.public_key, token, positions)))
     }
+}
+
+/// Whether a tablet can show what it was given. One that goes again as in version 1, as after a request that was damaged on
+/// its way, cannot: its token stands, and it is given no other.
+pub fn shows(hello: &Hello) -> bool {
+    hello.version >= STREAMED_VERSION && hello.capabilities & capability::REPAIR != 0
 }
 
 /// Whether the log, in the epoch that a receipt names, is shorter than it says or another. Receipts of other epochs

@@ -149,6 +149,7 @@ on_both! {
     a_receipt_is_given_at_the_end_and_again_only_when_something_moved,
     an_old_token_is_told_once_and_both_copies_go_on,
     a_receipt_that_the_log_contradicts_raises_an_alarm_and_draws_a_new_epoch,
+    a_tablet_that_goes_again_as_in_version_1_is_no_copy,
 }
 
 fn a_receipt_is_given_at_the_end_and_again_only_when_something_moved(site: Site) {
@@ -163,6 +164,33 @@ fn a_receipt_is_given_at_the_end_and_again_only_when_something_moved(site: Site)
     let again = ask(&site, &tablet, vec![nowhere(site.team)], vec![]).unwrap();
     assert_eq!(again.terms.notice, "");
     assert_ne!(again.receipt.unwrap().token, first.token);
+}
+
+/// So does one whose request was damaged on its way: it takes base for an older one, and is no copy.
+fn a_tablet_that_goes_again_as_in_version_1_is_no_copy(site: Site) {
+    let (site, tablet, _) = six_at(site);
+    let mut receipt = ask(&site, &tablet, vec![nowhere(site.team)], vec![]).unwrap().receipt.unwrap();
+    for _ in 0..2 {
+        let hello = frame::Hello {
+            version: frame::PROTOCOL_VERSION,
+            capabilities: capability::OURS,
+            ..tablet.hello(site.base.clock.now_ms(), vec![place(&site, 3)])
+        };
+        let mut body = Vec::new();
+        Frame::Hello(hello).encode(&mut body);
+        Frame::Seal(sign_request(&tablet.key, site.base.identity.public(), &body)).encode(&mut body);
+        let answer = frame::decode(&sync::exchange(&site.base, &body).unwrap()).unwrap();
+        let copied = |frame: &Frame| matches!(frame, Frame::Terms(terms) if !terms.notice.is_empty());
+        assert!(!answer.iter().any(copied));
+        assert!(
+            !answer.iter().any(|frame| matches!(frame, Frame::Receipt(_))),
+            "it could not show its token"
+        );
+        assert_eq!(alarms(&site), []);
+        let healed = ask(&site, &tablet, vec![place(&site, 3)], shown(&receipt)).unwrap();
+        assert_eq!(healed.terms.notice, "", "and it goes on with the token that it has");
+        receipt = healed.receipt.unwrap();
+    }
 }
 
 fn an_old_token_is_told_once_and_both_copies_go_on(site: Site) {

@@ -17,13 +17,13 @@ use tokio::time::timeout;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Hash, RecordId};
 
-use super::trail::{Said, Trace};
+use super::trail::{self, Said, Trace};
 use super::{Door, MAX_FORM, blocking, pages};
 use crate::accounts::{self, Login, Role, Token};
 use crate::api::{self, VIEWED};
 use crate::base::Base;
 use crate::error::{Error, Result};
-use crate::log::{self, Conn};
+use crate::log::{self, By, Conn};
 use crate::router::{BEHIND_S, Route, Who};
 
 /// Nothing runs or loads but our own files; nobody frames us; forms go nowhere else.
@@ -39,6 +39,9 @@ static HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
+/// For a year a browser asks this host in no other way. It believes that only of a certificate that it trusts.
+const ONLY_TLS: &str = "max-age=31536000";
+
 /// Set by the script of a page that refreshes itself: nobody need be in front of it.
 const LIVE: HeaderName = HeaderName::from_static("x-wayside-live");
 
@@ -48,6 +51,8 @@ pub struct Visitor {
     pub login: Option<Login>,
     /// What they may do in the team of the record that the address names; `None` where it names none.
     here: Option<Role>,
+    /// From where they ask; empty where that is not known.
+    address: String,
 }
 
 impl Visitor {
@@ -58,6 +63,17 @@ impl Visitor {
     /// Who is signed in: refused where nobody is.
     pub fn account(&self) -> Result<&accounts::Account> {
         self.login.as_ref().map(|login| &login.account).ok_or(Code::NotSignedIn.into())
+    }
+
+    /// As the audit trail tells of them.
+    pub fn by(&self) -> By {
+        let login = self.login.as_ref();
+        let by_token = if login.is_some_and(|login| login.scopes.is_some()) { ", by token" } else { "" };
+        By {
+            who: login.map(|login| format!("{}{by_token}", login.account.name)).unwrap_or_default(),
+            account: login.map(|login| login.account.n),
+            address: self.address.clone(),
+        }
     }
 
     pub fn may_administer(&self) -> bool {
@@ -98,6 +114,7 @@ pub async fn guard(
         Ok(()) => up_to_date(&door, route, &visitor).await,
         refused => refused,
     };
+    visitor.address = trail::address(request.extensions());
     let trace = Trace::of(route, &request);
     let mut response = match admitted {
         Ok(()) => {
@@ -119,12 +136,15 @@ pub async fn guard(
         }
         Err(error) => refuse(&door, route, &visitor, &error),
     };
-    dress(&mut response);
+    dress(&door, &mut response);
     response
 }
 
-fn dress(response: &mut Response) {
+fn dress(door: &Door, response: &mut Response) {
     let headers = response.headers_mut();
+    if door.secure {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(ONLY_TLS));
+    }
     for (name, value) in &HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -148,7 +168,7 @@ pub fn refuse_unseen(door: &Arc<Door>, path: &str, error: &Error) -> Response {
     let is_page = !(path.starts_with("/api/") || path.starts_with("/fhir/"));
     let mut response =
         if is_page { pages::refuse(door, &Visitor::default(), error) } else { api::refuse(error) };
-    dress(&mut response);
+    dress(door, &mut response);
     response
 }
 
@@ -181,7 +201,7 @@ async fn visit(door: &Arc<Door>, route: &Route, method: Method, headers: HeaderM
         if let Some(login) = login.as_ref().filter(|_| somebody) {
             accounts::touch(&base, login);
         }
-        Ok(Visitor { login, here: None })
+        Ok(Visitor { login, ..Visitor::default() })
     })
     .await
 }
@@ -202,7 +222,7 @@ async fn by_token(door: &Arc<Door>, shown: &HeaderValue) -> Result<Visitor> {
         if let Some(login) = &login {
             accounts::touch(&base, login);
         }
-        Ok(Visitor { login, here: None })
+        Ok(Visitor { login, ..Visitor::default() })
     })
     .await
 }

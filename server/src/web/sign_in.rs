@@ -76,10 +76,7 @@ pub async fn with_password(
     let credentials = Credentials { name: name.clone(), password, code, address };
     let signed = hashing(&door, move |web| accounts::sign_in(&web.base, &web.throttle, &credentials));
     match signed.await {
-        Ok((token, account)) => {
-            let response = with_cookie(&door, Some(&token), Redirect::to("/").into_response());
-            Said { account: Some((account.n, account.name)), ..Said::default() }.on(response)
-        }
+        Ok((token, _)) => with_cookie(&door, Some(&token), Redirect::to("/").into_response()),
         Err(error) => {
             let (base, typed) = (door.web.base.clone(), name.clone());
             let account = blocking(move || accounts::named(&base, &typed)).await.ok().flatten();
@@ -109,6 +106,7 @@ pub(super) async fn hashing<T: Send + 'static>(
 pub async fn with_link(
     State(door): State<Arc<Door>>,
     headers: HeaderMap,
+    from: Option<Extension<ConnectInfo<SocketAddr>>>,
     query: Result<Query<Once>, QueryRejection>,
 ) -> Response {
     let nobody = Visitor::default();
@@ -123,16 +121,11 @@ pub async fn with_link(
         return refuse(&door, &nobody, &Code::LinkInvalid.into());
     };
     let base = door.web.base.clone();
-    let signed = blocking(move || {
-        let token = accounts::sign_in_with_link(&base, &code)?;
-        let login = base.log.read(|conn| accounts::signed_in(conn, &token, base.clock.now_ms()))?;
-        Ok((token, login.map(|login| (login.account.n, login.account.name))))
-    });
-    match signed.await {
-        Ok((token, account)) => {
+    let address = from.map(|Extension(ConnectInfo(from))| from.ip());
+    match blocking(move || accounts::sign_in_with_link(&base, &code, address)).await {
+        Ok(token) => {
             let frame = Frame::new(&door, &nobody, "You are signed in");
-            let response = with_cookie(&door, Some(&token), html(StatusCode::OK, &SignedIn { frame }));
-            Said { account, ..Said::default() }.on(response)
+            with_cookie(&door, Some(&token), html(StatusCode::OK, &SignedIn { frame }))
         }
         Err(error) => refuse(&door, &nobody, &error),
     }
@@ -140,9 +133,9 @@ pub async fn with_link(
 
 pub async fn out(State(door): State<Arc<Door>>, Extension(visitor): Extension<Visitor>) -> Response {
     let base = door.web.base.clone();
-    let login = visitor.login.clone();
-    let ended = blocking(move || login.map_or(Ok(()), |login| accounts::sign_out(&base, &login))).await;
-    match ended {
+    let (login, by) = (visitor.login.clone(), visitor.by());
+    let ended = blocking(move || login.map_or(Ok(()), |login| accounts::sign_out(&base, &by, &login)));
+    match ended.await {
         Ok(()) => with_cookie(&door, None, Redirect::to("/sign-in").into_response()),
         Err(error) => refuse(&door, &visitor, &error),
     }

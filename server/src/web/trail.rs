@@ -30,8 +30,10 @@ enum Kept {
     Act(&'static str),
     /// What is done there writes its own row, in the transaction that does it.
     Itself,
+    /// So does who comes in; who is not let in is written down here.
+    SignIn,
 }
-use Kept::{Act, Itself, Nothing, Reading};
+use Kept::{Act, Itself, Nothing, Reading, SignIn};
 
 /// By method and pattern. An address that is not here is kept as an act, `other`.
 const KEPT: &[(&str, &str, Kept)] = &[
@@ -105,14 +107,14 @@ const KEPT: &[(&str, &str, Kept)] = &[
     ("GET", "/api/v1/sessions/{id}/fhir", Act("fhir_session")),
     ("GET", "/api/v1/fhir/{name}", Act("fhir_feed")),
     ("POST", "/extracts", Act("extract")),
-    ("POST", "/extracts/recipients", Act("recipients")),
+    ("POST", "/extracts/recipients", Itself),
     ("GET", "/api/v1/extracts/{name}", Act("extract")),
     ("GET", "/api/v1/pseudonymous/{recipient}/{name}", Act("extract")),
     ("POST", "/people/{id}/access", Act("subject_access")),
     // Who comes in.
-    ("POST", "/sign-in", Act(SIGN_IN)),
-    ("GET", "/sign-in/once", Act(SIGN_IN)),
-    ("POST", "/sign-out", Act("sign_out")),
+    ("POST", "/sign-in", SignIn),
+    ("GET", "/sign-in/once", SignIn),
+    ("POST", "/sign-out", Itself),
     ("GET", "/account", Nothing),
     ("POST", "/account/password", Itself),
     ("POST", "/account/sign-out-everywhere", Itself),
@@ -132,12 +134,12 @@ const KEPT: &[(&str, &str, Kept)] = &[
     ("POST", "/api/v1/records/{id}/claim", Act("claim")),
     ("POST", "/quarantine/{hash}/seen", Act("quarantine_seen")),
     ("POST", "/api/v1/quarantine/{hash}/seen", Act("quarantine_seen")),
-    ("POST", "/fleet", Act("enrol_code")),
-    ("POST", "/fleet/{id}", Act("rename_tablet")),
-    ("POST", "/fleet/{id}/revoke", Act("revoke_tablet")),
-    ("POST", "/fleet/{id}/leave", Act("take_out_tablet")),
-    ("POST", "/quarantine/admit", Act("admit_held")),
-    ("POST", "/quarantine/refuse", Act("refuse_held")),
+    ("POST", "/fleet", Itself),
+    ("POST", "/fleet/{id}", Itself),
+    ("POST", "/fleet/{id}/revoke", Itself),
+    ("POST", "/fleet/{id}/leave", Itself),
+    ("POST", "/quarantine/admit", Itself),
+    ("POST", "/quarantine/refuse", Itself),
     ("POST", "/sites", Act("add_site")),
     ("POST", "/sites/{id}", Act("change_site")),
     ("POST", "/teams/{id}/staff", Act("add_staff")),
@@ -149,16 +151,15 @@ const KEPT: &[(&str, &str, Kept)] = &[
     ("POST", "/teams/{id}/groups", Act("set_group")),
     ("POST", "/teams/{id}/guide", Act("set_guide")),
     ("POST", "/teams/{id}/lock", Act("set_lock_minutes")),
-    ("POST", "/people/{id}/erase", Act("erase_asked")),
-    ("POST", "/people/{id}/erase/confirm", Act("erase_confirmed")),
-    ("POST", "/people/{id}/erase/refuse", Act("erase_refused")),
+    ("POST", "/people/{id}/erase", Itself),
+    ("POST", "/people/{id}/erase/confirm", Itself),
+    ("POST", "/people/{id}/erase/refuse", Itself),
 ];
-const SIGN_IN: &str = "sign_in";
 
 /// What a handler knows of its request and the address does not say. It is put among the extensions of its answer.
 #[derive(Debug, Clone, Default)]
 pub struct Said {
-    /// Who came in, by number and name, where nobody was signed in yet.
+    /// As whom somebody tried to come in, by number and name.
     pub account: Option<(i64, String)>,
     /// What it was about.
     pub record: Option<RecordId>,
@@ -209,7 +210,6 @@ pub struct Trace {
     records: Vec<RecordId>,
     /// What else stands in it.
     rest: String,
-    address: String,
 }
 
 impl Trace {
@@ -224,13 +224,7 @@ impl Trace {
                 Err(_) => rest.push(value.chars().take(80).collect::<String>()),
             }
         }
-        Trace {
-            route,
-            kept: kept.map_or(Act("other"), |(_, _, kept)| *kept),
-            records,
-            rest: rest.join(" "),
-            address: address(request.extensions()),
-        }
+        Trace { route, kept: kept.map_or(Act("other"), |(_, _, kept)| *kept), records, rest: rest.join(" ") }
     }
 
     /// Writes down what an answer shows or did, before it is sent.
@@ -244,13 +238,13 @@ impl Trace {
         let said = said.unwrap_or_default();
         if status.is_success() || status.is_redirection() {
             return match self.kept {
-                Nothing | Itself => Ok(()),
+                Nothing | Itself | SignIn => Ok(()),
                 Reading(act) => self.write(door, visitor, said, act, true).await,
                 Act(act) => self.write(door, visitor, said, act, false).await,
             };
         }
         match status {
-            StatusCode::UNAUTHORIZED if self.kept == Act(SIGN_IN) => {
+            StatusCode::UNAUTHORIZED if self.kept == SignIn => {
                 self.write(door, visitor, said, "sign_in_refused", false).await
             }
             // Somebody tries ids, or what is not theirs.
@@ -279,14 +273,11 @@ impl Trace {
         once: bool,
     ) -> Result<()> {
         let (base, now) = (door.web.base.clone(), door.web.base.clock.now_ms());
-        let login = visitor.login.as_ref();
-        let by_token = if login.is_some_and(|login| login.scopes.is_some()) { ", by token" } else { "" };
-        let (account, who) = match (login, said.account) {
-            (Some(login), _) => (Some(login.account.n), format!("{}{by_token}", login.account.name)),
-            (None, Some((n, name))) => (Some(n), name),
-            (None, None) => (None, String::new()),
-        };
-        let Trace { route, mut records, rest, address, .. } = self;
+        let mut by = visitor.by();
+        if let (None, Some((n, name))) = (by.account, said.account) {
+            (by.account, by.who) = (Some(n), name);
+        }
+        let Trace { route, mut records, rest, .. } = self;
         records.extend(said.record);
         let reason = match (act, said.reason.is_empty()) {
             ("other", _) => format!("{} {} {rest}", route.method, route.path).trim_end().to_owned(),
@@ -297,19 +288,16 @@ impl Trace {
             true => vec![None],
             false => records.into_iter().map(Some).collect(),
         };
-        let keys = each.into_iter().map(|record| (account.unwrap_or_default(), act, record, reason.clone()));
+        let keys =
+            each.into_iter().map(|record| (by.account.unwrap_or_default(), act, record, reason.clone()));
         let keys: Vec<Key> = keys.filter(|key| !once || !door.web.lately.has(key, now)).collect();
         if keys.is_empty() {
             return Ok(());
         }
         let acts = keys.iter().map(|(_, act, record, reason)| Audited {
-            at: now,
-            who: who.clone(),
-            account,
-            address: address.clone(),
-            act: (*act).to_owned(),
             record: *record,
             reason: reason.clone(),
+            ..by.does(act, now)
         });
         let acts = acts.collect();
         blocking(move || base.audit(acts)).await?;
@@ -338,7 +326,7 @@ mod tests {
         for route in ROUTES.iter().filter(|route| route.method == "POST") {
             let kept = KEPT.iter().find(|(method, path, _)| (*method, *path) == (route.method, route.path));
             assert!(
-                matches!(kept, Some((_, _, Act(_) | Itself))),
+                matches!(kept, Some((_, _, Act(_) | Itself | SignIn))),
                 "{} changes or looks for something",
                 route.path
             );

@@ -1,10 +1,6 @@
 //! `cargo bench-extract`: how fast records leave as CSV, beside a bare dump of the same rows, and in how much memory.
 
-use std::{
-    io::{Write, stderr, stdout},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{io::stdout, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::Parser;
@@ -27,14 +23,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            let _ = writeln!(stderr(), "This could not go on: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    wayside_tests::ended(run(Arguments::parse()))
 }
 
 /// Whether everything is as it should be.

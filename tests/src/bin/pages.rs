@@ -1,11 +1,7 @@
 //! What the coordinator's pages are measured and shown with: `cargo world` makes a base after three years, `cargo
 //! bench-pages` measures every page on it, `cargo page-pictures` draws every page.
 
-use std::{
-    io::{Write, stderr, stdout},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{io::stdout, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -54,14 +50,7 @@ enum Command {
 
 fn main() -> ExitCode {
     wayside_server::quiet_panics();
-    match run(Arguments::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            let _ = writeln!(stderr(), "This could not go on: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    wayside_tests::ended(run(Arguments::parse()))
 }
 
 /// Whether everything is as it should be.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead, BufReader, Write, stderr, stdout},
+    io::{BufRead, BufReader, Write, stdout},
     panic::{AssertUnwindSafe, catch_unwind},
     process::{Child, Command, ExitCode, Stdio},
     sync::mpsc::{Sender, channel},
@@ -51,14 +51,7 @@ fn main() -> ExitCode {
     wayside_server::quiet_panics();
     let arguments = Arguments::parse();
     let done = if arguments.part { part(&arguments) } else { whole(&arguments) };
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            let _ = writeln!(stderr(), "The simulator could not go on: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    wayside_tests::ended(done)
 }
 
 fn shape(arguments: &Arguments) -> Shape {

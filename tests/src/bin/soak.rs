@@ -2,7 +2,7 @@
 //! handles, disk and latency stay as they are.
 
 use std::{
-    io::{Write, stderr, stdout},
+    io::{stderr, stdout},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
@@ -11,6 +11,10 @@ use std::{
 use anyhow::Result;
 use clap::Parser;
 use wayside_tests::soak::{Plan, run};
+
+/// As the server's own program has it: with the system's allocator five hundred threads that come and go look like a leak.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Runs a server under load and writes a report with plots. Exit 1 where its second half was not flat. `soak serve ...` is
 /// `wayside serve ...`, for the server that is watched.
@@ -41,14 +45,7 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|first| first == "serve") {
         return ExitCode::from(wayside_server::cli::run(std::env::args_os(), &mut stdout(), &mut stderr()));
     }
-    match soak(Arguments::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            let _ = writeln!(stderr(), "This could not go on: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    wayside_tests::ended(soak(Arguments::parse()))
 }
 
 fn soak(arguments: Arguments) -> Result<bool> {

@@ -54,6 +54,10 @@ pub struct History {
     /// Which person a contact is with.
     pub person_of: BTreeMap<RecordId, RecordId>,
     pub names: BTreeMap<RecordId, String>,
+    /// The number of the team that people, contacts and sessions belong to.
+    pub team_of: BTreeMap<RecordId, usize>,
+    /// What was done to records of each team.
+    pub of_team: BTreeMap<usize, Vec<usize>>,
 }
 
 /// The member of `ext` that a change bears.
@@ -72,8 +76,12 @@ pub fn values_at(json: &Value, path: &str) -> BTreeSet<String> {
 
 impl History {
     pub fn add(&mut self, op: Op) -> usize {
+        let n = self.ops.len();
+        if let Some(team) = self.team_of.get(&op.record) {
+            self.of_team.entry(*team).or_default().push(n);
+        }
         self.ops.push(op);
-        self.ops.len() - 1
+        n
     }
 
     /// Whether what was done is in a record as it is shown: it is to be seen, or somebody saw it and wrote over it.

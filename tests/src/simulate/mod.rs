@@ -8,7 +8,9 @@
 mod check;
 mod disk;
 mod history;
+mod older;
 mod people;
+mod teams;
 mod wire;
 mod world;
 
@@ -46,7 +48,7 @@ pub struct Outcome {
 }
 
 /// Every kind of fault: one that never happened in many runs is a fault of the simulator.
-pub const FAULTS: [&str; 32] = [
+pub const FAULTS: [&str; 40] = [
     "cut on the way up",
     "cut on the way down",
     "held back",
@@ -79,6 +81,14 @@ pub const FAULTS: [&str; 32] = [
     "came back after a cut",
     "an older program",
     "an upgrade",
+    "a tablet of version 1",
+    "an upgrade from version 1",
+    "back to version 1",
+    "said what nobody knows yet",
+    "joined another team",
+    "taken out of a team",
+    "left a team",
+    "a new key",
 ];
 
 /// One run. An error says which promise was broken.
@@ -87,12 +97,15 @@ pub fn run(seed: u64, shape: Shape) -> Result<Outcome> {
     runtime.block_on(live(seed, shape))
 }
 
+/// With more tablets than this each does less, and less happens to base for each of them.
+const FEW: usize = 8;
+
 async fn live(seed: u64, shape: Shape) -> Result<Outcome> {
     let tablets = if shape.all { shape.tablets } else { 1 + seed as usize % shape.tablets };
     let mut world = World::new(seed, tablets, shape.tell).await?;
     for day in 0..shape.days {
         // A day in the field is busier than the night behind it.
-        for _ in 0..4 + 7 * tablets {
+        for _ in 0..4 + 7 * tablets.min(FEW) + tablets.saturating_sub(FEW) {
             world.step += 1;
             world.happen().await?;
             let pause = world.rng.random_range(1..20) * MINUTE;
@@ -117,7 +130,12 @@ impl World {
             return Ok(());
         }
         let at = working[self.any(working.len())];
-        match self.any(100) {
+        let what = self.any(108);
+        let to_base = matches!(what, 87..92 | 95 | 96 | 98 | 100..103);
+        if to_base && self.vans.len() > 2 * FEW && self.rng.random_bool(0.75) {
+            return Ok(());
+        }
+        match what {
             0..20 => {
                 let (dies, bad) = (self.rng.random_bool(0.1), self.rng.random_bool(0.03));
                 self.see(at, dies, bad)
@@ -149,13 +167,16 @@ impl World {
             91 => self.base_set_back().await,
             92..94 => self.tablet_set_back(at).await,
             94 => self.take_away(at).await,
-            95 => self.erase(),
-            96 => self.archive(),
+            95 | 100 | 101 => self.erase(),
+            96 | 102 => self.archive(),
             97 => self.fetch(at).await,
             98 => {
                 self.deliver_late().await;
                 Ok(())
             }
+            103 | 104 => self.change_teams(at).await,
+            105 => self.renew_key(at).await,
+            106 | 107 => self.say_something_new(at),
             _ => {
                 for _ in 0..self.rng.random_range(15..40) {
                     self.see_at_length(at)?;
@@ -171,9 +192,7 @@ impl World {
 
     /// A tablet has signal for a while.
     async fn meet(&mut self, at: usize) -> Result<()> {
-        if self.rng.random_bool(0.1) {
-            self.change_program(at);
-        }
+        self.may_change_program(at);
         let share = self.rng.random_range(0.0..=1.0);
         let fault = match self.any(22) {
             0..3 => Some(Fault::CutUp(share)),
@@ -217,20 +236,6 @@ impl World {
         Ok(())
     }
 
-    /// A tablet gets another version of the program: one that sends its changes plain and says less, or the new one. (One of
-    /// protocol version 1 is no mask over this one: see `old_versions`.)
-    fn change_program(&mut self, at: usize) {
-        use wayside_protocol::sync::capability::{GROUPED, WAITING};
-        let masks = [0, 0, GROUPED, GROUPED | WAITING];
-        let mask = masks[self.any(masks.len())];
-        let before = std::mem::replace(&mut self.vans[at].line.own().hidden, mask);
-        match (before, mask) {
-            (0, 0) => {}
-            (_, 0) => self.did("an upgrade"),
-            _ => self.did("an older program"),
-        }
-    }
-
     fn jump(&mut self, at: usize) -> Result<()> {
         if self.rng.random_bool(0.2) {
             let skew = self.rng.random_range(-120_000..120_000);
@@ -265,7 +270,8 @@ impl World {
                 self.did("a tablet was set back");
                 self.look_around().await?;
             }
-            3 if self.vans.len() < 12 => {
+            // Both would come by the new key, and who of them first is not known.
+            3 if self.vans.len() < self.most && !self.vans[at].renewing => {
                 self.clone_tablet(at)?;
                 self.did("a tablet was cloned");
             }
@@ -278,7 +284,9 @@ impl World {
         if self.those_who_work().len() < 2 || self.rng.random_bool(0.4) {
             return Ok(());
         }
-        self.revoke(at)?;
+        if !self.revoke(at)? {
+            return Ok(());
+        }
         self.did("revoked");
         if self.rng.random() {
             let share = self.rng.random_range(0.0..=1.0);

@@ -21,6 +21,8 @@ const OF_PERSON: [&str; 3] = ["name/given", "email", "gp/practice_name"];
 const OF_CONTACT: &str = "ext/shared";
 const NURSE: &str = "nurse-01";
 const COORDINATOR: &str = "coordinator-01";
+/// So many are looked at for one that something can be done with.
+const LOOKS: usize = 40;
 const WHY: &str = "Came back to the van";
 
 fn op(record: RecordId, mark: Mark) -> Op {
@@ -48,18 +50,20 @@ impl World {
 
     /// Notes what was done on a tablet and is on its disk.
     fn done(&mut self, at: usize, op: Op) -> usize {
+        let record = op.record;
         let n = self.history.add(op);
         self.vans[at].holds.insert(n);
+        self.tell(&format!("{} holds {n}, of {record}", self.vans[at].name));
         n
     }
 
     /// Something that somebody whom this tablet holds is written into.
     fn held_by(&mut self, at: usize, persons: bool) -> Option<(RecordId, Value, Vec<[u8; 32]>)> {
+        let team = self.a_team(at).ok()?;
         for _ in 0..6 {
-            if self.next() == 0 {
-                return None;
-            }
-            let n = self.any(self.next());
+            let known = self.history.of_team.get(&team).map_or(0, Vec::len);
+            let n = self.any(known);
+            let n = *self.history.of_team.get(&team)?.get(n)?;
             let record = self.history.ops[n].record;
             if self.history.names.contains_key(&record) != persons
                 || !persons && !self.history.person_of.contains_key(&record)
@@ -90,9 +94,11 @@ impl World {
         let before = Disk::of(&self.vans[at].dir.join("tablet.db"));
         let at_ms = self.vans[at].clock_ms();
         let text = Timestamp::from_second(at_ms.div_euclid(1000))?.to_string();
-        let site = format!("Market {}", self.vans[at].team);
+        let team = self.a_team(at)?;
+        let site = format!("Market {team}");
         let (person_op, contact_op) = (self.next(), self.next() + 1);
         let back = if self.rng.random_bool(0.2) { self.held_by(at, true) } else { None };
+        let back = back.filter(|(id, ..)| self.history.team_of.get(id) == Some(&team));
         let name = letters(person_op);
         let person = match &back {
             Some((id, ..)) => json!(id),
@@ -111,17 +117,20 @@ impl World {
             line["contact"]["ext"]["story"] = json!(story);
         }
         let checks = if bad { Rules::Unchecked } else { Rules::Entry };
-        let by = By { checks, ..By::staff(NURSE) };
+        let by = By { checks, team: Some(self.teams[team]), ..By::staff(NURSE) };
         let recorded = self.vans[at].tablet().record(line, &by).context("recording")?;
         let person = recorded.person.context("a person")?;
         if back.is_none() {
             self.history.names.insert(person, name);
         }
+        for record in [person, recorded.contact, recorded.session] {
+            self.history.team_of.insert(record, team);
+        }
         let seen_again = Op { gone: back.is_some(), ..op(person, Mark::Member) };
         self.done(at, seen_again);
         self.done(at, Op { bad, ..op(recorded.contact, Mark::Member) });
         self.history.person_of.insert(recorded.contact, person);
-        self.sessions.push((recorded.session, self.vans[at].team));
+        self.sessions.insert(recorded.session);
         self.did(if bad { "recorded what base refuses" } else { "recorded" });
         if dies {
             self.dies_writing(at, &before, &[person_op, contact_op])?;
@@ -185,8 +194,40 @@ impl World {
         let done = super::wire::lock(&self.meanwhile).take();
         if let Some(n) = done {
             self.history.ops[n].gone = false;
-            self.vans[at].holds.insert(n);
+            let team = self.history.team_of.get(&self.history.ops[n].record);
+            let has_team = |team| {
+                self.vans[at].tablet.is_some() && self.teams_on(at).is_ok_and(|own| own.contains(team))
+            };
+            // Whoever wiped itself or left the team in this very sync has handed it over.
+            let holder =
+                if team.is_some_and(has_team) { &mut self.vans[at].holds } else { &mut self.history.base };
+            holder.insert(n);
         }
+    }
+
+    /// A program of tomorrow writes a field that nobody else knows, which all keep and pass on.
+    pub fn say_something_new(&mut self, at: usize) -> Result<()> {
+        let persons = self.rng.random();
+        let Some((record, shown, _)) = self.held_by(at, persons) else { return Ok(()) };
+        let n = self.next();
+        let bad = has_quarantined(&shown) || self.is_bad(record);
+        let by = By { checks: Rules::Unchecked, ..By::staff(NURSE) };
+        let said = letters(n);
+        // Who writes the one field of all that are new replaces what stood there; an entry of its own stays.
+        let (edit, mark) = if self.rng.random() {
+            let edit =
+                Edit::set(&format!("tomorrow/{}", letters(n)), json!({"said": said, "of": [1, 2.5, null]}));
+            (edit, Mark::Text(said))
+        } else {
+            (Edit::set("of_tomorrow", said), Mark::Member)
+        };
+        self.vans[at]
+            .tablet()
+            .edit(record, edit.and(&format!("ext/{}", member(n)), n), &by)
+            .context("something new")?;
+        self.done(at, Op { bad, ..op(record, mark) });
+        self.did("said what nobody knows yet");
+        Ok(())
     }
 
     /// Whether this record was refused whole, or will be.
@@ -228,9 +269,9 @@ impl World {
     }
 
     pub fn count(&mut self, at: usize) -> Result<()> {
-        let team = self.vans[at].team;
-        let mine: Vec<RecordId> =
-            self.sessions.iter().filter(|(_, of)| *of == team).map(|(id, _)| *id).collect();
+        let own = self.teams_on(at)?;
+        let mine = |id: &&RecordId| self.history.team_of.get(id).is_some_and(|team| own.contains(team));
+        let mine: Vec<RecordId> = self.sessions.iter().filter(mine).copied().collect();
         if mine.is_empty() {
             return Ok(());
         }
@@ -332,10 +373,9 @@ impl World {
     /// Settles values that disagree: all that are shown, by one of them or by a new one.
     fn settle(&mut self) -> Result<()> {
         let (any, ops) = (self.any(usize::MAX), self.next());
-        for n in 0..ops {
-            let Op { record, over, .. } = &self.history.ops[(n + any % ops) % ops];
-            let Some(Over { path, .. }) = over else { continue };
-            let (record, path) = (*record, *path);
+        let all = (0..ops).map(|n| &self.history.ops[(n + any % ops) % ops]);
+        let written = all.filter_map(|op| Some((op.record, op.over.as_ref()?.path)));
+        for (record, path) in written.take(LOOKS).collect::<Vec<_>>() {
             let Ok((shown, _)) = api::record(self.base(), &Readers::whole(), record) else { continue };
             let values = values_at(&shown.record, path);
             if values.len() < 2 {
@@ -359,10 +399,19 @@ impl World {
 
     /// Somebody whom base knows asks to be forgotten.
     pub fn erase(&mut self) -> Result<()> {
+        self.follow()?;
         let people: Vec<RecordId> = self.history.names.keys().copied().collect();
         if people.is_empty() {
             return Ok(());
         }
+        // Half of those who ask were not seen for long.
+        let any = self.any(people.len());
+        let archived = |id: &RecordId| {
+            self.at_base(*id).is_ok_and(|json| json.is_some_and(|json| json["archived"] == true))
+        };
+        let some = people.iter().cycle().skip(any).take(LOOKS.min(people.len()));
+        let off: Vec<RecordId> = some.copied().filter(archived).collect();
+        let people = if off.is_empty() || self.rng.random() { people } else { off };
         let person = people[self.any(people.len())];
         let Ok(erasure) = archive::erasure(self.base(), person) else { return Ok(()) };
         if erasure.is_empty() {
@@ -389,14 +438,18 @@ impl World {
     pub async fn fetch(&mut self, at: usize) -> Result<()> {
         self.follow()?;
         let people: Vec<RecordId> = self.history.names.keys().copied().collect();
-        let team = self.teams[self.vans[at].team].to_string();
-        for person in people {
+        let n = self.a_team(at)?;
+        let (id, team) = (self.teams[n], self.teams[n].to_string());
+        let any = self.any(people.len());
+        let some = people.iter().copied().cycle().skip(any).take(LOOKS.min(people.len()));
+        for person in some.collect::<Vec<_>>() {
             let Some(json) = self.at_base(person)? else { continue };
             if json["archived"] != true || json["team"] != team {
                 continue;
             }
-            self.vans[at].line.begin(None);
-            let fetched = self.vans[at].tablet().fetch(None, &[person], NURSE, WHY).await;
+            let before = self.before(at, None)?;
+            let fetched = self.vans[at].tablet().fetch(Some(id), &[person], NURSE, WHY).await;
+            self.after(at, before)?;
             if fetched.is_ok() {
                 self.did("fetched from the archive");
             }

@@ -2,6 +2,7 @@
 //! they are cut at any byte, held back, sent twice, damaged; and either side may die meanwhile.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -12,20 +13,22 @@ use axum::{
     body::{Body, Bytes},
     http::{Request, StatusCode},
 };
+use ed25519_dalek::SigningKey;
 use futures_util::stream;
 use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 use wayside_client_core::{Carried, Carrier, ManualClock};
-use wayside_protocol::sync::{
-    Frame, capability,
-    frame::{self, Enrolled, Terms},
-};
+use wayside_protocol::sync::PublicKey;
 
-use super::disk::{Mark, copy_dir};
+use super::{
+    disk::{Mark, copy_dir},
+    older::{ALL, answered, as_version_1},
+};
 
 /// What HTTP adds to a body in each direction, about: see the test of promise 6 for what it is on a real link.
 pub const HEAD: u64 = 140;
+const EXCHANGE: &str = "/sync/v1";
 /// One record of TLS: what is damaged in it never reaches the reader.
 const TLS_RECORD: usize = 16 << 10;
 
@@ -60,6 +63,9 @@ pub struct Wire {
     pub late: Vec<(String, Vec<u8>)>,
     /// The server died: how its log stood when the request came.
     pub died: Option<Mark>,
+    /// Keys that tablets made, by what is public of them, and base's.
+    pub keys: BTreeMap<PublicKey, SigningKey>,
+    pub identity: PublicKey,
     /// Everything that went over any link.
     trace: Sha256,
 }
@@ -132,6 +138,10 @@ impl Line {
 
     async fn carry(self, path: String, body: Vec<u8>) -> Option<Carried> {
         let inner = &*self.0;
+        let body = match self.as_sent(&path, body) {
+            Ok(body) => body,
+            Err(refused) => return Some(refused),
+        };
         let (fault, rate) = {
             let mut own = self.own();
             own.up += body.len() as u64 + HEAD;
@@ -190,7 +200,7 @@ impl Line {
             }
             _ => deliver(&inner.wire, &path, &body, true).await,
         };
-        let mut carried = self.hide(carried?);
+        let mut carried = answered(carried?, self.own().hidden);
         let cut = match fault {
             Some(Fault::CutDown(share)) => Some(at(&carried.body, share)),
             Some(Fault::DamagedDown(share)) => Some(at(&carried.body, share) / TLS_RECORD * TLS_RECORD),
@@ -220,27 +230,13 @@ impl Line {
         Some(carried)
     }
 
-    /// The answer as an older server would have given it.
-    fn hide(&self, carried: Carried) -> Carried {
-        let hidden = self.own().hidden;
-        let Ok(frames) = frame::decode(&carried.body) else { return carried };
-        if hidden == 0 {
-            return carried;
+    /// A request as this tablet's program says it, or how it is refused.
+    fn as_sent(&self, path: &str, body: Vec<u8>) -> Result<Vec<u8>, Carried> {
+        if self.own().hidden != ALL || path != EXCHANGE {
+            return Ok(body);
         }
-        let mut body = Vec::new();
-        for frame in frames {
-            let frame = match frame {
-                Frame::Terms(terms) => {
-                    Frame::Terms(Terms { capabilities: terms.capabilities & !hidden, ..terms })
-                }
-                Frame::Enrolled(enrolled) => {
-                    Frame::Enrolled(Enrolled { capabilities: enrolled.capabilities & !hidden, ..enrolled })
-                }
-                frame => frame,
-            };
-            frame.encode_for(capability::OURS & !hidden, &mut body);
-        }
-        Carried { body, ..carried }
+        let wire = lock(&self.0.wire);
+        as_version_1(body, &wire.keys, &wire.identity)
     }
 }
 

@@ -2,7 +2,7 @@
 //! back, copied, restored, taken away.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{Write, stderr},
     path::{Path, PathBuf},
@@ -17,12 +17,12 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 use tempfile::TempDir;
 use wayside_client_core::{Clock as _, Env, Key, ManualClock, RecordId, SyncReport, Tablet};
-use wayside_protocol::sync::EnrolmentCode;
-use wayside_server::{Base, Clock, api, backup, log, router, seeded, views::Views};
+use wayside_server::{Base, Clock, backup, log, router, seeded, views::Views};
 
 use super::{
     disk::{Mark, copy_dir, copy_torn},
     history::{Held, History},
+    older::Overheard,
     wire::{self, Died, Fault, Line, Wire, lock, log_in},
 };
 
@@ -30,9 +30,8 @@ pub const KEY: Key = Key::from_bytes([7; 32]);
 const START: u64 = 1_795_179_600_000;
 pub const MINUTE: u64 = 60_000;
 pub const DAY: u64 = 24 * 60 * MINUTE;
-/// Any: nobody asks a made-up link for it.
-const PIN: [u8; 32] = [1; 32];
-const URL: &str = "https://base.invalid";
+/// So many are kept of a tablet.
+const COPIES: usize = 4;
 
 /// How often what happened.
 pub type Counts = BTreeMap<&'static str, u64>;
@@ -53,20 +52,21 @@ pub struct World {
     pub history: History,
     pub counts: Counts,
     pub shelf: Vec<Shelved>,
-    /// With the number of their team.
-    pub sessions: Vec<(RecordId, usize)>,
+    pub sessions: BTreeSet<RecordId>,
     /// Contacts with follow-ups that were planned.
     pub tasks: Vec<(RecordId, String)>,
     /// What was recorded while a tablet was syncing.
     pub meanwhile: Arc<Mutex<Option<usize>>>,
-    /// Ids of tablets that were taken away.
-    pub revoked: Vec<String>,
+    /// The numbers of the teams that a tablet, by its id, belongs to at base.
+    pub members: BTreeMap<String, BTreeSet<usize>>,
     /// Counts programs and folders: each has its own randomness and name.
     runs: u64,
     /// When storage was last set back somewhere, or base died.
     pub upset: u64,
     /// Counts what happened.
     pub step: u64,
+    /// Tablets, copies included, are no more.
+    pub most: usize,
     tell: bool,
 }
 
@@ -74,7 +74,6 @@ pub struct World {
 pub struct Van {
     pub dir: PathBuf,
     pub name: String,
-    pub team: usize,
     pub tablet: Option<Tablet>,
     pub clock: Arc<ManualClock>,
     pub skew_ms: i64,
@@ -84,11 +83,21 @@ pub struct Van {
     /// When its last whole sync was.
     pub quiet_at: u64,
     pub revoked: bool,
+    /// It asked for a new key, and does not know what became of that.
+    pub renewing: bool,
     pub gone: bool,
     /// A form that somebody has had open for a while: its record, what was shown, and its heads.
     pub form: Option<(RecordId, Value, Vec<[u8; 32]>)>,
     /// Copies of its database, with what it held.
     pub copies: Vec<(PathBuf, Held)>,
+}
+
+/// How things were before a tablet asked base something.
+pub struct Before {
+    id: String,
+    teams: BTreeSet<usize>,
+    fault: Option<(usize, Fault)>,
+    grave: PathBuf,
 }
 
 /// A backup of base, and a plain copy of its log from the same moment.
@@ -97,6 +106,14 @@ pub struct Shelved {
     pub made: PathBuf,
     pub copy: PathBuf,
     pub held: Held,
+}
+
+fn throw_away(shelved: Vec<Shelved>) -> Result<()> {
+    for one in shelved {
+        fs::remove_file(one.copy)?;
+        fs::remove_dir_all(one.made)?;
+    }
+    Ok(())
 }
 
 impl Van {
@@ -129,23 +146,28 @@ impl World {
             history: History::default(),
             counts: Counts::new(),
             shelf: Vec::new(),
-            sessions: Vec::new(),
+            sessions: BTreeSet::new(),
             tasks: Vec::new(),
             meanwhile: Arc::default(),
-            revoked: Vec::new(),
+            members: BTreeMap::new(),
             runs: 0,
             upset: 0,
             step: 0,
+            most: 12.max(tablets + 4),
             tell,
         };
         world.serve()?;
         let teams = if tablets > 2 { world.rng.random_range(1..=2) } else { 1 };
-        for name in &["North", "South"][..teams] {
-            let id = world.base().team_add(name)?;
+        let teams = teams.max(tablets / 10);
+        for n in 0..teams {
+            let id = world.base().team_add(&format!("Team {n}"))?;
             world.teams.push(id);
         }
         for n in 0..tablets {
             world.enrol(n % teams).await?;
+            if teams > 1 && world.rng.random_bool(0.2) {
+                world.join(n, (n + 1) % teams).await?;
+            }
         }
         Ok(world)
     }
@@ -156,7 +178,7 @@ impl World {
         self.tell(what);
     }
 
-    fn tell(&self, what: &str) {
+    pub fn tell(&self, what: &str) {
         if self.tell {
             let _ = writeln!(stderr(), "{:>4}  {what}", self.step);
         }
@@ -190,6 +212,7 @@ impl World {
             let mut wire = lock(&self.wire);
             wire.router = Some(router(base.clone()));
             wire.log = log_in(&self.data);
+            wire.identity = *base.identity.public();
             wire.died = None;
         }
         self.base = Some(base);
@@ -222,7 +245,6 @@ impl World {
         let van = Van {
             name: format!("van-{}", self.vans.len()),
             dir,
-            team,
             tablet: None,
             clock,
             skew_ms: 0,
@@ -230,6 +252,7 @@ impl World {
             holds: Held::new(),
             quiet_at: 0,
             revoked: false,
+            renewing: false,
             gone: false,
             form: None,
             copies: Vec::new(),
@@ -237,19 +260,10 @@ impl World {
         self.vans.push(van);
         let at = self.vans.len() - 1;
         self.open(at)?;
-        self.join(at).await
-    }
-
-    /// It joins its team by a new code.
-    pub async fn join(&mut self, at: usize) -> Result<()> {
-        let (team, secret, now) =
-            (self.teams[self.vans[at].team], self.rng.random(), self.base().clock.now_ms());
-        self.base().log.write(move |txn| log::make_code(txn, team, &secret, now))?;
-        let code = EnrolmentCode { url: URL.into(), pin: PIN, secret }.to_text();
-        let van = &self.vans[at];
-        van.line.begin(None);
-        van.tablet().enrol(&code, &van.name).await.context("enrolling")?;
-        Ok(())
+        if self.rng.random_bool(0.15) {
+            self.becomes_old(at);
+        }
+        self.join(at, team).await
     }
 
     /// A tablet's program starts.
@@ -261,6 +275,7 @@ impl World {
         van.line.own().dir.clone_from(&van.dir);
         let carrier = Some(Arc::new(van.line.clone()) as _);
         let env = Env { carrier, ..Env::seeded(self.seed << 20 | self.runs, van.clock.clone()) };
+        let env = Env { random: Arc::new(Overheard::new(env.random, self.wire.clone())), ..env };
         van.tablet = Some(Tablet::open_with(&van.dir, &KEY, env)?);
         van.form = None;
         Ok(())
@@ -272,39 +287,67 @@ impl World {
 
     /// A sync to its end, whatever that is. What a death left is in place afterwards.
     pub async fn sync(&mut self, at: usize, fault: Option<(usize, Fault)>) -> Result<SyncReport> {
-        let grave = self.fresh("tablet");
-        let van = &self.vans[at];
-        van.line.begin(fault);
-        van.line.own().grave.clone_from(&grave);
-        let report = van.tablet().sync(|_| {}).await;
+        let before = self.before(at, fault)?;
+        let report = self.vans[at].tablet().sync(|_| {}).await;
         lock(&self.wire).note(format!("{report:?}").as_bytes());
-        self.tell(&format!("{} syncs, {fault:?}: {report:?}", van.name));
-        let (hit, died) = {
-            let mut own = van.line.own();
-            (own.hit, own.died.take())
-        };
-        let died_at_base = lock(&self.wire).died.take();
-        if let Some(mark) = died_at_base {
-            self.base_died(&mark)?;
-        }
+        self.tell(&format!("{} syncs, {fault:?}: {report:?}", self.vans[at].name));
         if report.error.as_ref().is_some_and(|error| error.code == "tablet_wiped") {
+            self.base_may_have_died()?;
+            self.count_fault(at, before.fault);
             self.wiped(at)?;
-        } else if let Some(died) = died {
-            let mark = match died {
-                Died::Left => None,
-                Died::At(mark) => Some(mark),
-            };
-            self.tablet_died(at, grave, mark)?;
+        } else if self.after(at, before)? {
+            // What it was told is nowhere, and what base took may come twice.
+            self.vans[at].quiet_at = 0;
         } else if report.error.is_none() {
             self.synced(at);
         } else {
             // What was lost on the way may come twice.
             self.vans[at].quiet_at = 0;
         }
-        if let (true, Some((_, fault))) = (hit, fault) {
+        Ok(report)
+    }
+
+    /// Before a tablet asks base something.
+    pub fn before(&mut self, at: usize, fault: Option<(usize, Fault)>) -> Result<Before> {
+        let grave = self.fresh("tablet");
+        let van = &self.vans[at];
+        van.line.begin(fault);
+        van.line.own().grave.clone_from(&grave);
+        Ok(Before { id: van.tablet().id(), teams: self.teams_on(at)?, fault, grave })
+    }
+
+    /// Puts in place what deaths left, and notes who the tablet is now. Whether it died.
+    pub fn after(&mut self, at: usize, before: Before) -> Result<bool> {
+        let Before { id, teams, fault, grave } = before;
+        let died = self.vans[at].line.own().died.take();
+        if self.base_may_have_died()? && self.vans[at].renewing {
+            self.did("base died giving a key");
+        }
+        self.count_fault(at, fault);
+        let has_died = died.is_some();
+        if let Some(died) = died {
+            let mark = match died {
+                Died::Left => None,
+                Died::At(mark) => Some(mark),
+            };
+            self.tablet_died(at, grave, mark)?;
+        }
+        self.goes_by(at, &id);
+        self.has_left(at, &teams)?;
+        Ok(has_died)
+    }
+
+    fn count_fault(&mut self, at: usize, fault: Option<(usize, Fault)>) {
+        let hit = self.vans[at].line.own().hit;
+        if let Some((_, fault)) = fault.filter(|_| hit) {
             self.did(name_of(fault));
         }
-        Ok(report)
+    }
+
+    fn base_may_have_died(&mut self) -> Result<bool> {
+        let died = lock(&self.wire).died.take();
+        died.as_ref().map_or(Ok(()), |mark| self.base_died(mark))?;
+        Ok(died.is_some())
     }
 
     /// Both sides hold what either held.
@@ -320,6 +363,8 @@ impl World {
         ensure!(van.revoked, "seed {}: a tablet was wiped that nobody revoked", self.seed);
         ensure!(!van.dir.join("tablet.db").exists(), "a wiped tablet has a database");
         ensure!(van.dir.join("wiped").is_file(), "nobody is told that it was wiped");
+        self.tell(&format!("handed over: {:?}", self.vans[at].holds));
+        let van = &mut self.vans[at];
         self.history.base.extend(&van.holds);
         (van.gone, van.tablet) = (true, None);
         van.holds.clear();
@@ -373,14 +418,21 @@ impl World {
         self.serve()?;
         let (held, at) = (self.history.base.clone(), self.now());
         self.shelf.push(Shelved { at, made, copy, held });
-        Ok(())
+        self.clear_shelf()
+    }
+
+    /// What is too old to be put back is thrown away.
+    fn clear_shelf(&mut self) -> Result<()> {
+        let oldest = self.now().saturating_sub(log::RESTORE_WINDOW_MS / 2);
+        let (old, kept) = std::mem::take(&mut self.shelf).into_iter().partition(|one| one.at <= oldest);
+        self.shelf = kept;
+        throw_away(old)
     }
 
     /// Base is put back: from a backup as the documentation says, or silently by its file. False where there is none in the
     /// restore window.
     pub fn put_back(&mut self, silently: bool) -> Result<bool> {
-        let oldest = self.now().saturating_sub(log::RESTORE_WINDOW_MS / 2);
-        self.shelf.retain(|one| one.at > oldest);
+        self.clear_shelf()?;
         if self.shelf.is_empty() {
             return Ok(false);
         }
@@ -388,7 +440,7 @@ impl World {
         let (made, copy) = (self.shelf[n].made.clone(), self.shelf[n].copy.clone());
         self.history.base = self.shelf[n].held.clone();
         // Later ones are of a time that was not.
-        self.shelf.truncate(n);
+        let never = self.shelf.split_off(n);
         self.stop();
         let to = self.fresh("base");
         fs::create_dir(&to)?;
@@ -398,6 +450,7 @@ impl World {
         } else {
             backup::restore(&made, &to, &self.clock())?;
         }
+        throw_away(never)?;
         fs::remove_dir_all(&self.data)?;
         self.data = to;
         self.upset = self.step;
@@ -410,6 +463,9 @@ impl World {
         let van = &mut self.vans[at];
         copy_dir(&van.dir, &to)?;
         let held = van.holds.clone();
+        if van.copies.len() == COPIES {
+            fs::remove_dir_all(van.copies.remove(0).0)?;
+        }
         van.copies.push((to, held));
         Ok(())
     }
@@ -449,17 +505,6 @@ impl World {
         self.open(self.vans.len() - 1)
     }
 
-    /// With its copies: they have its key.
-    pub fn revoke(&mut self, at: usize) -> Result<()> {
-        let id = self.vans[at].tablet().id();
-        api::revoke(self.base(), &id)?;
-        self.revoked.push(id.clone());
-        for van in &mut self.vans {
-            van.revoked |= van.tablet.as_ref().is_some_and(|tablet| tablet.id() == id);
-        }
-        Ok(())
-    }
-
     /// What base shows, after its views have followed.
     pub fn follow(&mut self) -> Result<&Views> {
         let base = self.base().clone();
@@ -480,9 +525,10 @@ impl World {
     pub async fn look_around(&mut self) -> Result<()> {
         self.deliver_late().await;
         self.follow()?;
+        let mut held = self.history.base.clone();
+        self.vans.iter().for_each(|van| held.extend(&van.holds));
         for op in (0..self.history.ops.len()).rev() {
-            let held = self.history.base.contains(&op) || self.vans.iter().any(|van| van.holds.contains(&op));
-            if held || self.history.is_excused(op) {
+            if held.contains(&op) || self.history.is_excused(op) {
                 continue;
             }
             let record = self.history.ops[op].record;

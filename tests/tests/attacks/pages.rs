@@ -128,5 +128,7 @@ fn no_other_page_frames_ours_or_runs_in_it() {
         assert_eq!(said, ["DENY", "nosniff", "same-origin"], "{path}");
         assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
         assert!(answer.header("cache-control").contains("no-store"), "{path}");
+        let kept = [answer.header("strict-transport-security"), answer.header("referrer-policy")];
+        assert_eq!(kept, ["max-age=31536000", "no-referrer"], "{path}");
     }
 }

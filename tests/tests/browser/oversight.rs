@@ -59,6 +59,7 @@ fn an_account_is_given_a_role_and_signs_in_with_its_app_or_without_its_telephone
     screen.see("What to do next");
     go(screen, "/account");
     look(screen, "account");
+    screen.type_into("Your password", PASSWORD);
     screen.tap("Set up a second factor");
     screen.see("Point the camera");
     // What the picture says, for a telephone without a camera.

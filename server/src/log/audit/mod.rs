@@ -36,6 +36,32 @@ pub struct Audited {
     pub reason: String,
 }
 
+/// Who does something, as the trail tells of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct By {
+    /// As in [`Audited::who`].
+    pub who: String,
+    /// The number of an account.
+    pub account: Option<i64>,
+    /// From where they came; empty where that is not known.
+    pub address: String,
+}
+
+impl By {
+    /// What they do, for a row in the transaction that does it.
+    pub fn does(&self, act: &str, at: u64) -> Audited {
+        let By { who, account, address } = self.clone();
+        Audited { at, who, account, address, act: act.to_owned(), ..Audited::default() }
+    }
+}
+
+/// A command.
+impl From<&str> for By {
+    fn from(who: &str) -> By {
+        By { who: who.to_owned(), ..By::default() }
+    }
+}
+
 const COLUMNS: &str = "at, who, account, address, act, record, reason";
 
 fn read(row: &Row) -> Result<Audited> {

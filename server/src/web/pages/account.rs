@@ -14,10 +14,10 @@ use super::fleet::{Picture, picture};
 use super::frame::Frame;
 use super::table::{Cell, Fact, Row, Table};
 use super::{Ask, html};
-use crate::accounts::{self, Login, Roles, second};
+use crate::accounts::{self, Account, Roles, second};
 use crate::api::rfc3339;
 use crate::error::{Error, Result};
-use crate::web::{Web, blocking};
+use crate::web::{Visitor, Web, blocking};
 
 const PART: &str = "/account";
 
@@ -96,16 +96,19 @@ pub async fn change_password(ask: Ask, sent: Result<Form<Passwords>, FormRejecti
         let says = "The new password was not typed the same twice.".to_owned();
         return ask.refuse(&Error::Said(Code::PasswordRefused, says));
     }
-    let login = ask.visitor.login.clone();
+    let (login, by) = (ask.visitor.login.clone(), ask.visitor.by());
     let changed = hashing(&ask.door, move |web| {
         let login = login.ok_or(Code::NotSignedIn)?;
-        accounts::change_password(&web.base, &web.throttle, &login, &current, &new)
+        accounts::change_password(&web.base, &web.throttle, &by, &login, (&current, &new))
     });
     back(&ask, changed.await)
 }
 
 pub async fn sign_out_everywhere(ask: Ask) -> Response {
-    done(&ask, |web, login| accounts::sign_out_everywhere(&web.base, &login.account)).await
+    let (web, visitor) = (ask.door.web.clone(), ask.visitor.clone());
+    let done =
+        blocking(move || accounts::sign_out_everywhere(&web.base, &visitor.by(), visitor.account()?)).await;
+    back(&ask, done)
 }
 
 #[derive(Template)]
@@ -116,12 +119,14 @@ struct SetupPage {
     picture: Picture,
 }
 
-/// Begins to set one up. What the app must know is shown in the answer itself, and nowhere else.
-pub async fn begin(ask: Ask) -> Response {
-    let (web, login) = (ask.door.web.clone(), ask.visitor.login.clone());
-    let begun = blocking(move || {
-        let login = login.ok_or(Code::NotSignedIn)?;
-        let setup = second::begin(&web.base, &login.account, &web.name)?;
+/// Begins to set one up, by who knows the password: somebody who finds a browser signed in keeps nobody out of their own
+/// account. What the app must know is shown in the answer itself, and nowhere else.
+pub async fn begin(ask: Ask, sent: Result<Form<Password>, FormRejection>) -> Response {
+    let Ok(Form(Password { password })) = sent else { return ask.refuse(&Code::BadArguments.into()) };
+    let visitor = ask.visitor.clone();
+    let begun = hashing(&ask.door, move |web| {
+        let account = who_knows(web, &visitor, &password)?;
+        let setup = second::begin(&web.base, &visitor.by(), account, &web.name)?;
         Ok((picture(&setup.url)?, setup.secret))
     });
     match begun.await {
@@ -147,11 +152,9 @@ struct CodesPage {
 
 pub async fn confirm(ask: Ask, sent: Result<Form<Shown>, FormRejection>) -> Response {
     let Ok(Form(Shown { code })) = sent else { return ask.refuse(&Code::BadArguments.into()) };
-    let login = ask.visitor.login.clone();
-    let confirmed = hashing(&ask.door, move |web| {
-        let login = login.ok_or(Code::NotSignedIn)?;
-        second::confirm(&web.base, &login.account, &code)
-    });
+    let visitor = ask.visitor.clone();
+    let confirmed =
+        hashing(&ask.door, move |web| second::confirm(&web.base, &visitor.by(), visitor.account()?, &code));
     match confirmed.await {
         Ok(codes) => {
             let frame = Frame::new(&ask.door, &ask.visitor, "").titled("Recovery codes", PART, "");
@@ -169,19 +172,19 @@ pub struct Password {
 /// Takes it away, by who knows the password: somebody who finds a browser signed in does not.
 pub async fn remove(ask: Ask, sent: Result<Form<Password>, FormRejection>) -> Response {
     let Ok(Form(Password { password })) = sent else { return ask.refuse(&Code::BadArguments.into()) };
-    let login = ask.visitor.login.clone();
+    let visitor = ask.visitor.clone();
     let removed = hashing(&ask.door, move |web| {
-        let Login { account, .. } = login.ok_or(Code::NotSignedIn)?;
-        accounts::check_password(&web.base, &web.throttle, &account, &password, web.base.clock.now_ms())?;
-        second::remove(&web.base, &account, &account.name)
+        let account = who_knows(web, &visitor, &password)?;
+        second::remove(&web.base, visitor.by(), account)
     });
     back(&ask, removed.await)
 }
 
-async fn done(ask: &Ask, work: impl FnOnce(&Web, &Login) -> Result<()> + Send + 'static) -> Response {
-    let (web, login) = (ask.door.web.clone(), ask.visitor.login.clone());
-    let done = blocking(move || work(&web, &login.ok_or(Code::NotSignedIn)?)).await;
-    back(ask, done)
+/// The account of who is signed in, and knows its password, too.
+fn who_knows<'a>(web: &Web, visitor: &'a Visitor, password: &str) -> Result<&'a Account> {
+    let account = visitor.account()?;
+    accounts::check_password(&web.base, &web.throttle, account, password, web.base.clock.now_ms())?;
+    Ok(account)
 }
 
 fn back(ask: &Ask, done: Result<()>) -> Response {

@@ -16,7 +16,7 @@ use super::{Ask, html};
 use crate::accounts::{self, ApiToken, LONGEST_DAYS, Role, Roles, Scope, Wish};
 use crate::api::rfc3339;
 use crate::error::{Error, Result};
-use crate::log::Team;
+use crate::log::{By, Team};
 use crate::web::{Web, blocking};
 
 const PART: &str = "/accounts";
@@ -160,7 +160,7 @@ struct TokenPage {
 /// Makes a token. It is shown in the answer itself, and nowhere else.
 pub async fn add_token(ask: Ask, sent: Sent) -> Response {
     let Ok(Form(fields)) = sent else { return ask.refuse(&Code::BadArguments.into()) };
-    let (web, by) = (ask.door.web.clone(), ask.visitor.name().unwrap_or_default().to_owned());
+    let (web, by) = (ask.door.web.clone(), ask.visitor.by());
     let made = blocking(move || {
         let scopes = fields.iter().filter(|(name, _)| name == "scope");
         let wish = Wish {
@@ -169,7 +169,7 @@ pub async fn add_token(ask: Ask, sent: Sent) -> Response {
             scopes: scopes.filter_map(|(_, scope)| Scope::parse(scope)).collect(),
             days: field(&fields, "days").trim().parse().unwrap_or_default(),
         };
-        Ok((accounts::issue(&web.base, &by, &wish)?, wish.name))
+        Ok((accounts::issue(&web.base, by, &wish)?, wish.name))
     });
     match made.await {
         Ok((text, name)) => {
@@ -187,9 +187,9 @@ pub async fn revoke_token(ask: Ask, Path(n): Path<String>) -> Response {
     .await
 }
 
-async fn done(ask: &Ask, work: impl FnOnce(&Web, &str) -> Result<()> + Send + 'static) -> Response {
-    let (web, by) = (ask.door.web.clone(), ask.visitor.name().unwrap_or_default().to_owned());
-    match blocking(move || work(&web, &by)).await {
+async fn done(ask: &Ask, work: impl FnOnce(&Web, By) -> Result<()> + Send + 'static) -> Response {
+    let (web, by) = (ask.door.web.clone(), ask.visitor.by());
+    match blocking(move || work(&web, by)).await {
         Ok(()) => Redirect::to(PART).into_response(),
         Err(error) => ask.refuse(&error),
     }

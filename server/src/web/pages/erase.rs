@@ -14,11 +14,11 @@ use super::access::Why;
 use super::frame::Frame;
 use super::table::{Cell, Row, Table};
 use super::trail::ListedPage;
-use crate::accounts::Account;
 use crate::api::{self, EraseRequest, rfc3339};
 use crate::base::Base;
 use crate::error::Result;
-use crate::web::{Said, blocking};
+use crate::log::By;
+use crate::web::blocking;
 
 #[derive(Template)]
 #[template(path = "erase.html")]
@@ -71,9 +71,7 @@ pub async fn ask_to_erase(
     sent: Result<Form<Why>, FormRejection>,
 ) -> Response {
     let Ok(Form(Why { reason, .. })) = sent else { return ask.refuse(&Code::BadArguments.into()) };
-    let why = reason.clone();
-    let done = done(ask, id, "erase", move |base, account, id| api::ask_to_erase(base, account, id, &why));
-    Said { reason: reason.trim().to_owned(), ..Said::default() }.on(done.await)
+    done(ask, id, "erase", move |base, by, id| api::ask_to_erase(base, by, id, &reason)).await
 }
 
 pub async fn confirm_erasure(ask: Ask, Path(id): Path<String>) -> Response {
@@ -81,7 +79,7 @@ pub async fn confirm_erasure(ask: Ask, Path(id): Path<String>) -> Response {
 }
 
 pub async fn refuse_erasure(ask: Ask, Path(id): Path<String>) -> Response {
-    done(ask, id, "erase", |base, _, id| api::refuse_erasure(base, id)).await
+    done(ask, id, "erase", api::refuse_erasure).await
 }
 
 /// Goes on to a part of the person's page; where that is gone, to the list of requests.
@@ -89,15 +87,15 @@ async fn done(
     ask: Ask,
     id: String,
     part: &str,
-    work: impl FnOnce(&Base, &Account, RecordId) -> Result<()> + Send + 'static,
+    work: impl FnOnce(&Base, &By, RecordId) -> Result<()> + Send + 'static,
 ) -> Response {
     let next = if part.is_empty() { "/erasures".to_owned() } else { format!("/people/{id}/{part}") };
-    let (web, visitor) = (ask.door.web.clone(), ask.visitor.clone());
+    let (web, by) = (ask.door.web.clone(), ask.visitor.by());
     let worked = blocking(move || {
         let id: RecordId = id.parse().map_err(|_| Code::BadId)?;
         // Of a team that is theirs.
         api::looked(&web.base, &web.readers, id)?;
-        work(&web.base, visitor.account()?, id)
+        work(&web.base, &by, id)
     });
     match worked.await {
         Ok(()) => Redirect::to(&next).into_response(),

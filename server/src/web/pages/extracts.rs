@@ -16,7 +16,7 @@ use crate::accounts::Role;
 use crate::api::extracts::{Wish, add_recipient, end_recipient, send};
 use crate::extract::{Column, File};
 use crate::log;
-use crate::web::{Said, blocking};
+use crate::web::blocking;
 
 const PART: &str = "/extracts";
 
@@ -104,14 +104,14 @@ pub async fn recipients(ask: Ask, form: Result<Form<Changed>, FormRejection>) ->
     if !may_add(&ask) {
         return ask.refuse(&Code::RoleNotAllowed.into());
     }
-    let base = ask.door.web.base.clone();
+    let (base, by) = (ask.door.web.base.clone(), ask.visitor.by());
     let done = blocking(move || match (act.as_str(), n) {
-        ("add", _) => add_recipient(&base, &name).map(|n| format!("added recipient {n}")),
-        ("end", Some(n)) => end_recipient(&base, n).map(|()| format!("ended recipient {n}")),
+        ("add", _) => add_recipient(&base, by, &name).map(drop),
+        ("end", Some(n)) => end_recipient(&base, by, n),
         _ => Err(Code::BadArguments.into()),
     });
     match done.await {
-        Ok(reason) => Said { reason, ..Said::default() }.on(Redirect::to(PART).into_response()),
+        Ok(()) => Redirect::to(PART).into_response(),
         Err(error) => ask.refuse(&error),
     }
 }

@@ -16,8 +16,10 @@ use super::frame::Frame;
 use super::table::{Cell, Fact, Row, Table};
 use super::{Ask, html};
 use crate::api::{self, InFleet, NewCode};
+use crate::base::Base;
 use crate::error::{Error, Result};
-use crate::web::{Said, blocking};
+use crate::log::By;
+use crate::web::blocking;
 
 const PART: &str = "/fleet";
 /// What stands around the picture of a code, in its squares.
@@ -190,8 +192,8 @@ pub async fn rename_tablet(
     sent: Result<Form<NewName>, FormRejection>,
 ) -> Response {
     let Ok(Form(NewName { name })) = sent else { return ask.refuse(&Code::BadArguments.into()) };
-    let web = ask.door.web.clone();
-    match blocking(move || api::rename_tablet(&web.base, &id, &name)).await {
+    let (base, by) = (ask.door.web.base.clone(), ask.visitor.by());
+    match blocking(move || api::rename_tablet(&base, &by, &id, &name)).await {
         Ok(()) => Redirect::to(PART).into_response(),
         Err(error) => ask.refuse(&error),
     }
@@ -199,9 +201,8 @@ pub async fn rename_tablet(
 
 /// Revokes a tablet.
 pub async fn revoke(ask: Ask, Path(id): Path<String>) -> Response {
-    let (base, at) = (ask.door.web.base.clone(), format!("{PART}/{id}"));
-    let done = blocking(move || api::revoke(&base, &id).map(|()| id)).await;
-    acted(&ask, &at, done)
+    let at = format!("{PART}/{id}");
+    done(&ask, &at, move |base, by| api::revoke(base, by, &id)).await
 }
 
 #[derive(Deserialize)]
@@ -216,12 +217,12 @@ pub async fn take_out(
     sent: Result<Form<Leaving>, FormRejection>,
 ) -> Response {
     let Ok(Form(Leaving { team })) = sent else { return ask.refuse(&Code::BadArguments.into()) };
-    let (base, at) = (ask.door.web.base.clone(), format!("{PART}/{id}"));
-    let done = blocking(move || {
+    let at = format!("{PART}/{id}");
+    done(&ask, &at, move |base, by| {
         let team = team.parse().map_err(|_| Code::BadId)?;
-        api::take_out(&base, &id, team).map(|()| format!("{id} {team}"))
-    });
-    acted(&ask, &at, done.await)
+        api::take_out(base, by, &id, team)
+    })
+    .await
 }
 
 #[derive(Deserialize)]
@@ -232,23 +233,20 @@ pub struct FromTablet {
 /// Admits what a revoked tablet had sent.
 pub async fn admit_held(ask: Ask, sent: Result<Form<FromTablet>, FormRejection>) -> Response {
     let Ok(Form(FromTablet { tablet })) = sent else { return ask.refuse(&Code::BadArguments.into()) };
-    let base = ask.door.web.base.clone();
-    let done = blocking(move || api::admit_held(&base, &tablet).map(|_| tablet)).await;
-    acted(&ask, "/quarantine", done)
+    done(&ask, "/quarantine", move |base, by| api::admit_held(base, by, &tablet).map(drop)).await
 }
 
 /// Refuses it.
 pub async fn refuse_held(ask: Ask, sent: Result<Form<FromTablet>, FormRejection>) -> Response {
     let Ok(Form(FromTablet { tablet })) = sent else { return ask.refuse(&Code::BadArguments.into()) };
-    let base = ask.door.web.base.clone();
-    let done = blocking(move || api::refuse_held(&base, &tablet).map(|_| tablet)).await;
-    acted(&ask, "/quarantine", done)
+    done(&ask, "/quarantine", move |base, by| api::refuse_held(base, by, &tablet).map(drop)).await
 }
 
-/// Back to the page, with what it was done to for the audit trail.
-fn acted(ask: &Ask, at: &str, done: Result<String>) -> Response {
-    match done {
-        Ok(what) => Said { reason: what, ..Said::default() }.on(Redirect::to(at).into_response()),
+/// Does it, and goes back to the page.
+async fn done(ask: &Ask, at: &str, work: impl FnOnce(&Base, By) -> Result<()> + Send + 'static) -> Response {
+    let (base, by) = (ask.door.web.base.clone(), ask.visitor.by());
+    match blocking(move || work(&base, by)).await {
+        Ok(()) => Redirect::to(at).into_response(),
         Err(error) => ask.refuse(&error),
     }
 }
@@ -279,19 +277,18 @@ pub struct Newcomer {
 /// Makes a code for a new tablet. It is shown in the answer itself, and nowhere else.
 pub async fn enrol(ask: Ask, sent: Result<Form<Newcomer>, FormRejection>) -> Response {
     let Ok(Form(Newcomer { team })) = sent else { return ask.refuse(&Code::BadArguments.into()) };
-    let web = ask.door.web.clone();
+    let (web, by) = (ask.door.web.clone(), ask.visitor.by());
     let made = blocking(move || {
         let id = team.parse().map_err(|_| Code::BadId)?;
-        let NewCode { team, code, until } = api::enrol(&web.base, &web.readers, id)?;
+        let NewCode { team, code, until } = api::enrol(&web.base, &web.readers, &by, id)?;
         let text = code.to_text();
-        Ok((id, team, picture(&text)?, text, code.url, until))
+        Ok((team, picture(&text)?, text, code.url, until))
     });
     match made.await {
-        Ok((id, team, picture, text, url, until)) => {
+        Ok((team, picture, text, url, until)) => {
             let frame = Frame::new(&ask.door, &ask.visitor, "").titled("New tablet", PART, "");
             let until = words::when(&until);
-            let page = html(StatusCode::OK, &EnrolPage { frame, team, text, url, until, picture });
-            Said { record: Some(id), ..Said::default() }.on(page)
+            html(StatusCode::OK, &EnrolPage { frame, team, text, url, until, picture })
         }
         Err(error) => ask.refuse(&error),
     }

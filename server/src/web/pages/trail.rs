@@ -126,6 +126,8 @@ fn did(act: &str) -> String {
         "sign_in" => "Signed in",
         "sign_in_refused" => "Failed to sign in",
         "refused" => "Was refused",
+        "sign_out" => "Signed out",
+        "second_factor_begin" => "Began to set up a second factor",
         "change" | "settle" => "Changed the record",
         "erase" => "Erased the person",
         "erase_asked" => "Asked to erase the person",

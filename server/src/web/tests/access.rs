@@ -1,3 +1,6 @@
+use std::fs;
+use std::path::Path;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 
@@ -191,4 +194,34 @@ async fn over_tls_any_host_name_will_do_and_the_cookie_is_secure() {
         assert!(cookie.contains(part), "{cookie}");
     }
     assert!(!cookie.contains("Domain"));
+    assert_eq!(answer.headers()[header::STRICT_TRANSPORT_SECURITY], "max-age=31536000");
+    let without = desk.get("/sign-in", "").await;
+    assert_eq!(without.header(header::STRICT_TRANSPORT_SECURITY), "", "this machine's other servers go on");
+}
+
+/// A browser offers what was typed before only where that is a name to sign in by, or a password manager's business.
+#[test]
+fn every_field_for_typing_says_what_a_browser_may_fill_in() {
+    let (mut seen, mut dirs) = (0, vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("templates")]);
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                dirs.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            for field in text.split("<input ").skip(1).chain(text.split("<textarea ").skip(1)) {
+                // Each stands on a line of its own.
+                let tag = field.lines().next().unwrap_or_default();
+                let unseen = ["hidden", "radio", "checkbox", "submit", "date", "time", "month"];
+                if unseen.iter().any(|kind| tag.contains(&format!("type=\"{kind}\""))) {
+                    continue;
+                }
+                assert!(tag.contains("autocomplete=\""), "{}: {tag}", path.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 25, "{seen}");
 }

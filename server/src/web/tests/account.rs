@@ -28,7 +28,11 @@ fn shown(secret: &str, seconds: u64) -> String {
 async fn with_a_second_factor_a_password_alone_signs_nobody_in_and_no_code_works_twice() {
     let desk = Desk::new();
     let here = desk.signed_in("amina", Role::Coordinator).await;
-    let page = desk.post("/account/second-factor", &here, "").await;
+    // Who finds a browser signed in sets none up either, and so keeps nobody out.
+    for wrong in ["", "password=no"] {
+        assert!(desk.post("/account/second-factor", &here, wrong).await.status.is_client_error());
+    }
+    let page = desk.post("/account/second-factor", &here, &form(&[("password", PASSWORD)])).await;
     assert_eq!(page.status, StatusCode::OK, "{}", page.body);
     assert_eq!(page.header(header::CACHE_CONTROL), "no-store");
     let secret = between(&page.body, "<code id=\"secret\">", "</code>")[0].to_owned();
@@ -92,7 +96,7 @@ async fn where_the_server_says_so_an_administrator_sets_one_up_before_anything_e
     assert_eq!(desk.get("/api/v1/today", &ada).await.code(), "second_factor_needed");
     assert!(desk.get("/account", &ada).await.body.contains("Set up a second factor first."));
     assert_eq!(desk.get("/fleet", &cora).await.status, StatusCode::OK);
-    let page = desk.post("/account/second-factor", &ada, "").await;
+    let page = desk.post("/account/second-factor", &ada, &form(&[("password", PASSWORD)])).await;
     let secret = between(&page.body, "<code id=\"secret\">", "</code>")[0];
     let code = form(&[("code", &shown(secret, 0))]);
     assert_eq!(desk.post("/account/second-factor/confirm", &ada, &code).await.status, StatusCode::OK);
@@ -133,7 +137,9 @@ async fn a_new_password_and_signing_out_everywhere_end_the_other_logins() {
     };
     let new = "another horse battery";
     assert_eq!(change(PASSWORD, new, "something else").await, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(change(PASSWORD, "too short", "too short").await, StatusCode::UNPROCESSABLE_ENTITY);
+    for refused in ["too short", "password1234", "amina amina amina"] {
+        assert_eq!(change(PASSWORD, refused, refused).await, StatusCode::UNPROCESSABLE_ENTITY, "{refused}");
+    }
     assert_eq!(change("wrong horse battery", new, new).await, StatusCode::UNAUTHORIZED);
     assert_eq!(change(PASSWORD, new, new).await, StatusCode::SEE_OTHER);
     let there = async |cookie: &str| desk.get("/", cookie).await.status == StatusCode::OK;

@@ -63,7 +63,7 @@ fn world(scopes: &[Scope], role: Role) -> World {
         "referrals": [{"to": "GP", "urgency": "same_day", "made_at": "2026-11-17T13:20:00Z"}],
         "follow_ups": [{"type": "call", "due_on": "2026-11-18"}]});
     let check = push(&desk, &tablet, Kind::Contact, very_high(Some(person), &more));
-    crate::api::extracts::add_recipient(&desk.site.base, "A university").unwrap();
+    crate::api::extracts::add_recipient(&desk.site.base, "test", "A university").unwrap();
     desk.catch_up();
     World { desk, token, person, other, check, session }
 }

@@ -8,21 +8,34 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::json;
 use wayside_protocol::record::Kind;
 
-use super::Desk;
 use super::coordinating::{act, push, very_high};
+use super::{Desk, inside};
 use crate::accounts::Role;
-use crate::testing::Site;
+use crate::log::db::args;
+use crate::testing::{Site, on_both};
 use crate::views::Views;
 use crate::{Base, Clock};
 
+on_both!(
+    nothing_is_shown_before_the_views_have_caught_up_once,
+    a_coordinator_never_sees_less_than_what_they_did_whichever_server_answers,
+);
+
 /// A second server over the same log, with views of its own.
 fn beside(desk: &Desk) -> Desk {
-    let (dir, now) = (tempfile::tempdir().unwrap(), desk.site.now.clone());
-    for shared in ["log.db", "keys"] {
-        symlink(desk.site.dir.path().join(shared), dir.path().join(shared)).unwrap();
-    }
-    let time = now.clone();
-    let base = Arc::new(Base::open(dir.path(), Clock::new(move || time.load(Ordering::Relaxed))).unwrap());
+    let now = desk.site.now.clone();
+    let (dir, base) = match desk.site.places.are_shared() {
+        true => desk.site.node(),
+        false => {
+            let dir = tempfile::tempdir().unwrap();
+            for shared in ["log.db", "keys"] {
+                symlink(desk.site.dir.path().join(shared), dir.path().join(shared)).unwrap();
+            }
+            let time = now.clone();
+            let base = Base::open(dir.path(), Clock::new(move || time.load(Ordering::Relaxed))).unwrap();
+            (dir, Arc::new(base))
+        }
+    };
     Desk::of(Site { dir, base, now, team: desk.site.team, places: desk.site.places.clone() })
 }
 
@@ -30,9 +43,11 @@ fn retry_after(headers: &HeaderMap) -> u64 {
     headers[header::RETRY_AFTER].to_str().unwrap().parse().unwrap()
 }
 
-#[tokio::test]
-async fn nothing_is_shown_before_the_views_have_caught_up_once() {
-    let desk = Desk::new();
+fn nothing_is_shown_before_the_views_have_caught_up_once(site: Site) {
+    inside(before_the_views(Desk::of(site)));
+}
+
+async fn before_the_views(desk: Desk) {
     let cora = desk.signed_in("cora", Role::Coordinator).await;
     let check = push(&desk, &desk.site.tablet(), Kind::Contact, very_high(None, &json!({})));
     let base = desk.site.base.clone();
@@ -62,9 +77,11 @@ async fn nothing_is_shown_before_the_views_have_caught_up_once() {
 }
 
 /// One writes at the first server and asks the second, whose views are not there yet.
-#[tokio::test]
-async fn a_coordinator_never_sees_less_than_what_they_did_whichever_server_answers() {
-    let desk = Desk::new();
+fn a_coordinator_never_sees_less_than_what_they_did_whichever_server_answers(site: Site) {
+    inside(at_two_servers(Desk::of(site)));
+}
+
+async fn at_two_servers(desk: Desk) {
     let cora = desk.signed_in("cora", Role::Coordinator).await;
     let vic = desk.signed_in("vic", Role::Viewer).await;
     let check = push(&desk, &desk.site.tablet(), Kind::Contact, very_high(None, &json!({})));
@@ -90,7 +107,7 @@ async fn a_coordinator_never_sees_less_than_what_they_did_whichever_server_answe
     base.catch_up(&mut views).unwrap();
     assert_eq!(waiting(&second.get("/api/v1/today", &cora).await), 0);
     // What was written before a restore may be gone: nobody waits for it.
-    let sql = "UPDATE login SET wrote_epoch = zeroblob(8), wrote_seq = 1000000";
-    desk.site.base.log.write(move |txn| txn.conn.execute(sql, &[])).unwrap();
+    let sql = "UPDATE login SET wrote_epoch = ?, wrote_seq = 1000000";
+    desk.site.base.log.write(move |txn| txn.conn.execute(sql, args![[0u8; 8]])).unwrap();
     assert_eq!(second.get("/", &cora).await.status, StatusCode::OK);
 }

@@ -129,7 +129,7 @@ async fn what_names_people_wants_a_reason_and_stands_in_the_trail() {
 #[tokio::test]
 async fn a_token_takes_what_it_was_made_for() {
     let desk = Desk::new();
-    let n = add_recipient(&desk.site.base, "Public health").unwrap();
+    let n = add_recipient(&desk.site.base, "test", "Public health").unwrap();
     let whole = desk.token("whole", Role::Coordinator, &[Scope::Extract]);
     let without = desk.token("without", Role::Coordinator, &[Scope::ExtractPseudonymous]);
     let viewer = desk.token("viewer", Role::Viewer, &[Scope::Extract, Scope::ExtractPseudonymous]);
@@ -175,8 +175,8 @@ async fn nothing_that_names_somebody_leaves_in_a_pseudonymised_file() {
         "staff": ["nurse-01"], "audience": ["Plantagenet"], "languages": ["Zebedee"], "tallies": {"approached": 5},
         "notes": {"bbbbbbbb": {"text": "Zebedee came"}}}),
     );
-    let one = add_recipient(&desk.site.base, "Public health").unwrap();
-    let other = add_recipient(&desk.site.base, "A university").unwrap();
+    let one = add_recipient(&desk.site.base, "test", "Public health").unwrap();
+    let other = add_recipient(&desk.site.base, "test", "A university").unwrap();
     let ask = async |n: i64, file: File| {
         desk.get(&format!("/api/v1/pseudonymous/{n}/{}.csv", file.as_str()), &cora).await
     };
@@ -213,10 +213,10 @@ async fn nothing_that_names_somebody_leaves_in_a_pseudonymised_file() {
     assert_eq!((readings[0]["systolic"].as_str(), readings[0]["arm"].as_str()), ("190", "other"));
     // Sites are places, which may tell a religion.
     assert_eq!(ask(one, File::Sites).await.code(), "not_found");
-    end_recipient(&desk.site.base, one).unwrap();
+    end_recipient(&desk.site.base, "test", one).unwrap();
     assert_eq!(ask(one, File::People).await.code(), "recipient_unknown");
     assert_eq!(
-        add_recipient(&desk.site.base, "Public health").unwrap_err().code().as_str(),
+        add_recipient(&desk.site.base, "test", "Public health").unwrap_err().code().as_str(),
         "recipient_exists"
     );
 }
@@ -225,7 +225,7 @@ async fn nothing_that_names_somebody_leaves_in_a_pseudonymised_file() {
 async fn an_address_names_one_of_our_files_or_nothing() {
     let desk = Desk::new();
     let cora = desk.signed_in("cora", Role::Coordinator).await;
-    let n = add_recipient(&desk.site.base, "../../etc/passwd").unwrap();
+    let n = add_recipient(&desk.site.base, "test", "../../etc/passwd").unwrap();
     for name in [
         "people",
         "People.csv",
@@ -394,7 +394,7 @@ async fn an_erased_record_is_said_and_its_rows_are_gone() {
     let tablet = desk.site.tablet();
     let person = push(&desk, &tablet, Kind::Person, planted_person());
     let check = push(&desk, &tablet, Kind::Contact, planted_check(person));
-    let n = add_recipient(&desk.site.base, "Public health").unwrap();
+    let n = add_recipient(&desk.site.base, "test", "Public health").unwrap();
     let path = format!("/api/v1/pseudonymous/{n}/readings.csv");
     let before = read(&desk.get(&path, &cora).await);
     let (team, made) = (desk.site.team, Made { at: 1, by: log::SERVER });
@@ -435,7 +435,7 @@ async fn only_records_of_teams_that_somebody_coordinates_leave() {
     };
     let taken = take(&desk, &cora, File::People, "").await;
     assert_eq!(people(&taken.rows), ["Northerner"]);
-    let n = add_recipient(base, "Public health").unwrap();
+    let n = add_recipient(base, "test", "Public health").unwrap();
     let shared = read(&desk.get(&format!("/api/v1/pseudonymous/{n}/people.csv"), &cora).await);
     assert_eq!(shared.rows.len(), 1);
     // Recipients are those of the whole server.

@@ -3,10 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Wake};
-use std::thread;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
@@ -15,11 +11,11 @@ use tower::ServiceExt;
 use wayside_protocol::record::{Kind, RecordId, tablet_id};
 
 use super::coordinating::very_high;
-use super::{Desk, ORIGIN, cookie, form, request};
+use super::{Desk, ORIGIN, cookie, form, inside, request};
 use crate::accounts::{self, Role, Roles, Scope, Wish};
 use crate::api::team::{ServiceFields, add_member, add_service};
 use crate::router::{Route, Who, routes};
-use crate::testing::{START, Site, Tablet};
+use crate::testing::{START, Site, Tablet, on_both};
 
 const OWN: &str = "Zubayda";
 const OTHER: &str = "Quintilla";
@@ -296,31 +292,10 @@ async fn callers(desk: &Desk, own: RecordId, other: RecordId) -> Vec<Caller> {
     all
 }
 
-#[tokio::test]
-async fn every_address_answers_everybody_as_the_matrix_says() {
-    asked_by_everybody(Desk::new()).await;
-}
+on_both!(every_address_answers_everybody_as_the_matrix_says);
 
-/// The same over PostgreSQL, where there is one. Its client blocks, which no thread may that drives a runtime: this one only
-/// waits.
-#[test]
-fn every_address_answers_everybody_as_the_matrix_says_over_postgresql() {
-    let Some(site) = Site::shared() else { return };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let _inside = runtime.enter();
-    let waker = Arc::new(Awake(thread::current())).into();
-    let mut asking = pin!(asked_by_everybody(Desk::of(site)));
-    while asking.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
-        thread::park();
-    }
-}
-
-struct Awake(thread::Thread);
-
-impl Wake for Awake {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
+fn every_address_answers_everybody_as_the_matrix_says(site: Site) {
+    inside(asked_by_everybody(Desk::of(site)));
 }
 
 async fn asked_by_everybody(desk: Desk) {

@@ -25,10 +25,14 @@ mod signing_in;
 mod team;
 mod teams_apart;
 mod today;
+mod together;
 mod tokens;
 mod trail;
 
+use std::pin::pin;
 use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, Wake};
+use std::thread;
 
 use axum::Router;
 use axum::body::Body;
@@ -167,6 +171,29 @@ pub fn request(method: &str, path: &str, cookie: &str) -> axum::http::request::B
 
 pub fn cookie(answer: &Answer) -> String {
     answer.header(header::SET_COOKIE).split(';').next().unwrap().to_owned()
+}
+
+/// Waits for what asks, over PostgreSQL, too: its client blocks, which no thread may that drives a runtime. This one only
+/// waits.
+pub fn inside<T>(asks: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _inside = runtime.enter();
+    let waker = Arc::new(Awake(thread::current())).into();
+    let mut asks = pin!(asks);
+    loop {
+        match asks.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(done) => return done,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+struct Awake(thread::Thread);
+
+impl Wake for Awake {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
 }
 
 /// A form's body.
