@@ -24,7 +24,7 @@ use wayside_tests::{
 
 /// Invented; the NHS number is of the test range and the telephone number of the range kept for drama. Each in the forms
 /// in which it might come out.
-const PLANTED: [&str; 14] = [
+const PLANTED: [&str; 15] = [
     "quillfeather",
     "zubayda",
     "thornquist",
@@ -39,6 +39,8 @@ const PLANTED: [&str; 14] = [
     "owls-at-midnight",
     "zubayda.q@example.org",
     "zz99 3wz",
+    // Whoever could say it would write lines of their own into the log.
+    "forged",
 ];
 
 /// Everything that was said, with where.
@@ -184,6 +186,8 @@ fn a_day(format: &str) -> Heard {
             "name=zubayda.q%40example.org&password=owls-at-midnight&code=07700900123",
         ),
         post(pages, "/sign-in", FORM, "name=owls-at-midnight&password=Quillfeather"),
+        post(pages, "/sign-in", FORM, "name=x%0d%0a%1b%5b31mERROR+forged&password=y%0aERROR+forged"),
+        get(pages, "/people/%0aERROR%20forged?next=%0aforged"),
         post(pages, "/sign-in", JSON, r#"{"name": "Quillfeather"}"#),
         post(pages, "/find", FORM, "text=Quillfeather+9990000018"),
         post(pages, "/api/v1/find", JSON, r#"{"text": "Quillfeather", "Quillfeather": "#),

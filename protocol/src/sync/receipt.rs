@@ -10,8 +10,8 @@ use super::{
 };
 use crate::record::RecordId;
 
-/// Random, new with each receipt. A tablet that shows an old one was set back to an older copy of itself, or there
-/// are two of it.
+/// New with each receipt; only the server knows what it means. A tablet that shows an old one was set back to an older
+/// copy of itself, or there are two of it.
 pub type Token = [u8; 8];
 
 /// Where one team stood.

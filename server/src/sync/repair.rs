@@ -127,7 +127,10 @@ impl Repair {
             self.current = tokens.given.is_some() && self.token == tokens.given;
             // Nothing is known of the token of a tablet that was given none since the log was set back. One whose place is
             // beyond the log shows that this was set back: a quiet one shows no receipt before it is compared.
-            let strange = self.token != tokens.shown && !hello.teams.iter().any(|place| beyond(place, teams));
+            // Nor does one accuse a tablet with a token that was given after the last one known here: base was set back.
+            let set_back =
+                follows(self.token, tokens.given) || hello.teams.iter().any(|place| beyond(place, teams));
+            let strange = self.token != tokens.shown && !set_back;
             self.copied = tokens.given.is_some() && !self.current && strange;
             return Ok(());
         }
@@ -185,7 +188,7 @@ impl Repair {
         if self.current && !moved {
             return Ok(None);
         }
-        let (token, before): (Token, _) = (random(), self.token);
+        let (token, before) = (next(self.token, self.given), self.token);
         let (n, id, copied, given) = (tablet.n, tablet.id.clone(), self.copied, self.given);
         let noted = base.log.write(move |txn| {
             let noted = txn.conn.execute(
@@ -243,6 +246,28 @@ fn tokens(conn: &Conn, tablet: i64) -> Result<Tokens> {
     conn.only("SELECT token_shown, token_given FROM tablet WHERE n = ?", args![tablet], |row| {
         Ok(Tokens { shown: row.get(0)?, given: row.get(1)? })
     })
+}
+
+/// Marks a token that counts: after it how many were given before, and then chance. Older servers gave chance alone.
+const COUNTS: u8 = 1;
+
+fn count(token: Token) -> Option<u32> {
+    let [mark, a, b, c, ..] = token;
+    (mark == COUNTS).then_some(u32::from_be_bytes([0, a, b, c]))
+}
+
+/// One that follows those that the tablet showed and was given.
+fn next(shown: Option<Token>, given: Option<Token>) -> Token {
+    let last = [shown, given].into_iter().flatten().filter_map(count).max();
+    let [_, a, b, c] = last.map_or(0, |last| last.wrapping_add(1)).to_be_bytes();
+    let [d, e, f, g]: [u8; 4] = random();
+    [COUNTS, a, b, c, d, e, f, g]
+}
+
+/// Whether the token that a tablet shows was given after the last one that is known of it.
+fn follows(shown: Option<Token>, given: Option<Token>) -> bool {
+    let shown = shown.and_then(count);
+    shown.is_some() && shown > given.and_then(count)
 }
 
 /// The positions of a tablet that holds all of its teams' logs as these states and the ends of the others say;

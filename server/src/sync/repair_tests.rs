@@ -150,6 +150,7 @@ on_both! {
     an_old_token_is_told_once_and_both_copies_go_on,
     a_receipt_that_the_log_contradicts_raises_an_alarm_and_draws_a_new_epoch,
     a_tablet_that_goes_again_as_in_version_1_is_no_copy,
+    base_that_lost_nothing_but_the_last_tokens_accuses_no_tablet,
 }
 
 fn a_receipt_is_given_at_the_end_and_again_only_when_something_moved(site: Site) {
@@ -216,6 +217,32 @@ fn an_old_token_is_told_once_and_both_copies_go_on(site: Site) {
     let foreign = Receipt { signature: [1; 64], ..receipts[0].clone() };
     ask(&site, &tablet, vec![place(&site, 3)], vec![Frame::Receipt(foreign)]).unwrap();
     assert_eq!(place(&site, 0).epoch, receipts[0].positions[0].epoch);
+}
+
+/// As when it is put back to a copy of an hour in which nobody recorded anything.
+fn base_that_lost_nothing_but_the_last_tokens_accuses_no_tablet(site: Site) {
+    let (site, tablet, _) = six_at(site);
+    let go = |token: Option<Token>| {
+        let shown = token.map(Frame::Token).into_iter().collect();
+        let healed = ask(&site, &tablet, vec![place(&site, 3)], shown).unwrap();
+        (healed.terms.notice, healed.receipt.unwrap().token)
+    };
+    let mut tokens: Vec<Token> = Vec::new();
+    for _ in 0..5 {
+        tokens.push(go(tokens.last().copied()).1);
+    }
+    // None at all before, one of chance alone as an older server gave it, and two of the first.
+    for back in [(None, None), (None, Some([9; 8])), (Some(tokens[0]), Some(tokens[1]))] {
+        let set = "UPDATE tablet SET token_shown = ?, token_given = ?";
+        site.base.log.write(move |txn| txn.conn.execute(set, crate::log::db::args![back.0, back.1])).unwrap();
+        let (notice, next) = go(Some(tokens[3]));
+        assert_eq!(notice, "", "{back:?}");
+        if back.1.is_some() {
+            assert_eq!(go(Some(tokens[2])).0, "tablet_copied", "that one is old");
+        }
+        let (notice, _) = go(Some(next));
+        assert_eq!(notice, if back.1.is_some() { "tablet_copied" } else { "" });
+    }
 }
 
 fn a_receipt_that_the_log_contradicts_raises_an_alarm_and_draws_a_new_epoch(site: Site) {

@@ -252,10 +252,7 @@ impl World {
                 // The ledger has the key, and the log never did: what base finds then is what it would find of a log that
                 // was set back.
                 "log_replaced" => &["base was set back silently", "base died giving a key"],
-                // Base may have lost nothing but the last token that it gave (docs/open-findings.md).
-                "tablet_copied" => {
-                    &["a tablet was set back", "a tablet was cloned", "base was set back silently"]
-                }
+                "tablet_copied" => &["a tablet was set back", "a tablet was cloned"],
                 _ => &[],
             };
             let known = reasons.iter().any(|reason| self.counts.contains_key(reason));

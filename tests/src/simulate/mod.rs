@@ -16,8 +16,9 @@ mod world;
 
 use anyhow::Result;
 use rand::RngExt;
+use wayside_server::log;
 
-use wire::{Fault, lock};
+use wire::{Carriage, Fault, lock};
 pub use world::{Counts, name_of};
 use world::{DAY, MINUTE, World};
 
@@ -212,7 +213,8 @@ impl World {
         };
         let request = if self.rng.random_bool(0.6) { 0 } else { self.any(4) };
         let calm = self.vans[at].quiet_at > self.upset && self.vans[at].line.own().hidden == 0;
-        let before = self.base().frames_sent_again();
+        let cut = matches!(fault, Some(Fault::CutUp(_) | Fault::CutDown(_)));
+        self.vans[at].line.own().watched = cut;
         let first = self.sync(at, fault.map(|fault| (request, fault))).await?;
         self.done_meanwhile(at);
         if let Some(error) = &first.error {
@@ -222,17 +224,50 @@ impl World {
                 "a sync ended with {error:?}"
             );
         }
-        let cut = matches!(fault, Some(Fault::CutUp(_) | Fault::CutDown(_)));
         if cut && first.error.is_some() && self.rng.random() {
-            let again = self.sync(at, None).await?;
-            let up = self.base().frames_sent_again() - before;
-            let down = first.frames_again + again.frames_again;
-            anyhow::ensure!(
-                !calm || up <= 1 && down <= 1,
-                "promise 7: after one cut {up} frames went up again and {down} came down again"
-            );
+            self.comes_back(at, calm).await?;
             self.did("came back after a cut");
         }
+        self.vans[at].line.own().watched = false;
+        Ok(())
+    }
+
+    /// Which of these changes are in base's log.
+    fn in_log(&self, changes: Carriage) -> Result<Carriage> {
+        let there = self.base().log.read(|conn| {
+            let mut there = Carriage::new();
+            for (team, record, hash) in changes {
+                if let Some(of) = log::team_by_id(conn, team)?
+                    && log::known(conn, of.n, record, &hash)?.is_some()
+                {
+                    there.insert((team, record, hash));
+                }
+            }
+            Ok(there)
+        })?;
+        Ok(there)
+    }
+
+    /// Promise 7, of a link that was cut: what goes a second time, in frames that may be smaller now, is of one frame.
+    async fn comes_back(&mut self, at: usize, calm: bool) -> Result<()> {
+        let (sent, came) = {
+            let own = self.vans[at].line.own();
+            (own.sent.clone(), own.came.clone())
+        };
+        let landed = self.in_log(sent.all())?;
+        let held = came.arrived();
+        self.sync(at, None).await?;
+        let (up, down) = {
+            let own = self.vans[at].line.own();
+            (own.sent.all(), own.came.all())
+        };
+        let (up, down) = (&up & &landed, &down & &held);
+        anyhow::ensure!(
+            !calm || sent.one_frame_has(&up) && came.one_frame_has(&down),
+            "promise 7: after one cut {} changes went up again and {} came down again, of more than one frame",
+            up.len(),
+            down.len()
+        );
         Ok(())
     }
 

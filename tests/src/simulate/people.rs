@@ -259,6 +259,8 @@ impl World {
             Ok(_) => {}
             // It was erased, archived or refused since it was opened.
             Err(error) if matches!(error.code(), Code::RecordNotFound | Code::HeadsUnknown) => return Ok(()),
+            // It was refused since, and saving it means to offer it again: what was wrong with it still is.
+            Err(error) if error.code() == Code::OutOfRange && self.is_bad(record) => return Ok(()),
             Err(error) => return Err(error).context("saving a form"),
         }
         let bad = has_quarantined(&shown) || self.is_bad(record);

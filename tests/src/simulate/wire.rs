@@ -2,7 +2,7 @@
 //! they are cut at any byte, held back, sent twice, damaged; and either side may die meanwhile.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -18,8 +18,14 @@ use futures_util::stream;
 use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
-use wayside_client_core::{Carried, Carrier, ManualClock};
-use wayside_protocol::sync::PublicKey;
+use wayside_client_core::{Carried, Carrier, ManualClock, RecordId};
+use wayside_protocol::{
+    record::{Hash, change_hash},
+    sync::{
+        Frame, PublicKey,
+        frame::{Incoming, Item},
+    },
+};
 
 use super::{
     disk::{Mark, copy_dir},
@@ -81,6 +87,59 @@ impl Wire {
     }
 }
 
+/// Changes by team, record and hash.
+pub type Carriage = BTreeSet<(RecordId, RecordId, Hash)>;
+
+/// What went over a link one way in one sync.
+#[derive(Default, Clone)]
+pub struct Way {
+    /// The changes of each frame that was sent, and whether all of it arrived.
+    pub frames: Vec<(Carriage, bool)>,
+}
+
+impl Way {
+    /// Of `sent` the first `arrived` bytes came through.
+    fn note(&mut self, sent: &[u8], arrived: usize) {
+        let whole = frames(&sent[..arrived.min(sent.len())]).len();
+        let all = frames(sent).into_iter().enumerate();
+        self.frames.extend(all.map(|(n, changes)| (changes, n < whole)));
+    }
+
+    pub fn all(&self) -> Carriage {
+        self.frames.iter().flat_map(|(changes, _)| changes).copied().collect()
+    }
+
+    /// The changes of those that arrived whole.
+    pub fn arrived(&self) -> Carriage {
+        let whole = self.frames.iter().filter(|(_, whole)| *whole);
+        whole.flat_map(|(changes, _)| changes).copied().collect()
+    }
+
+    /// Whether these are changes of one frame alone.
+    pub fn one_frame_has(&self, changes: &Carriage) -> bool {
+        changes.is_empty() || self.frames.iter().any(|(frame, _)| changes.is_subset(frame))
+    }
+}
+
+/// What each whole frame of changes in a body carries.
+fn frames(body: &[u8]) -> Vec<Carriage> {
+    let mut incoming = Incoming::default();
+    let mut all = Vec::new();
+    if incoming.push(body).is_err() {
+        return all;
+    }
+    while let Ok(Some(frame)) = incoming.next_frame() {
+        let Frame::Changes(changes) = frame else { continue };
+        let items = changes.lists.iter().flat_map(|list| &list.items);
+        let bodies = items.filter_map(|item| match item {
+            Item::Body { record, raw, .. } => Some((changes.team, *record, change_hash(raw))),
+            Item::Absent { .. } => None,
+        });
+        all.push(bodies.collect());
+    }
+    all
+}
+
 /// One tablet's link.
 #[derive(Clone)]
 pub struct Line(Arc<Inner>);
@@ -99,6 +158,10 @@ pub struct Own {
     pub requests: usize,
     pub up: u64,
     pub down: u64,
+    /// Whether somebody wants to know which frames of changes these were.
+    pub watched: bool,
+    pub sent: Way,
+    pub came: Way,
     /// Whether the fault happened.
     pub hit: bool,
     /// The tablet died: what is left of it, or how its database stood when the answer came.
@@ -134,6 +197,7 @@ impl Line {
         let mut own = self.own();
         (own.fault, own.requests, own.up, own.down) = (fault, 0, 0, 0);
         (own.hit, own.died) = (false, None);
+        (own.sent, own.came) = Default::default();
     }
 
     async fn carry(self, path: String, body: Vec<u8>) -> Option<Carried> {
@@ -157,14 +221,21 @@ impl Line {
         let pass = |bytes: usize| inner.clock.advance((bytes as u64 * 1000 / rate) as i64);
         pass(body.len());
         lock(&inner.wire).note(&body);
+        let through = if let Some(Fault::CutUp(share)) = fault { at(&body, share) } else { body.len() };
+        {
+            let mut own = self.own();
+            if own.watched {
+                own.sent.note(&body, through);
+            }
+        }
         let log = {
             let wire = lock(&inner.wire);
             wire.router.as_ref()?;
             Mark::of(&wire.log)
         };
         let carried = match fault {
-            Some(Fault::CutUp(share)) => {
-                deliver(&inner.wire, &path, &body[..at(&body, share)], false).await;
+            Some(Fault::CutUp(_)) => {
+                deliver(&inner.wire, &path, &body[..through], false).await;
                 None
             }
             Some(Fault::Meanwhile) => {
@@ -206,6 +277,12 @@ impl Line {
             Some(Fault::DamagedDown(share)) => Some(at(&carried.body, share) / TLS_RECORD * TLS_RECORD),
             _ => None,
         };
+        {
+            let mut own = self.own();
+            if own.watched {
+                own.came.note(&carried.body, cut.unwrap_or(carried.body.len()));
+            }
+        }
         if let Some(cut) = cut {
             carried.body.truncate(cut);
             carried.cut = true;
