@@ -231,7 +231,16 @@ impl Screen {
         let (path, deadline) = (dir.join(name), Instant::now() + PATIENCE);
         // It has its name once all of it is there.
         while !path.exists() {
-            assert!(Instant::now() < deadline, "waited for {name} at {}:\n{}", self.url(), self.text());
+            let there = || {
+                std::fs::read_dir(dir).map(|all| all.flatten().map(|one| one.file_name()).collect::<Vec<_>>())
+            };
+            assert!(
+                Instant::now() < deadline,
+                "waited for {name} at {}, and there is {:?}:\n{}",
+                self.url(),
+                there(),
+                self.text()
+            );
             thread::sleep(LOOK_AGAIN);
         }
         let bytes = std::fs::read(&path).expect("a file that was downloaded");
