@@ -13,6 +13,7 @@ use wayside_protocol::record::{Kind, RecordId, View};
 use wayside_protocol::sync::frame::What;
 
 use super::changed::ever_merged_into;
+use super::find;
 use super::reach::Reached;
 use super::today::{Stands, Todo, todos};
 use crate::error::{Error, Result};
@@ -49,6 +50,10 @@ pub(super) struct Person {
     /// As from [`View::whole`].
     pub whole: Value,
     pub facts: PersonFacts,
+    /// Under what they are compared with others.
+    pub keys: Vec<String>,
+    /// By what they are found.
+    pub found_by: BTreeSet<String>,
     /// Whom they were ever merged into.
     pub merged_into: BTreeSet<RecordId>,
 }
@@ -105,9 +110,7 @@ impl Part {
             match view.kind {
                 Some(Kind::Contact) => contacts.push((id, view)),
                 Some(Kind::Person) => {
-                    let whole = view.into_whole();
-                    let (facts, merged_into) = (PersonFacts::of(&whole), ever_merged_into(&raws));
-                    derived.persons.insert(id, Person { facts, merged_into, whole });
+                    derived.persons.insert(id, Person::of(view, &raws));
                 }
                 _ => {}
             }
@@ -131,6 +134,17 @@ impl Part {
 fn read(id: RecordId, raws: &[Vec<u8>]) -> Option<View> {
     let view = catch_unwind(AssertUnwindSafe(|| View::of_changes(id, raws)));
     view.ok()?.ok().map(|(view, _)| view)
+}
+
+impl Person {
+    fn of(view: View, raws: &[Vec<u8>]) -> Person {
+        let whole = view.into_whole();
+        let facts = PersonFacts::of(&whole);
+        // Who was entered in error is nobody's duplicate.
+        let there = whole.get("entered_in_error").is_none();
+        let keys = if there { facts.keys() } else { Vec::new() };
+        Person { keys, found_by: find::keys(&whole), merged_into: ever_merged_into(raws), facts, whole }
+    }
 }
 
 impl Record {

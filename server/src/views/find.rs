@@ -15,16 +15,16 @@ const FROM_THE_END: char = '<';
 /// Digits of a date, which nobody looks for from its end.
 const DATE: usize = 8;
 
-/// Writes by what a person, as from `View::whole`, is found.
-pub(super) fn write(views: &Transaction, id: RecordId, person: &Value) -> Result<()> {
+/// By what a person, as from `View::whole`, is found.
+pub(super) fn keys(person: &Value) -> BTreeSet<String> {
     let numbers = numbers_of(person);
     let ends: Vec<String> =
         numbers.iter().filter(|number| number.len() != DATE).map(|number| from_the_end(number)).collect();
-    replace(views, id, words_of(person).into_iter().chain(numbers).chain(ends).collect())
+    words_of(person).into_iter().chain(numbers).chain(ends).collect()
 }
 
 pub(super) fn forget(views: &Transaction, id: RecordId) -> Result<()> {
-    replace(views, id, BTreeSet::new())
+    write(views, id, &BTreeSet::new())
 }
 
 fn from_the_end(number: &str) -> String {
@@ -35,11 +35,12 @@ fn is_word(key: &str) -> bool {
     !key.starts_with(|c: char| c.is_ascii_digit() || c == FROM_THE_END)
 }
 
-fn replace(views: &Transaction, id: RecordId, keys: BTreeSet<String>) -> Result<()> {
+/// Writes by what somebody is found from now on.
+pub(super) fn write(views: &Transaction, id: RecordId, keys: &BTreeSet<String>) -> Result<()> {
     let mut before = views.prepare_cached("SELECT key FROM find_key WHERE person = ?")?;
     let before: BTreeSet<String> =
         before.query_map([id.as_bytes()], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    for key in before.difference(&keys) {
+    for key in before.difference(keys) {
         views
             .prepare_cached("DELETE FROM find_key WHERE key = ? AND person = ?")?
             .execute((key, id.as_bytes()))?;

@@ -31,13 +31,11 @@ pub(super) fn write(
     persons: &BTreeMap<RecordId, Person>,
 ) -> Result<()> {
     let mut keys = BTreeMap::new();
-    for (id, Person { whole, facts, .. }) in persons {
+    for (id, Person { whole, facts, keys: own, found_by, .. }) in persons {
         place(views, team, *id, named(whole.get("merged_into")))?;
         decided(views, *id, whole)?;
-        find::write(views, *id, whole)?;
-        // Who was entered in error is nobody's duplicate.
-        let there = whole.get("entered_in_error").is_none();
-        keys.insert(*id, if there { facts.keys() } else { Vec::new() });
+        find::write(views, *id, found_by)?;
+        keys.insert(*id, own.clone());
         known.facts.insert(*id, facts.clone());
     }
     rekey(views, known, &keys)?;

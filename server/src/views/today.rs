@@ -169,14 +169,13 @@ fn due(contact: &Value, urgency: Urgency) -> String {
         .map_or_else(|| NO_DAY.to_owned(), |day: Date| day.to_string())
 }
 
-/// Writes what is to be done about a contact anew.
+/// Writes what is to be done about a contact of which nothing is there.
 pub(super) fn write(
     views: &Connection,
     (team, id): (&[u8; 16], RecordId),
     started_at: &str,
     todos: &[Todo],
 ) -> Result<()> {
-    forget(views, id)?;
     let mut insert = views.prepare_cached(
         "INSERT INTO todo (part, rank, day, started_at, contact, entry, team) VALUES (?, ?, ?, ?, ?, ?, ?)",
     )?;

@@ -17,21 +17,23 @@ pub struct Urgent {
 /// Notes that a contact calls for somebody since `seq`, if it does and did not before; or that it no longer does.
 ///
 /// `seq` follows everything that was derived before. So nobody who was told of all up to some number misses one, however
-/// the log was cut into batches: a contact that stays urgent keeps its number until the views are derived again.
+/// the log was cut into batches: a contact that stays urgent keeps its number until the views are derived again. `known`:
+/// it was written before.
 pub(super) fn write(
     views: &Connection,
     (team, id): (&[u8; 16], RecordId),
     todos: &[Todo],
     seq: u64,
+    known: bool,
 ) -> Result<()> {
     if todos.iter().any(|todo| todo.part == Part::Urgent) {
         let insert =
             "INSERT INTO urgent (contact, team, seq) VALUES (?, ?, ?) ON CONFLICT (contact) DO NOTHING";
         views.prepare_cached(insert)?.execute(params![id.as_bytes(), team, seq])?;
-        Ok(())
-    } else {
-        forget(views, id)
+    } else if known {
+        forget(views, id)?;
     }
+    Ok(())
 }
 
 pub(super) fn forget(views: &Connection, contact: RecordId) -> Result<()> {

@@ -8,7 +8,6 @@ use wayside_protocol::record::{Kind, RecordId, View};
 
 use super::derive::{Contact, ContactRows, Part, Record, person_id};
 use super::people::{self, Known};
-use super::reach::Reached;
 use super::{changed, quality, today, urgent};
 use crate::error::{Error, Result};
 
@@ -126,6 +125,17 @@ fn contact(
     sessions: &mut BTreeSet<[u8; 16]>,
 ) -> Result<()> {
     let person = rows.person.map(|person| *person.as_bytes());
+    // Most are new, and leave nothing of before behind.
+    let known: bool = views
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM contact WHERE id = ?)")?
+        .query_row([id.as_bytes()], |row| row.get(0))?;
+    if known {
+        sessions.extend(quality::counted_in(views, id)?);
+        today::forget(views, id)?;
+        for sql in ["DELETE FROM task WHERE contact = ?", "DELETE FROM reach WHERE contact = ?"] {
+            views.prepare_cached(sql)?.execute([id.as_bytes()])?;
+        }
+    }
     views
         .prepare_cached(
             "INSERT OR REPLACE INTO contact
@@ -145,17 +155,12 @@ fn contact(
             &rows.why,
             rows.stands as i64,
         ))?;
-    sessions.extend(quality::counted_in(views, id)?);
-    sessions.extend(rows.reached.as_ref().map(Reached::session));
-    match &rows.reached {
-        Some(reached) => reached.write(views, team, id, person)?,
-        None => {
-            views.prepare_cached("DELETE FROM reach WHERE contact = ?")?.execute([id.as_bytes()])?;
-        }
+    if let Some(reached) = &rows.reached {
+        sessions.insert(reached.session());
+        reached.write(views, team, id, person)?;
     }
     today::write(views, (team, id), &rows.started_at, &rows.todos)?;
-    urgent::write(views, (team, id), &rows.todos, seq)?;
-    views.prepare_cached("DELETE FROM task WHERE contact = ?")?.execute([id.as_bytes()])?;
+    urgent::write(views, (team, id), &rows.todos, seq, known)?;
     for task in &rows.tasks {
         let due_on = task.due_on.map(|due| due.to_string());
         views

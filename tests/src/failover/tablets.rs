@@ -10,7 +10,11 @@ use std::{
 use anyhow::{Context, Result, anyhow, ensure};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rusqlite::{Connection, OpenFlags};
-use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 use wayside_client_core::{By, Key, Phase, SyncReport, Tablet};
 
 use super::{Numbered, Region, Report, Size, TABLETS_IN_A_TEAM, blocking};
@@ -21,6 +25,10 @@ const KEY: [u8; 32] = [7; 32];
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Contacts of a tablet; more than it comes to.
 const MOST: usize = 10_000;
+/// So many record as fast as base takes it. What more of them could record together is more than one machine takes, on which
+/// they and all servers run: for each of them everybody rests up to so much longer.
+const FEW: usize = 20;
+const REST_MS: u64 = 100;
 /// Tablets that are made at once.
 const AT_ONCE: usize = 16;
 
@@ -102,7 +110,8 @@ impl Tablets {
     pub fn work(&self, over: &watch::Receiver<bool>) -> impl Future<Output = Result<()>> + use<> {
         let mut working = JoinSet::new();
         for (n, van) in self.vans.iter().enumerate() {
-            working.spawn(record(van.clone(), self.seed << 16 | n as u64, over.clone()));
+            let rest = REST_MS * self.vans.len().saturating_sub(FEW) as u64;
+            working.spawn(record(van.clone(), self.seed << 16 | n as u64, rest, over.clone()));
         }
         async move {
             while let Some(done) = working.join_next().await {
@@ -218,8 +227,8 @@ async fn in_touch(van: Arc<Van>, told: Arc<Mutex<Told>>) {
 
 /// Somebody's afternoon: one contact after the other, now and then before the last one is at base. A failed sync is not waited
 /// for, nor followed at once: each contact makes the tablet try again, and a drill that recorded after each failure would
-/// only measure how fast it can fail.
-async fn record(van: Arc<Van>, seed: u64, mut over: watch::Receiver<bool>) -> Result<()> {
+/// only measure how fast it can fail. Where many record, each rests between two, up to so many milliseconds.
+async fn record(van: Arc<Van>, seed: u64, rest: u64, mut over: watch::Receiver<bool>) -> Result<()> {
     let mut rng = StdRng::seed_from_u64(seed);
     let plan = TabletPlan::new(&van.name, "Kirkgate car park", MOST);
     let mut synced = van.synced.subscribe();
@@ -230,9 +239,11 @@ async fn record(van: Arc<Van>, seed: u64, mut over: watch::Receiver<bool>) -> Re
         synced.mark_unchanged();
         blocking(move || Ok(here.tablet.record(line, &By::staff("nurse-01")).map(drop)?)).await?;
         let (at_once, patience) = (rng.random_ratio(1, 10), rng.random_range(1_000..4_000));
+        let rest = Duration::from_millis(rng.random_range(0..=rest));
         let waits = async {
             if !at_once {
                 let _ = timeout(Duration::from_millis(patience), synced.changed()).await;
+                sleep(rest).await;
             }
         };
         tokio::select! {
