@@ -118,7 +118,6 @@ pub(super) fn judge_again(txn: &mut Txn, server: PublicKey, team: RecordId, held
         quotas: None,
     };
     let mut appender = Appender::begin(txn, &source, team)?;
-    appender.found(held.change.record)?;
     appender.forget_waiting(&held.change)?;
     let judgement = appender.judge(&held.change, &held.author)?;
     let verdict = appender.settle(&held.entry(), judgement, false)?;
@@ -277,6 +276,8 @@ impl<'a, 't> Appender<'a, 't> {
             }
         }
         if quarantined && let Some(code) = final_quarantine(self.txn.conn, self.team.n, *record, hash)? {
+            // The judge may not have known, and taken it for what the next one builds on.
+            self.distrust(*record)?;
             return Ok(Verdict::Quarantined { code });
         }
         let judgement = match trusted {
@@ -316,12 +317,11 @@ impl<'a, 't> Appender<'a, 't> {
         if waiting && self.waits(change)? {
             return Ok(Verdict::Waiting);
         }
-        let list_ref = self.batch.list(self.txn.conn, &self.team, list)?;
         let entry = Entry {
             change,
             tablet: &self.source.tablet,
             author: &list.author,
-            list: list_ref,
+            list: self.batch.list(self.txn.conn, &self.team, list)?,
             received_at: self.source.received_at,
         };
         self.quarantine(&entry, &Code::FromRevokedTablet.into())

@@ -7,15 +7,17 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use data_encoding::HEXLOWER;
+use rusqlite::Connection;
 use serde_json::Value;
-use wayside_client_core::{Kind, Page, RecordId};
+use wayside_client_core::{Code, Kind, Page, RecordId};
 use wayside_server::log;
 
 use super::{
     history::{Mark, member, values_at},
     people::{has_quarantined, letters},
     wire::lock,
-    world::{Van, World},
+    world::{KEY_BYTES, Van, World},
 };
 use crate::field::holds;
 
@@ -52,7 +54,53 @@ impl World {
             let error = report.error.context("an error")?;
             ensure!(error.retry, "{} cannot sync: {error:?}", self.vans[at].name);
         }
-        bail!("{} does not come to an end", self.vans[at].name)
+        bail!("{} does not come to an end: {}", self.vans[at].name, self.differs(at)?)
+    }
+
+    /// Which changes a tablet and base do not both hold, for whoever looks for the reason.
+    fn differs(&self, at: usize) -> Result<String> {
+        let store = Connection::open(self.vans[at].dir.join("tablet.db"))?;
+        store.execute_batch(&format!("PRAGMA key = \"x'{}'\";", HEXLOWER.encode(&KEY_BYTES)))?;
+        let mut told = String::new();
+        for n in self.teams_on(at)? {
+            let team = self.teams[n];
+            let mut statement = store.prepare(
+                "SELECT r.id, c.hash, coalesce(c.seq, 0), c.state, c.own FROM change c JOIN record r ON r.no = c.record
+                 WHERE c.team = ?",
+            )?;
+            let held: BTreeMap<([u8; 16], [u8; 32]), String> = statement
+                .query_map([team.as_bytes()], |row| {
+                    let (seq, state, own): (u64, String, bool) = (row.get(2)?, row.get(3)?, row.get(4)?);
+                    Ok(((row.get(0)?, row.get(1)?), format!("{seq} {state} own: {own}")))
+                })?
+                .collect::<rusqlite::Result<_>>()?;
+            let (logged, entries) = self.base().log.read(|conn| {
+                let team = log::team_by_id(conn, team)?.ok_or(Code::TeamUnknown)?;
+                let mut logged = BTreeMap::new();
+                log::each_pair(conn, team.n, team.head, |seq, record, hash| {
+                    logged.insert((*record.as_bytes(), hash), seq);
+                    Ok(true)
+                })?;
+                Ok((logged, log::entries(conn, team.n, 0, team.head)?))
+            })?;
+            let hex = |(record, hash): &([u8; 16], [u8; 32])| {
+                format!("{} {}", RecordId::from_bytes(*record), HEXLOWER.encode(&hash[..4]))
+            };
+            let all: BTreeSet<_> = held.keys().chain(logged.keys()).collect();
+            let differ = |change: &_| held.contains_key(change) != logged.contains_key(change);
+            let records: BTreeSet<[u8; 16]> =
+                all.iter().filter(|change| differ(**change)).map(|change| change.0).collect();
+            for change in all.into_iter().filter(|change| records.contains(&change.0)) {
+                told += &format!(
+                    "\n{}: tablet {:?}, base {:?}",
+                    hex(change),
+                    held.get(change),
+                    logged.get(change)
+                );
+            }
+            told += &format!("\n{entries:?}");
+        }
+        Ok(told)
     }
 
     /// A revoked tablet hands over everything and is wiped; an administrator takes what it brought.

@@ -131,6 +131,10 @@ impl World {
             return Ok(());
         }
         let at = working[self.any(working.len())];
+        // A copy from before it joined the team that is left to it.
+        if self.teams_on(at)?.is_empty() {
+            return Ok(());
+        }
         let what = self.any(108);
         let to_base = matches!(what, 87..92 | 95 | 96 | 98 | 100..103);
         if to_base && self.vans.len() > 2 * FEW && self.rng.random_bool(0.75) {

@@ -26,7 +26,8 @@ use super::{
     wire::{self, Died, Fault, Line, Wire, lock, log_in},
 };
 
-pub const KEY: Key = Key::from_bytes([7; 32]);
+pub const KEY_BYTES: [u8; 32] = [7; 32];
+pub const KEY: Key = Key::from_bytes(KEY_BYTES);
 const START: u64 = 1_795_179_600_000;
 pub const MINUTE: u64 = 60_000;
 pub const DAY: u64 = 24 * 60 * MINUTE;

@@ -98,6 +98,26 @@ fn what_is_erased_is_in_no_file_and_taken_by_nobody() {
     assert_eq!(is_found(site.dir.path(), secret.as_bytes()), [""; 0]);
 }
 
+/// As when a tablet is set back to before it heard so, and goes on with it: the judge, who looks at the batch alone, takes
+/// the second for one that builds on the first.
+#[test]
+fn what_builds_on_a_contact_that_was_refused_before_is_refused_with_it_in_one_batch() {
+    let site = Site::new();
+    let mut one = Model::new(&site);
+    let visit = Visit::new(&site, &mut one);
+    let found = erasure(&site.base, visit.id()).unwrap();
+    erase(&site.base, found, "test", "Asked for it").unwrap();
+    let (mut contact, begin) = one.tablet.begin(Kind::Contact, with(visit.id()));
+    let edit = one.tablet.edit(&mut contact, None, json!({"satisfaction": 4}));
+    assert_eq!(one.push(&site.base, std::slice::from_ref(&begin)), [quarantined(Code::PersonErased)]);
+    let head = site.head();
+    for _ in 0..2 {
+        let verdicts = one.push(&site.base, &[begin.clone(), edit.clone()]);
+        assert_eq!(verdicts, [quarantined(Code::PersonErased), quarantined(Code::DependsOnQuarantined)]);
+    }
+    assert_eq!(site.head(), head, "nothing of it is in the log");
+}
+
 #[test]
 fn only_a_person_who_is_here_can_be_erased() {
     let site = Site::new();
