@@ -62,6 +62,7 @@ fn run(arguments: Arguments) -> Result<bool> {
             Ok(true)
         }
         Command::Pictures { dir } => {
+            std::fs::create_dir_all(&dir)?;
             pictures::draw(&dir, &mut out)?;
             Ok(true)
         }
