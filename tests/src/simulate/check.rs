@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -348,16 +348,23 @@ impl World {
     }
 }
 
-/// Files below a directory in which one of these names stands, each as long as [`letters`] makes them.
-fn files_with_any(dir: &Path, names: &BTreeSet<&[u8]>) -> Result<Vec<PathBuf>> {
+/// Files below a directory in which one of these names stands, each as long as [`letters`] makes them, and what stands around.
+fn files_with_any(dir: &Path, names: &BTreeSet<&[u8]>) -> Result<Vec<String>> {
     let length = letters(0).len();
     let mut found = Vec::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         if path.is_dir() {
             found.extend(files_with_any(&path, names)?);
-        } else if fs::read(&path)?.windows(length).any(|text| text[0] == b'Q' && names.contains(text)) {
-            found.push(path);
+        } else {
+            let bytes = fs::read(&path)?;
+            // An id may end with a Q, and another's name follow it.
+            let ends = |at: usize| !bytes.get(at + length).is_some_and(u8::is_ascii_lowercase);
+            let named = |(at, text): &(usize, &[u8])| text[0] == b'Q' && names.contains(text) && ends(*at);
+            if let Some((at, _)) = bytes.windows(length).enumerate().find(named) {
+                let around = &bytes[at.saturating_sub(120)..bytes.len().min(at + 120)];
+                found.push(format!("{}: {}", path.display(), around.escape_ascii()));
+            }
         }
     }
     Ok(found)
