@@ -35,7 +35,7 @@ pub(super) fn write(
         place(views, team, *id, named(whole.get("merged_into")))?;
         decided(views, *id, whole)?;
         find::write(views, *id, found_by)?;
-        keys.insert(*id, own.clone());
+        keys.insert(*id, own.as_slice());
         known.facts.insert(*id, facts.clone());
     }
     rekey(views, known, &keys)?;
@@ -87,7 +87,7 @@ pub(super) fn forget(views: &Transaction, known: &mut Known, team: &[u8; 16]) ->
     let mut statement = views.prepare_cached("SELECT id FROM person WHERE team = ?")?;
     let ids = ids(statement.query_map([team], |row| row.get(0))?)?;
     known.forget_all();
-    rekey(views, known, &ids.iter().map(|id| (*id, Vec::new())).collect())?;
+    rekey(views, known, &ids.iter().map(|id| (*id, [].as_slice())).collect())?;
     ids.iter().try_for_each(|id| find::forget(views, *id))?;
     views.execute("DELETE FROM not_same WHERE holder IN (SELECT id FROM person WHERE team = ?)", [team])?;
     views.execute("DELETE FROM person WHERE team = ?", [team])?;
@@ -106,7 +106,7 @@ pub(super) fn forget_one(
     )?;
     let together = ids(together.query_map([id.as_bytes()], |row| row.get(0))?)?;
     known.facts.remove(&id);
-    rekey(views, known, &BTreeMap::from([(id, Vec::new())]))?;
+    rekey(views, known, &BTreeMap::from([(id, [].as_slice())]))?;
     find::forget(views, id)?;
     for sql in ["DELETE FROM not_same WHERE holder = ?", "DELETE FROM person WHERE id = ?"] {
         views.prepare_cached(sql)?.execute([id.as_bytes()])?;
@@ -216,7 +216,7 @@ fn decided(views: &Transaction, id: RecordId, person: &Value) -> Result<()> {
 }
 
 /// Gives persons their keys of today, and compares whoever that concerns.
-fn rekey(views: &Transaction, known: &mut Known, changed: &BTreeMap<RecordId, Vec<String>>) -> Result<()> {
+fn rekey(views: &Transaction, known: &mut Known, changed: &BTreeMap<RecordId, &[String]>) -> Result<()> {
     // By key: how many more come under it than leave it.
     let mut moves: BTreeMap<String, i64> = BTreeMap::new();
     // Whoever had no key yet is in no pair.
@@ -230,7 +230,7 @@ fn rekey(views: &Transaction, known: &mut Known, changed: &BTreeMap<RecordId, Ve
         if concerned.contains(id) {
             views.prepare_cached("DELETE FROM person_key WHERE person = ?")?.execute([id.as_bytes()])?;
         }
-        for key in keys {
+        for key in *keys {
             *moves.entry(key.clone()).or_default() += 1;
             views
                 .prepare_cached("INSERT INTO person_key (key, person) VALUES (?, ?)")?
@@ -257,7 +257,7 @@ fn rekey(views: &Transaction, known: &mut Known, changed: &BTreeMap<RecordId, Ve
     for id in concerned {
         compared.insert(id);
         let keys = match changed.get(&id) {
-            Some(keys) => keys.clone(),
+            Some(keys) => keys.to_vec(),
             None => old.query_map([id.as_bytes()], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?,
         };
         let mut candidates = BTreeSet::new();

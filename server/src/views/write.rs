@@ -82,14 +82,18 @@ pub(super) fn forget_team(views: &Transaction, known: &mut Known, team: &[u8; 16
 /// Forgets a record that was erased.
 fn forget(views: &Transaction, known: &mut Known, team: &[u8; 16], id: RecordId) -> Result<()> {
     people::forget_one(views, known, team, id)?;
-    today::forget(views, id)?;
     urgent::forget(views, id)?;
-    for sql in [
-        "DELETE FROM task WHERE contact = ?",
-        "DELETE FROM reach WHERE contact = ?",
-        "DELETE FROM contact WHERE id = ?",
-        "DELETE FROM record WHERE id = ?",
-    ] {
+    forget_rows(views, id)?;
+    for sql in ["DELETE FROM contact WHERE id = ?", "DELETE FROM record WHERE id = ?"] {
+        views.prepare_cached(sql)?.execute([id.as_bytes()])?;
+    }
+    Ok(())
+}
+
+/// Forgets what the tables beside it hold of a contact.
+fn forget_rows(views: &Transaction, id: RecordId) -> Result<()> {
+    today::forget(views, id)?;
+    for sql in ["DELETE FROM task WHERE contact = ?", "DELETE FROM reach WHERE contact = ?"] {
         views.prepare_cached(sql)?.execute([id.as_bytes()])?;
     }
     Ok(())
@@ -131,10 +135,7 @@ fn contact(
         .query_row([id.as_bytes()], |row| row.get(0))?;
     if known {
         sessions.extend(quality::counted_in(views, id)?);
-        today::forget(views, id)?;
-        for sql in ["DELETE FROM task WHERE contact = ?", "DELETE FROM reach WHERE contact = ?"] {
-            views.prepare_cached(sql)?.execute([id.as_bytes()])?;
-        }
+        forget_rows(views, id)?;
     }
     views
         .prepare_cached(
