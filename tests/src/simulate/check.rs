@@ -358,10 +358,8 @@ fn files_with_any(dir: &Path, names: &BTreeSet<&[u8]>) -> Result<Vec<String>> {
             found.extend(files_with_any(&path, names)?);
         } else {
             let bytes = fs::read(&path)?;
-            // An id may end with a Q, and another's name follow it.
-            let ends = |at: usize| !bytes.get(at + length).is_some_and(u8::is_ascii_lowercase);
-            let named = |(at, text): &(usize, &[u8])| text[0] == b'Q' && names.contains(text) && ends(*at);
-            if let Some((at, _)) = bytes.windows(length).enumerate().find(named) {
+            let named = |text: &[u8]| text[0] == b'Q' && names.contains(text);
+            if let Some(at) = bytes.windows(length).position(named) {
                 let around = &bytes[at.saturating_sub(120)..bytes.len().min(at + 120)];
                 found.push(format!("{}: {}", path.display(), around.escape_ascii()));
             }

@@ -238,7 +238,7 @@ impl World {
 
     /// Which of these changes are in base's log.
     fn in_log(&self, changes: Carriage) -> Result<Carriage> {
-        let there = self.base().log.read(|conn| {
+        Ok(self.base().log.read(|conn| {
             let mut there = Carriage::new();
             for (team, record, hash) in changes {
                 if let Some(of) = log::team_by_id(conn, team)?
@@ -248,8 +248,7 @@ impl World {
                 }
             }
             Ok(there)
-        })?;
-        Ok(there)
+        })?)
     }
 
     /// Promise 7, of a link that was cut: what goes a second time, in frames that may be smaller now, is of one frame.

@@ -31,10 +31,12 @@ fn op(record: RecordId, mark: Mark) -> Op {
 
 /// A number in letters: a value that nobody else writes, and that reads like a name.
 pub fn letters(mut n: usize) -> String {
+    // Without a q: an id may end with a Q, and another's name in small letters follow it.
+    const LETTERS: &[u8; 25] = b"abcdefghijklmnoprstuvwxyz";
     let mut text = String::from("Q");
     for _ in 0..5 {
-        text.push(char::from(b'a' + (n % 26) as u8));
-        n /= 26;
+        text.push(char::from(LETTERS[n % LETTERS.len()]));
+        n /= LETTERS.len();
     }
     text
 }
