@@ -208,6 +208,29 @@ fn promise_6_cost_follows_change() {
     assert!(costs[1] <= costs[0] + 4, "{costs:?}");
 }
 
+/// It was set back to before it joined the last of its teams: base knows of one more than the tablet.
+#[test]
+fn promise_6_cost_follows_change_where_base_knows_of_more_teams() {
+    let (field, tablets) = field_with(&["van"]);
+    let van = &tablets[0];
+    let join = |n: usize| {
+        let name = format!("Team {n}");
+        field.wayside_text(&["team", "add", &name]);
+        van.ok(&["enrol", &field.wayside_text(&["enrol-code", "--team", &name]), "--name", "van"]);
+    };
+    (1..5).for_each(join);
+    sync(van);
+    let copy = field.dir.path().join("copy");
+    copy_dir(&van.dir, &copy);
+    join(5);
+    std::fs::remove_dir_all(&van.dir).unwrap();
+    std::fs::rename(&copy, &van.dir).unwrap();
+    sync(van);
+    let report = sync(van);
+    assert_eq!((&report["exchanges"], &report["in_sync"]), (&json!(1), &json!(true)), "{report}");
+    assert!(report["bytes_up"].as_u64().unwrap() <= 512 && report["bytes_down"].as_u64().unwrap() <= 512);
+}
+
 /// Links cut at seeded bytes, both ways, in exchanges of many frames; `cut_links.rs` tries more of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn promise_7_cut_anywhere() {

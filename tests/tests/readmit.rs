@@ -169,3 +169,37 @@ fn what_was_typed_again_meanwhile_is_never_taken_up_beside_it() {
     assert_eq!(world.van.json(&["status"])["quarantined"], 2, "kept for the record");
     assert_eq!(world.field.wayside_json(&["quarantine"]).as_array().unwrap().len(), 2);
 }
+
+/// One refused change says several things, and others build on it: what is typed again of it in part replaces none of it.
+#[test]
+fn what_was_typed_again_in_part_loses_nothing_of_the_rest() {
+    let world = World::new();
+    let (contact, session) = world.record();
+    sync(&world.van);
+    world.bind(&contact, ELSEWHERE);
+    world.van.ok(&["edit", &contact, "--set", "satisfaction=4", "--set", "ext/shoes=\"red\""]);
+    world.van.ok(&["edit", &contact, "--set", "satisfaction_comment=\"Kind\""]);
+    assert_eq!(sync(&world.van)["quarantined"], 2);
+    world.bind(&session, ELSEWHERE);
+    let entry = |id: &str, text: &str| format!("notes/{id}={{\"text\":\"{text}\"}}");
+    let both =
+        ["edit", &session, "--set", &entry("aaaaaaaa", "First"), "--set", &entry("bbbbbbbb", "Second")];
+    world.van.ok(&both);
+    assert_eq!(sync(&world.van)["quarantined"], 1);
+    world.bind(&contact, TEAM);
+    world.bind(&session, TEAM);
+    world.van.ok(&["edit", &contact, "--set", "satisfaction=5"]);
+    world.van.ok(&["edit", &session, "--set", &entry("cccccccc", "First")]);
+    sync(&world.van);
+
+    let readmitted = world.readmit(&[]);
+    assert_eq!(outcomes(&readmitted), ["accepted"; 3], "{readmitted:?}");
+    let shown = world.everywhere(&contact);
+    assert_eq!((&shown["ext"]["shoes"], &shown["satisfaction_comment"]), (&json!("red"), &json!("Kind")));
+    let conflict = &shown["conflicts"][0];
+    assert_eq!(
+        (&conflict["path"], conflict["values"].as_array().unwrap().len()),
+        (&json!("satisfaction"), 2)
+    );
+    assert_eq!(world.everywhere(&session)["notes"].as_object().unwrap().len(), 3);
+}

@@ -33,6 +33,13 @@ pub struct Quarantined {
     pub raw: Vec<u8>,
 }
 
+impl Quarantined {
+    /// Where it writes.
+    pub fn paths(&self) -> Vec<String> {
+        crate::read::values(&self.raw).into_iter().map(|(path, _)| path).collect()
+    }
+}
+
 pub fn quarantined(conn: &Connection, record: i64) -> Result<Vec<Quarantined>> {
     let sql =
         "SELECT hash, deps, code, raw FROM change WHERE record = ? AND state = 'quarantined' ORDER BY no";

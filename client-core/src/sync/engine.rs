@@ -71,7 +71,8 @@ pub struct Engine {
     asked_about: usize,
     /// Teams that the last request stands for without naming them.
     rest: Vec<TeamPlace>,
-    name_all: bool,
+    /// Of which base said that they stand elsewhere.
+    moved: BTreeSet<RecordId>,
     /// A server that does not take what it was said to: it is spoken to as to an old one.
     old_server: bool,
     reading: Reading,
@@ -99,7 +100,7 @@ impl Engine {
             sent: Vec::new(),
             asked_about: 0,
             rest: Vec::new(),
-            name_all: false,
+            moved: BTreeSet::new(),
             old_server: false,
             reading: Reading::default(),
             orders: Orders::default(),
@@ -215,10 +216,12 @@ impl Engine {
         let mut places: Vec<&TeamPlace> = outline.places.iter().collect();
         self.rest.clear();
         // What is fetched comes with the answer, if the hello names its team.
-        if streamed && !self.name_all && !self.looking && places.len() > NAMED {
-            let quiet = |place: &&TeamPlace| is_quiet(place, &outline.offers);
-            self.rest = places.iter().filter(|place| quiet(place)).map(|place| (*place).clone()).collect();
-            places.retain(|place| !quiet(place));
+        if streamed && !self.looking && places.len() > NAMED {
+            let quiet =
+                |place: &TeamPlace| !self.moved.contains(&place.team) && is_quiet(place, &outline.offers);
+            let (rest, named) = places.into_iter().partition(|place| quiet(place));
+            places = named;
+            self.rest = Vec::into_iter(rest).cloned().collect();
         }
         self.asked = places.iter().map(|place| (place.team, (*place).clone())).collect();
         self.orders.nonce = nonce;
@@ -499,13 +502,8 @@ impl Engine {
     fn terms(&mut self, terms: Terms, steps: &mut Vec<Step>) {
         if terms.rest_same {
             for place in self.rest.drain(..) {
-                let TeamPlace { team, epoch, cursor, sum, .. } = place;
-                let state = TeamState { team, epoch, cursor, fingerprint: sum.fingerprint(), more: false };
-                self.states.insert(team, state);
+                self.states.insert(place.team, place.unmoved());
             }
-        } else if !self.rest.is_empty() {
-            self.name_all = true;
-            self.stood = None;
         }
         let Terms { capabilities, credit, notice, .. } = terms;
         steps.push(Step::Terms { server_can: capabilities, credit, notice });
@@ -563,6 +561,16 @@ impl Engine {
         steps.push(Step::Time { server_time_ms: state.server_time_ms });
         if self.asked.keys().any(|team| !state.teams.iter().any(|state| state.team == *team)) {
             return Err(Error::Failed(Code::TeamNotAllowed));
+        }
+        for place in self.rest.drain(..) {
+            let unmoved = place.unmoved();
+            if state.teams.contains(&unmoved) {
+                self.states.insert(place.team, unmoved);
+            } else {
+                // Or it did not say, being older.
+                self.moved.insert(place.team);
+                self.stood = None;
+            }
         }
         for team in state.teams {
             if !self.asked.contains_key(&team.team) {

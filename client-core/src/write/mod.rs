@@ -7,6 +7,8 @@ mod line;
 mod order;
 mod update;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rusqlite::Connection;
 use serde_json::{Map, Value};
 use wayside_protocol::{
@@ -139,12 +141,28 @@ impl Tablet {
     }
 }
 
-/// Whether somebody who writes this puts right what was refused at `path`: the same field; or another entry of the same
-/// kind, since an entry that was refused is typed again as a new one, and both would count.
-fn is_in_place(kind: Kind, write: &Write, path: &str) -> bool {
-    let map = |path: &str| path.rsplit_once('/').map(|(map, _)| map.to_owned());
-    let entry = matches!(schema::at(kind, path), At::Entry(_) | At::TallyEntry);
-    write.path == path || entry && map(&write.path) == map(path)
+/// Whether somebody who writes this says anew whatever was refused at these paths: each field again; and, since an entry that
+/// was refused is typed again as a new one, and both would count, of each kind of entry as many.
+fn say_anew(kind: Kind, writes: &[Write], paths: &[String]) -> bool {
+    let entries = |path: &str| match schema::at(kind, path) {
+        At::Entry(_) | At::TallyEntry => path.rsplit_once('/').map(|(map, _)| map.to_owned()),
+        _ => None,
+    };
+    let mut typed: BTreeMap<String, usize> = BTreeMap::new();
+    for map in writes.iter().filter_map(|write| entries(&write.path)) {
+        *typed.entry(map).or_default() += 1;
+    }
+    !paths.is_empty()
+        && paths.iter().all(|path| match entries(path) {
+            Some(map) => match typed.get_mut(&map) {
+                Some(left) if *left > 0 => {
+                    *left -= 1;
+                    true
+                }
+                _ => false,
+            },
+            None => writes.iter().any(|write| write.path == *path),
+        })
 }
 
 fn object(value: Value, path: &str) -> Result<Map<String, Value>> {
@@ -239,20 +257,27 @@ impl Pen<'_> {
         Ok(Author { actor: if tainted { fresh } else { self.me.actor }, fresh, message })
     }
 
-    /// The message of a change which puts right what base refused of a record: it names those changes in quarantine whose
-    /// values it replaces, so that base never takes them up again beside it.
-    fn message(&self, no: i64, replaces: impl Fn(&str) -> bool) -> Result<Message> {
+    /// The message of a change which puts right what base refused of a record: it names those changes in quarantine of which
+    /// it says everything anew, so that base never takes them up again beside it. A change of which it says only some is not
+    /// named: the rest of it would be lost.
+    fn message(&self, no: i64, says_anew: impl Fn(&[String]) -> bool) -> Result<Message> {
         let mut message = self.message.clone();
-        let mut gone: Vec<Hash> = Vec::new();
-        for change in unsettled::quarantined(self.conn, no)? {
-            // Goes with what it builds on.
-            let follows = change.deps.iter().any(|dep| gone.contains(dep));
-            let replaced = || crate::read::values(&change.raw).iter().any(|(path, _)| replaces(path));
-            if !follows && message.supersedes.len() < MAX_SUPERSEDES && replaced() {
+        let quarantined = unsettled::quarantined(self.conn, no)?;
+        let mut gone: BTreeSet<Hash> = BTreeSet::new();
+        for (at, change) in quarantined.iter().enumerate() {
+            if gone.contains(&change.hash) || message.supersedes.len() >= MAX_SUPERSEDES {
+                continue;
+            }
+            let (mut with_it, mut paths) = (BTreeSet::from([change.hash]), change.paths());
+            for later in &quarantined[at + 1..] {
+                // Goes with what it builds on.
+                if later.deps.iter().any(|dep| with_it.contains(dep)) && with_it.insert(later.hash) {
+                    paths.extend(later.paths());
+                }
+            }
+            if says_anew(&paths) {
                 message.supersedes.push(short_hash(&change.hash));
-                gone.push(change.hash);
-            } else if follows {
-                gone.push(change.hash);
+                gone.extend(with_it);
             }
         }
         Ok(message)
@@ -276,7 +301,7 @@ impl Pen<'_> {
         }
         let writes = self.in_order(None, writes);
         let no = records::make(self.conn, id, team)?.no;
-        let message = self.message(no, |_| true)?;
+        let message = self.message(no, |paths| !paths.is_empty())?;
         let (record, authored) = Record::begin(id, kind, &writes, &self.author(no, &message)?)?;
         self.keep(no, id, None, team, &[], &record, &authored)?;
         Ok(record.heads())
@@ -295,8 +320,7 @@ impl Pen<'_> {
         let base = base.map(|base| self.standing(open, base)).transpose()?.filter(|base| !base.is_empty());
         let deps = base.clone().unwrap_or_else(|| open.record.heads());
         let writes = self.in_order(Some(&open.record), writes);
-        let message =
-            self.message(open.row.no, |path| writes.iter().any(|write| is_in_place(kind, write, path)))?;
+        let message = self.message(open.row.no, |paths| say_anew(kind, &writes, paths))?;
         let author = self.author(open.row.no, &message)?;
         if let Some(authored) = open.record.edit(base.as_deref(), &writes, &author)? {
             let Row { no, id, team, .. } = open.row;

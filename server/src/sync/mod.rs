@@ -329,15 +329,16 @@ impl Exchange {
         }
         let (states, rest_same, positions, too_old) = base.log.read(|conn| {
             let too_old = self.too_old(conn)?;
-            let states = if pushes_only {
+            let mut states: Vec<TeamState> = if pushes_only {
                 self.hello.teams.iter().map(pull::unmoved).collect()
             } else {
                 let wishes = pull::Wishes::of(&self.hello, self.ask.as_ref());
                 self.repair.answer(base, conn, &wishes, &mut frames)?;
                 pull::pull(conn, &base.identity, &self.hello, &self.repair, &wishes, &offered, &mut frames)?
             };
-            let rest_same = self.rest_same(conn)?;
+            let (rest_same, rest) = self.rest(conn)?;
             let positions = self.positions(conn, &states, rest_same && !pushes_only)?;
+            states.extend(rest);
             Ok((states, rest_same, positions.filter(|_| too_old == 0), too_old))
         })?;
         if knows_refusals_only && frames.is_empty() && self.tablet.revoked {
@@ -406,18 +407,22 @@ impl Exchange {
         repair::positions(conn, states, &self.teams, self.now)
     }
 
-    /// Whether the tablet's teams that it does not name stand at the ends of their logs.
-    fn rest_same(&self, conn: &Conn) -> Result<bool> {
-        let Some(rest) = self.ask.as_ref().and_then(|ask| ask.rest) else { return Ok(false) };
+    /// Whether the tablet's teams that it does not name stand at the ends of their logs; where these are, if it has them
+    /// elsewhere or in another number.
+    fn rest(&self, conn: &Conn) -> Result<(bool, Vec<TeamState>)> {
+        let Some(rest) = self.ask.as_ref().and_then(|ask| ask.rest) else { return Ok((false, Vec::new())) };
         let named = |team: &&Team| self.hello.teams.iter().any(|place| place.team == team.id);
-        let places = self.teams.iter().filter(|team| !named(team)).map(|team| {
+        let states = self.teams.iter().filter(|team| !named(team)).map(|team| {
             // The state of the log now: the teams were read when the request began.
-            let team = log::team_by_id(conn, team.id)?.ok_or(Code::TeamNotAllowed)?;
-            let fingerprint = log::sum_at(conn, team.n, team.head)?.fingerprint();
-            Ok((team.id, team.epoch, team.head, fingerprint))
+            let Team { n, id: team, epoch, head: cursor, .. } =
+                log::team_by_id(conn, team.id)?.ok_or(Code::TeamNotAllowed)?;
+            let fingerprint = log::sum_at(conn, n, cursor)?.fingerprint();
+            Ok(TeamState { team, epoch, cursor, fingerprint, more: false })
         });
-        let places = places.collect::<Result<Vec<_>>>()?;
-        Ok(places.len() as u64 == rest.teams && combined(places) == rest.fingerprint)
+        let states = states.collect::<Result<Vec<_>>>()?;
+        let places = states.iter().map(|state| (state.team, state.epoch, state.cursor, state.fingerprint));
+        let same = states.len() as u64 == rest.teams && combined(places) == rest.fingerprint;
+        Ok((same, if same { Vec::new() } else { states }))
     }
 }
 
