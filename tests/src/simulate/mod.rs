@@ -20,7 +20,7 @@ use wayside_server::log;
 
 use wire::{Carriage, Fault, lock};
 pub use world::{Counts, name_of};
-use world::{DAY, MINUTE, World};
+use world::{DAY, MINUTE, SLOW, World};
 
 /// What is simulated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,17 +182,27 @@ impl World {
             103 | 104 => self.change_teams(at).await,
             105 => self.renew_key(at).await,
             106 | 107 => self.say_something_new(at),
-            _ => {
-                for _ in 0..self.rng.random_range(15..40) {
-                    self.see_at_length(at)?;
-                }
-                self.did("a busy hour");
-                for _ in 0..3 {
-                    self.meet(at).await?;
-                }
-                Ok(())
+            _ => self.busy_hours(at).await,
+        }
+    }
+
+    /// Much comes together where the link is bad, and it is cut: so much goes in several frames, once the link was measured.
+    async fn busy_hours(&mut self, at: usize) -> Result<()> {
+        self.vans[at].line.own().rate = SLOW;
+        for last in [false, true] {
+            for _ in 0..self.rng.random_range(15..40) {
+                self.see_at_length(at)?;
+            }
+            self.did("a busy hour");
+            if last {
+                let share = self.rng.random_range(0.3..1.0);
+                self.meet_with(at, 0, Some(Fault::CutUp(share))).await?;
+            } else {
+                self.meet(at).await?;
+                self.sync(at, None).await?;
             }
         }
+        Ok(())
     }
 
     /// A tablet has signal for a while.
@@ -216,6 +226,10 @@ impl World {
             _ => None,
         };
         let request = if self.rng.random_bool(0.6) { 0 } else { self.any(4) };
+        self.meet_with(at, request, fault).await
+    }
+
+    async fn meet_with(&mut self, at: usize, request: usize, fault: Option<Fault>) -> Result<()> {
         let calm = self.vans[at].quiet_at > self.upset && self.vans[at].line.own().hidden == 0;
         let cut = matches!(fault, Some(Fault::CutUp(_) | Fault::CutDown(_)));
         self.vans[at].line.own().watched = cut;

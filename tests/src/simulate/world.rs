@@ -31,6 +31,8 @@ pub const KEY: Key = Key::from_bytes(KEY_BYTES);
 const START: u64 = 1_795_179_600_000;
 pub const MINUTE: u64 = 60_000;
 pub const DAY: u64 = 24 * 60 * MINUTE;
+/// Bytes a second of a link on which little fits into a frame.
+pub const SLOW: u64 = 2_000;
 /// So many are kept of a tablet.
 const COPIES: usize = 4;
 
@@ -241,7 +243,7 @@ impl World {
         let dir = self.fresh("tablet");
         let clock = Arc::new(ManualClock::new(self.now() as i64));
         let line = Line::new(self.wire.clone(), clock.clone());
-        let rates = [2_000, 20_000, 200_000];
+        let rates = [SLOW, 20_000, 200_000];
         line.own().rate = rates[self.any(rates.len())];
         let van = Van {
             name: format!("van-{}", self.vans.len()),
