@@ -132,7 +132,7 @@ fn many_commit_together_and_one_that_fails_takes_nothing_with_it(site: Site) {
     assert_eq!(site.head(), 1 + 24 * 4);
     assert_eq!(site.count("log"), 1 + 24 * 4);
     assert!(watch.has_changed().unwrap());
-    assert_eq!(watch.borrow()[&site.team], 97);
+    assert_eq!(watch.borrow()[&site.team].head, 97);
 }
 
 fn a_panic_inside_a_job_fails_that_job_alone(site: Site) {
@@ -580,7 +580,9 @@ fn news_of_another_node_arrives(site: Site) {
     let offer = tablet.begin(Kind::Person, json!({"sex": "F"})).1;
     tablet.push(&site, &[offer]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let came = async { heads.wait_for(|heads| heads.get(&site.team) == Some(&2)).await.map(drop) };
+    let came = async {
+        heads.wait_for(|heads| heads.get(&site.team).is_some_and(|end| end.head == 2)).await.map(drop)
+    };
     let came = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), came).await });
     came.unwrap().unwrap();
 }

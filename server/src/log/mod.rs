@@ -13,6 +13,7 @@ mod contract;
 mod copy;
 pub mod db;
 mod desk;
+mod ends;
 mod enrol;
 mod entries;
 mod figures;
@@ -34,9 +35,7 @@ mod tests;
 mod watcher;
 mod writer;
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -57,6 +56,8 @@ pub use db::{Conn, ToValue, connections};
 pub use desk::{
     CLAIM_MS, Claimed, claim, claims, desk_state, held_unseen, held_unseen_count, leave, note_held_seen,
 };
+use ends::Teller;
+pub use ends::{End, Ends};
 pub use enrol::{
     CODE_VALID_MS, Enrolment, Joining, LastContact, Tablet, Visit, enrol, held_by_tablet, join_tablet,
     last_contacts, make_code, tablet_by_key, tablets_of,
@@ -123,9 +124,6 @@ const SCRUBS: u32 = 4;
 const MEETINGS: u32 = 100;
 const MEETING: Duration = Duration::from_millis(5);
 
-/// The last sequence number of each team.
-pub type Heads = BTreeMap<RecordId, u64>;
-
 /// A place in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
@@ -137,7 +135,7 @@ pub struct Position {
 pub struct Log {
     writer: Writer,
     readers: Readers,
-    heads: watch::Receiver<Heads>,
+    ends: Teller,
     /// Looks for what other nodes append.
     _watcher: Option<Watcher>,
     place: Option<Place>,
@@ -148,23 +146,22 @@ impl Log {
     pub fn open(data: &Path) -> Result<Log> {
         let path = data.join("log.db");
         let connection = open_file(&path)?;
-        let (sender, heads) = watch::channel(heads_of(&connection)?);
-        let writer = Writer::start(path.clone(), connection, sender)?;
+        let ends = Teller::begin(&connection)?;
+        let writer = Writer::start(path.clone(), connection, ends.clone())?;
         let readers = Readers::new(At::File(path));
-        Ok(Log { writer, readers, heads, _watcher: None, place: None })
+        Ok(Log { writer, readers, ends, _watcher: None, place: None })
     }
 
     /// Opens a log that nodes share, made or upgraded as needed. Refused where a newer program has narrowed the schema,
     /// and where the database does not promise that what it commits is on its disk. Blocks.
     pub fn open_shared(place: &Place) -> Result<Log> {
         let connection = open_place(place)?;
-        let (sender, heads) = watch::channel(heads_of(&connection)?);
+        let ends = Teller::begin(&connection)?;
         drop(connection);
-        let sender = Arc::new(sender);
-        let writer = Writer::start_remote(place, &sender)?;
-        let watcher = Watcher::start(place.clone(), sender)?;
+        let writer = Writer::start_remote(place, &ends)?;
+        let watcher = Watcher::start(place.clone(), ends.clone())?;
         let readers = Readers::new(At::Server(Box::new(place.clone())));
-        Ok(Log { writer, readers, heads, _watcher: Some(watcher), place: Some(place.clone()) })
+        Ok(Log { writer, readers, ends, _watcher: Some(watcher), place: Some(place.clone()) })
     }
 
     /// How the connections that read stand.
@@ -233,19 +230,20 @@ impl Log {
     }
 
     /// Changes after every commit of this process, and soon after those of other nodes. Another process over the same
-    /// file may append too: poll as well.
-    pub fn watch(&self) -> watch::Receiver<Heads> {
-        self.heads.clone()
+    /// file may append, too: [`Log::look_around`].
+    pub fn watch(&self) -> watch::Receiver<Ends> {
+        self.ends.watch()
+    }
+
+    /// Tells those who watch of what another process has appended. Blocks.
+    pub fn look_around(&self) -> Result<()> {
+        self.read(|conn| self.ends.look(conn))
     }
 }
 
 /// Brings the database of a shared ledger to the schema of this program.
 pub(crate) fn upgrade_ledger(connection: &Conn) -> Result<()> {
     schema::upgrade(connection, schema::LEDGER)
-}
-
-fn heads_of(connection: &Conn) -> Result<Heads> {
-    Ok(heads(connection)?.into_iter().map(|(team, _, head)| (team, head)).collect())
 }
 
 /// A connection as every database here has it.

@@ -12,11 +12,10 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
 use wayside_protocol::record::RecordId;
 
-use super::Heads;
 use super::db::{Conn, Place, args};
+use super::ends::Teller;
 use super::job::{Job, Ran, Txn};
 use super::seal::is_sealed;
 use super::writer::{GROUP, NOTED, Queue, Seen};
@@ -40,7 +39,7 @@ type Jobs = Vec<Box<dyn Job>>;
 pub struct Hand {
     place: Place,
     connection: Option<Conn>,
-    heads: Arc<watch::Sender<Heads>>,
+    ends: Teller,
     /// With the thread that keeps house.
     seen: Option<Arc<Seen>>,
     /// Taken off the queue, of other teams than the one whose turn it is.
@@ -63,8 +62,8 @@ impl From<Error> for Failed {
 }
 
 impl Hand {
-    pub fn new(place: Place, heads: Arc<watch::Sender<Heads>>, seen: Option<Arc<Seen>>) -> Hand {
-        Hand { place, connection: None, heads, seen, aside: VecDeque::new(), patience: PATIENCE }
+    pub fn new(place: Place, ends: Teller, seen: Option<Arc<Seen>>) -> Hand {
+        Hand { place, connection: None, ends, seen, aside: VecDeque::new(), patience: PATIENCE }
     }
 
     pub fn run(mut self, queue: &Queue) {
@@ -163,12 +162,7 @@ impl Hand {
 
     fn tell(&self, moved: Vec<(RecordId, u64)>) {
         let Some(conn) = self.connection.as_ref().filter(|_| !moved.is_empty()) else { return };
-        self.heads.send_modify(|heads| {
-            for (team, head) in &moved {
-                let known = heads.entry(*team).or_default();
-                *known = (*known).max(*head);
-            }
-        });
+        self.ends.moved(&moved);
         for (team, head) in moved {
             let hint = format!("{team} {head}");
             if conn.execute("SELECT pg_notify(?, ?)", args![CHANNEL, hint]).is_err() {

@@ -15,11 +15,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use wayside_protocol::{error::Code, record::RecordId};
 
-use super::Heads;
 use super::db::{Conn, Place};
+use super::ends::Teller;
 use super::enrol::Visit;
 use super::job::{Job, Ran, Txn, Typed};
 use super::remote;
@@ -101,20 +100,20 @@ impl Health {
 
 impl Writer {
     /// One thread over a file.
-    pub fn start(path: PathBuf, connection: Conn, heads: watch::Sender<Heads>) -> Result<Writer> {
+    pub fn start(path: PathBuf, connection: Conn, ends: Teller) -> Result<Writer> {
         let mut writer = Writer::empty();
         let (seen, health) = (writer.seen.clone(), writer.health.clone());
-        let hand = Hand { path, connection, heads, seen, health };
+        let hand = Hand { path, connection, ends, seen, health };
         writer.add(move |queue| hand.run(&queue))?;
         Ok(writer)
     }
 
     /// One thread for jobs that are about no team, and several for those that are, each team always on the same.
-    pub fn start_remote(place: &Place, heads: &Arc<watch::Sender<Heads>>) -> Result<Writer> {
+    pub fn start_remote(place: &Place, ends: &Teller) -> Result<Writer> {
         let mut writer = Writer::empty();
         for number in 0..=remote::TEAM_WRITERS {
             let seen = (number == 0).then(|| writer.seen.clone());
-            let hand = remote::Hand::new(place.clone(), heads.clone(), seen);
+            let hand = remote::Hand::new(place.clone(), ends.clone(), seen);
             writer.add(move |queue| hand.run(&queue))?;
         }
         Ok(writer)
@@ -212,7 +211,7 @@ impl Drop for Writer {
 struct Hand {
     path: PathBuf,
     connection: Conn,
-    heads: watch::Sender<Heads>,
+    ends: Teller,
     seen: Arc<Seen>,
     health: Arc<Health>,
 }
@@ -239,8 +238,8 @@ impl Hand {
         if let Err(error) = &committed {
             tracing::error!(code = %error.code(), detail = error.detail(), jobs = done.len(), "commit failed");
             self.recover();
-        } else if !moved.is_empty() {
-            self.heads.send_modify(|heads| heads.extend(moved));
+        } else {
+            self.ends.moved(&moved);
         }
         for job in done {
             job.answer(lost.map(Error::Commit));

@@ -12,7 +12,7 @@ use super::{Exchange, pull, stream::Gate};
 use crate::base::Base;
 use crate::error::Result;
 use crate::limits::Limit;
-use crate::log;
+use crate::log::{self, End, Ends};
 
 /// Answered after this at the latest, plus up to as much again of [`JITTER_MS`]: before a proxy takes it for dead, and
 /// spread, so that a thousand tablets do not all come at once.
@@ -23,13 +23,18 @@ const JITTER_MS: u64 = 10_000;
 pub async fn live(base: Arc<Base>, gate: &Gate, head: Head, from: String) -> Result<Vec<u8>> {
     let _waiting = gate.enter_live().inspect_err(|_| base.limits.met(Limit::News))?;
     let _counted = base.metrics.channel("tablets");
-    // Before the first look, so that nothing falls between. The views tell of what another process appended, too.
-    let (mut heads, mut viewed, mut closing) = (base.log.watch(), base.viewed(), base.closing());
+    let (mut ends, mut closing) = (base.log.watch(), base.closing());
     let opening = base.clone();
     let (exchange, _) = gate.work(move || Exchange::open(&opening, head, &from)).await?;
     let exchange = Arc::new(exchange);
     let until = Instant::now() + HOLD + Duration::from_millis(rand::random_range(0..JITTER_MS));
+    // Most of what is committed is other teams'.
+    let own = |ends: &Ends| -> Vec<Option<End>> {
+        exchange.hello.teams.iter().map(|place| ends.get(&place.team).copied()).collect()
+    };
     loop {
+        // Before the look, so that nothing falls between.
+        let seen = own(&ends.borrow_and_update());
         let (looking, held) = (base.clone(), exchange.clone());
         let states = gate
             .work(move || look(&looking, &held).inspect_err(|error| held.is_refused(&looking, error.code())));
@@ -42,8 +47,7 @@ pub async fn live(base: Arc<Base>, gate: &Gate, head: Head, from: String) -> Res
             return Ok(answer);
         }
         tokio::select! {
-            changed = heads.changed() => changed.map_err(|_| Code::ServerFailed)?,
-            changed = viewed.changed() => changed.map_err(|_| Code::ServerFailed)?,
+            moved = ends.wait_for(|ends| own(ends) != seen) => drop(moved.map_err(|_| Code::ServerFailed)?),
             _ = closing.wait_for(|closing| *closing) => {}
             () = sleep_until(until) => {}
         }

@@ -46,6 +46,8 @@ pub struct Gate {
     places: Arc<Semaphore>,
     open: Arc<Semaphore>,
     live: Arc<Semaphore>,
+    #[cfg(test)]
+    pub worked: std::sync::atomic::AtomicU64,
 }
 
 impl Default for Gate {
@@ -57,7 +59,13 @@ impl Default for Gate {
 impl Gate {
     pub fn of(at_once: usize, open: usize, live: usize) -> Gate {
         let many = |many| Arc::new(Semaphore::new(many));
-        Gate { places: many(at_once), open: many(open), live: many(live) }
+        Gate {
+            places: many(at_once),
+            open: many(open),
+            live: many(live),
+            #[cfg(test)]
+            worked: Default::default(),
+        }
     }
 
     /// For as long as a request is read and answered.
@@ -70,16 +78,13 @@ impl Gate {
         self.live.clone().try_acquire_owned().map_err(|_| busy())
     }
 
-    #[cfg(test)]
-    pub fn enter_live_count(&self) -> usize {
-        LIVE - self.live.available_permits()
-    }
-
     /// Does a piece of work where blocking is allowed, in its turn.
     pub async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        #[cfg(test)]
+        self.worked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let place = self.places.clone().acquire_owned().await;
         let request = tracing::Span::current();
         let work = move || {

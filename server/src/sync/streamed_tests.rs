@@ -320,10 +320,22 @@ async fn who_waits_for_news_hears_of_them_and_of_the_end() {
     // Already behind: at once.
     assert!(wait(vec![nowhere(site.team)]).await.unwrap().unwrap().teams[0].more);
     let waiting = wait(vec![place(&site)]);
-    while gate.enter_live_count() == 0 {
+    // Each was opened, and then looked at.
+    while gate.worked.load(Ordering::Relaxed) < 4 {
         tokio::task::yield_now().await;
     }
     assert!(!waiting.is_finished());
+    // What other teams do is not even looked at: of a thousand tablets nearly all are of another team.
+    let south = site.base.team_add("South").unwrap();
+    let mut third = site.tablet();
+    third.join(&site.base, "South").unwrap();
+    let before = gate.worked.load(Ordering::Relaxed);
+    for _ in 0..50 {
+        let frame = third.frame(south, &people(&third, 1));
+        third.exchange(&site.base, vec![], vec![frame]).unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(gate.worked.load(Ordering::Relaxed), before);
     one.push(&site, &people(&one, 1));
     let heard = waiting.await.unwrap().unwrap();
     assert_eq!((heard.teams[0].cursor, heard.teams[0].more), (2, true));

@@ -59,6 +59,7 @@ pub async fn follow(base: Arc<Base>, mut stop: oneshot::Receiver<()>) {
 impl Base {
     /// Follows the log to where it ends now, and tells whoever waits for it. Blocks.
     pub(crate) fn catch_up(&self, views: &mut Views) -> Result<()> {
+        self.log.look_around()?;
         views.follow_to_end(&self.log, |shown| self.followed.now_at(shown))?;
         self.followed.now_complete(views.come_to()?);
         // Only now: a page that is told must find what it is told of.
