@@ -214,6 +214,13 @@ impl Inner {
         Ok(now)
     }
 
+    /// Records were deleted, in this transaction. What has an id of its own, as a session, may be begun anew: by the same actor
+    /// that would be a fork of what base still has.
+    pub fn change_actor(&self) {
+        let mut identity = self.identity.write().unwrap_or_else(PoisonError::into_inner);
+        *identity = Identity::of(identity.key.clone(), &self.env);
+    }
+
     /// What time it is at the server, in milliseconds since 1970, as estimated here.
     pub fn server_time(&self, conn: &Connection) -> Result<u64> {
         let offset: i64 = meta::get(conn, meta::CLOCK_OFFSET)?.unwrap_or(0);

@@ -239,8 +239,16 @@ async fn a_team_that_is_taken_away_leaves_and_the_other_goes_on() {
     // And it works on for the team that it still has.
     let next = record(north, &lines(75, "both", 1)[0]);
     assert!(sync(&world, 0).await.in_sync && at_base(&world).contains(&next));
+    assert_eq!(tablet.teams().unwrap().len(), 1);
+    // In the team again, the same program goes on in a session of which it knows nothing any more.
+    let join = block_in_place(|| base.enrol_code("South", Some(&url))).unwrap().to_text();
+    tablet.enrol(&join, "van-0").await.unwrap();
+    let again = record(south, &all[1]);
+    let report = sync(&world, 0).await;
+    assert!(report.in_sync && report.quarantined == 0, "{report:?}");
+    assert!(at_base(&world).contains(&again));
     world.open(0);
-    assert_eq!(world.tablets[0].tablet().teams().unwrap().len(), 1);
+    assert_eq!(world.tablets[0].tablet().teams().unwrap().len(), 2);
     drop((base, tablet));
     world.stop().await;
 }

@@ -14,7 +14,7 @@ use wayside_protocol::{
 };
 
 use super::{
-    archive, join_hashes,
+    archive, join_hashes, leave,
     records::{self, Made, Stored},
 };
 use crate::{
@@ -494,6 +494,12 @@ fn add_range(conn: &Connection, team: RecordId, from: u64, to: u64, sum: &mut Se
 
 /// Moves the cursor, once everything up to there is stored.
 pub fn advance(conn: &Connection, team: RecordId, epoch: Epoch, to: u64, more: bool) -> Result<()> {
+    let sql = "SELECT 1 FROM team WHERE id = ? AND epoch = zeroblob(8)";
+    if conn.prepare_cached(sql)?.exists([team.as_bytes()])? {
+        // It was taken out of the team, and is back: since the verdicts on what it sent then the log may have been set back, and
+        // no epoch has told.
+        leave::offer_again(conn, Some(team))?;
+    }
     let (from, mut sum) = cursor(conn, team)?;
     if to > from {
         add_range(conn, team, from, to, &mut sum)?;

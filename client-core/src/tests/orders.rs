@@ -184,6 +184,28 @@ fn a_wipe_that_was_cut_short_is_finished_before_anything_is_shown() {
     assert!(Tablet::open_with(kit.dir.path(), &KEY, Env::system()).is_ok());
 }
 
+/// It was out of the team when it sent that, and is back; base, which was set back meanwhile, has lost its quarantine.
+#[test]
+fn what_was_refused_before_a_log_was_ever_heard_of_is_offered_once_more_with_its_first_epoch() {
+    let (kit, base) = enrolled(6);
+    kit.record();
+    let store = &kit.tablet.0.store;
+    let sql = "UPDATE change SET answered = 1, state = 'quarantined', code = 'from_revoked_tablet'";
+    store.write(|conn| Ok(conn.execute(sql, ())?)).unwrap();
+    let offered = || store.read(|conn| Ok(log::offers(conn, 1 << 20)?.changes.len())).unwrap();
+    let advance = |epoch| store.write(|conn| log::advance(conn, base.team, [epoch; 8], 0, false)).unwrap();
+    advance(0);
+    assert_eq!(offered(), 0, "answered in this sync");
+    store.write(log::begin_sync).unwrap();
+    assert_eq!(offered(), 0);
+    advance(1);
+    assert!(offered() > 0);
+    store.write(|conn| Ok(conn.execute(sql, ())?)).unwrap();
+    store.write(log::begin_sync).unwrap();
+    advance(1);
+    assert_eq!(offered(), 0, "once");
+}
+
 #[test]
 fn one_team_leaves_and_the_other_stays() {
     let (kit, mut base) = enrolled(5);

@@ -11,6 +11,8 @@ use rand::{RngExt, rngs::StdRng};
 
 /// Header of a write-ahead log: another one means that it was begun anew.
 const HEADER: usize = 32;
+/// And of each page in it.
+const FRAME_HEADER: usize = 24;
 const SECTOR: u64 = 512;
 
 /// How a database's write-ahead log stood: everything up to here was committed and synced.
@@ -59,7 +61,7 @@ pub fn copy_torn(from: &Path, to: &Path, database: &str, mark: &Mark, rng: &mut 
     copy_dir(from, to)?;
     let now = Mark::of(&from.join(database));
     let begun_anew = mark.length > 0 && mark.header != now.header;
-    if begun_anew || now.length <= mark.length {
+    if begun_anew || now.length <= mark.length || is_moved(&to.join(database), mark.length)? {
         return Ok(false);
     }
     let length = rng.random_range(mark.length..=now.length);
@@ -69,6 +71,23 @@ pub fn copy_torn(from: &Path, to: &Path, database: &str, mark: &Mark, rng: &mut 
         garble(wal, mark.length, length, rng)?;
     }
     Ok(length < now.length)
+}
+
+/// Whether something that stands in the log behind `from` was moved into the database already: SQLite has all of the log on
+/// the disk before it does that.
+fn is_moved(database: &Path, from: u64) -> io::Result<bool> {
+    let (file, wal) = (fs::read(database)?, fs::read(wal_of(database))?);
+    let number =
+        |at: usize| wal.get(at..at + 4).map(|n| u32::from_be_bytes([n[0], n[1], n[2], n[3]]) as usize);
+    let Some(page) = number(8).filter(|page| *page > 0) else { return Ok(false) };
+    let mut at = HEADER.max(from as usize);
+    while let (Some(n), Some(written)) = (number(at), wal.get(at + FRAME_HEADER..at + FRAME_HEADER + page)) {
+        if n > 0 && file.get((n - 1) * page..n * page) == Some(written) {
+            return Ok(true);
+        }
+        at += FRAME_HEADER + page;
+    }
+    Ok(false)
 }
 
 /// The last sector of what was being written is not what it should be.
