@@ -62,8 +62,8 @@ pub enum Fault {
 /// What all links share.
 #[derive(Default)]
 pub struct Wire {
-    /// Where the server is, while it is up.
-    pub router: Option<Router>,
+    /// The nodes over the one log, while they are up: no request knows to which it goes.
+    pub nodes: Vec<Router>,
     pub log: PathBuf,
     /// What is held back: path and body.
     pub late: Vec<(String, Vec<u8>)>,
@@ -230,7 +230,7 @@ impl Line {
         }
         let log = {
             let wire = lock(&inner.wire);
-            wire.router.as_ref()?;
+            wire.nodes.first()?;
             Mark::of(&wire.log)
         };
         let carried = match fault {
@@ -294,7 +294,7 @@ impl Line {
         wire.note(&carried.body);
         match fault {
             Some(Fault::ServerDies) => {
-                (wire.router, wire.died) = (None, Some(log));
+                (wire.nodes, wire.died) = (Vec::new(), Some(log));
                 return None;
             }
             Some(Fault::TabletDiesStoring) => {
@@ -329,14 +329,19 @@ fn at(body: &[u8], share: f64) -> usize {
 
 /// Hands a request to the server, whole or as much of it as came before the link was cut. `None`: nobody is there.
 pub async fn deliver(wire: &Mutex<Wire>, path: &str, body: &[u8], whole: bool) -> Option<Carried> {
-    let router = lock(wire).router.clone()?;
+    let node = {
+        let nodes = &lock(wire).nodes;
+        // A request ends with its signature.
+        let any = body.last().copied().unwrap_or_default() as usize;
+        nodes.get(any % nodes.len().max(1))?.clone()
+    };
     let mut pieces: Vec<Result<Bytes, std::io::Error>> =
         body.chunks(4096).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
     if !whole {
         pieces.push(Err(std::io::ErrorKind::ConnectionReset.into()));
     }
     let request = Request::post(path).body(Body::from_stream(stream::iter(pieces))).ok()?;
-    let response = router.oneshot(request).await.ok()?;
+    let response = node.oneshot(request).await.ok()?;
     let status: StatusCode = response.status();
     let body = response.into_body().collect().await.ok()?.to_bytes().to_vec();
     Some(Carried { status: status.as_u16(), body, cut: false })

@@ -213,18 +213,31 @@ impl World {
         let base = Arc::new(Base::open(&self.data, self.clock())?);
         {
             let mut wire = lock(&self.wire);
-            wire.router = Some(router(base.clone()));
+            wire.nodes = vec![router(base.clone())];
             wire.log = log_in(&self.data);
             wire.identity = *base.identity.public();
             wire.died = None;
         }
         self.base = Some(base);
+        if self.has_two_nodes() { self.start_second() } else { Ok(()) }
+    }
+
+    fn has_two_nodes(&self) -> bool {
+        self.seed % 2 == 1
+    }
+
+    /// Another process over the same log, which takes half of the requests and knows of the rest what stands in the log.
+    fn start_second(&mut self) -> Result<()> {
+        let second = router(Arc::new(Base::open(&self.data, self.clock())?));
+        let mut wire = lock(&self.wire);
+        wire.nodes.truncate(1);
+        wire.nodes.push(second);
         Ok(())
     }
 
     /// Base comes to an end: nothing of it is left in memory.
     pub fn stop(&mut self) {
-        lock(&self.wire).router = None;
+        lock(&self.wire).nodes.clear();
         (self.base, self.views) = (None, None);
     }
 
@@ -407,6 +420,11 @@ impl World {
     }
 
     pub fn restart_base(&mut self) -> Result<()> {
+        if self.has_two_nodes() && self.rng.random() {
+            self.did("one of two nodes restarted");
+            return self.start_second();
+        }
+        self.did("base restarted");
         self.stop();
         self.upset = self.step;
         self.serve()
