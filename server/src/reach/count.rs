@@ -21,96 +21,148 @@ const CUTS: &[&str] = CODES.split_at(8).0;
 /// Whose answers are counted.
 const QUESTIONS: [&str; 6] = ["ethnic_category", "postcode", "age", "sex", "registered", "language"];
 
-/// Somebody, over all their contacts of these days.
+/// Somebody, over all their contacts of these days. Kept small: there may be hundreds of thousands.
 struct Somebody {
     /// Of the earliest contact: where they were reached.
-    first: String,
+    first: Day,
     /// By [`CODES`].
-    codes: [String; CODES.len()],
-    groups: BTreeSet<String>,
-    district: String,
+    codes: [Word; CODES.len()],
+    groups: Vec<Word>,
+    district: Word,
     step: usize,
-    months: BTreeMap<String, usize>,
+    /// Each once, with the furthest step.
+    months: Vec<(Word, usize)>,
+}
+
+/// The first ten characters of `YYYY-MM-DD`.
+type Day = [u8; 10];
+
+/// The place of a text among all that was met; 0 is the empty one.
+type Word = u32;
+
+struct Words {
+    known: HashMap<Box<str>, Word>,
+    all: Vec<Box<str>>,
+}
+
+impl Words {
+    fn new() -> Words {
+        let mut words = Words { known: HashMap::new(), all: Vec::new() };
+        words.number("");
+        words
+    }
+
+    fn number(&mut self, text: &str) -> Word {
+        if let Some(number) = self.known.get(text) {
+            return *number;
+        }
+        let number = self.all.len() as Word;
+        self.all.push(text.into());
+        self.known.insert(text.into(), number);
+        number
+    }
+
+    fn text(&self, word: Word) -> &str {
+        self.all.get(word as usize).map_or("", |text| text)
+    }
 }
 
 /// Counts who was reached on these days. Blocks.
 pub fn reach(views: &Views, places: &mut Places, asked: &Asked) -> Result<Reach> {
     let team: Option<RecordId> = asked.team.parse().ok();
     let sessions = views.places_of_sessions()?;
-    let mut rows = Vec::new();
+    let mut count = Count::new(&sessions, places);
     views.reach(&asked.from.to_string(), &asked.to.to_string(), |row| {
-        if team.is_none_or(|team| *team.as_bytes() == row.team) {
-            rows.push(row);
-        }
+        if team.is_none_or(|team| *team.as_bytes() == row.team) { count.add(row) } else { Ok(()) }
     })?;
-    figures(rows, &sessions, places, asked)
+    count.figures(asked)
 }
 
-/// The figures of these contacts. `sessions` says of each session where and on which day it was.
-pub fn figures(
-    rows: Vec<ReachRow>,
-    sessions: &SessionPlaces,
-    places: &mut Places,
-    asked: &Asked,
-) -> Result<Reach> {
-    let mut everybody: HashMap<[u8; 16], Somebody> = HashMap::new();
-    for row in rows {
-        let place = places.of(&row.postcode)?;
-        let site = sessions
-            .get(&row.session)
-            .and_then(|(site, _)| site.map(|site| site.to_string()))
-            .unwrap_or_default();
+/// What contacts come to, one after the other.
+pub struct Count<'a> {
+    /// Of each session where and on which day it was.
+    sessions: &'a SessionPlaces,
+    places: &'a mut Places,
+    words: Words,
+    everybody: HashMap<[u8; 16], Somebody>,
+}
+
+impl<'a> Count<'a> {
+    pub fn new(sessions: &'a SessionPlaces, places: &'a mut Places) -> Count<'a> {
+        Count { sessions, places, words: Words::new(), everybody: HashMap::new() }
+    }
+
+    pub fn add(&mut self, row: ReachRow) -> Result<()> {
+        let place = self.places.of(&row.postcode)?;
+        let site = self.sessions.get(&row.session).and_then(|(site, _)| *site);
+        let site = site.map(|site| site.to_string()).unwrap_or_default();
         let who = row.who;
-        let now = Somebody::of(row, place, site);
-        match everybody.entry(who) {
+        let now = Somebody::of(&row, &place, &site, &mut self.words);
+        match self.everybody.entry(who) {
             Occupied(mut entry) => entry.get_mut().and(now),
             Vacant(entry) => {
                 entry.insert(now);
             }
         }
+        Ok(())
     }
-    let people: Vec<&Somebody> = everybody.values().collect();
-    let district = most_usual_district(&people);
-    let mut cuts = Vec::new();
-    for (index, by) in CUTS.iter().enumerate() {
-        let mut cut = cut_up(by, people.iter().map(|one| (one.codes[index].as_str(), one.step)));
-        compare(&mut cut, district, places)?;
-        cuts.push(cut);
+
+    pub fn figures(self, asked: &Asked) -> Result<Reach> {
+        let Count { places, words, everybody, .. } = self;
+        let people: Vec<&Somebody> = everybody.values().collect();
+        let district = most_usual_district(&people, &words);
+        let mut cuts = Vec::new();
+        for (index, by) in CUTS.iter().enumerate() {
+            let mut cut = cut_up(by, people.iter().map(|one| (words.text(one.codes[index]), one.step)));
+            compare(&mut cut, district, places)?;
+            cuts.push(cut);
+        }
+        let groups: BTreeSet<Word> = people.iter().flat_map(|one| &one.groups).copied().collect();
+        let groups: BTreeMap<&str, Word> = groups.into_iter().map(|word| (words.text(word), word)).collect();
+        for (group, word) in groups {
+            // Whoever belongs to it and whoever does not: of the two the first is shown.
+            let within =
+                people.iter().map(|one| (if one.groups.contains(&word) { "in" } else { "out" }, one.step));
+            cuts.push(cut_up(&format!("plus:{group}"), within));
+        }
+        let compared_with =
+            district.map(|district| places.reference().area_name(district)).transpose()?.flatten();
+        Ok(Reach {
+            from: asked.from.to_string(),
+            to: asked.to.to_string(),
+            people: suppress::total(&funnel(people.iter().map(|one| one.step))),
+            cuts,
+            months: months(&people, &words),
+            completeness: QUESTIONS.iter().map(|field| complete(&people, &words, field)).collect(),
+            deprivation: places.year,
+            compared_with,
+        })
     }
-    let groups: BTreeSet<&String> = people.iter().flat_map(|one| &one.groups).collect();
-    for group in groups {
-        // Whoever belongs to it and whoever does not: of the two the first is shown.
-        let within =
-            people.iter().map(|one| (if one.groups.contains(group) { "in" } else { "out" }, one.step));
-        cuts.push(cut_up(&format!("plus:{group}"), within));
-    }
-    let compared_with =
-        district.map(|district| places.reference().area_name(district)).transpose()?.flatten();
-    Ok(Reach {
-        from: asked.from.to_string(),
-        to: asked.to.to_string(),
-        people: suppress::total(&funnel(people.iter().map(|one| one.step))),
-        cuts,
-        months: months(&people),
-        completeness: QUESTIONS.iter().map(|field| complete(&people, field)).collect(),
-        deprivation: places.year,
-        compared_with,
-    })
 }
 
 impl Somebody {
-    fn of(row: ReachRow, place: Place, site: String) -> Somebody {
-        let ReachRow { day, sex, ethnic, age, language, registered, plus_groups, postcode, step, .. } = row;
-        let month = day.get(..7).unwrap_or_default().to_owned();
-        let groups = plus_groups.split(',').filter(|group| !group.is_empty()).map(str::to_owned).collect();
-        let codes = [ethnic, place.quintile, age, sex, registered, language, site, place.ward, postcode];
+    fn of(row: &ReachRow, place: &Place, site: &str, words: &mut Words) -> Somebody {
+        let mut first = Day::default();
+        first.iter_mut().zip(row.day.bytes()).for_each(|(to, from)| *to = from);
+        let groups = row.plus_groups.split(',').filter(|group| !group.is_empty());
+        let codes = [
+            &row.ethnic,
+            &place.quintile,
+            &row.age,
+            &row.sex,
+            &row.registered,
+            &row.language,
+            site,
+            &place.ward,
+            &row.postcode,
+        ];
         Somebody {
-            first: day,
-            codes,
-            groups,
-            district: place.district,
-            step,
-            months: BTreeMap::from([(month, step)]),
+            first,
+            groups: groups.map(|group| words.number(group)).collect(),
+            codes: codes.map(|code| words.number(code)),
+            district: words.number(&place.district),
+            step: row.step,
+            months: vec![(words.number(row.day.get(..7).unwrap_or_default()), row.step)],
         }
     }
 
@@ -123,18 +175,24 @@ impl Somebody {
     /// A later contact: says what the first did not.
     fn also(&mut self, later: Somebody) {
         for (code, later) in self.codes.iter_mut().zip(later.codes) {
-            if code.is_empty() {
+            if *code == 0 {
                 *code = later;
             }
         }
-        if self.district.is_empty() {
+        if self.district == 0 {
             self.district = later.district;
         }
-        self.groups.extend(later.groups);
+        for group in later.groups {
+            if !self.groups.contains(&group) {
+                self.groups.push(group);
+            }
+        }
         self.step = self.step.max(later.step);
         for (month, step) in later.months {
-            let held = self.months.entry(month).or_default();
-            *held = (*held).max(step);
+            match self.months.iter_mut().find(|(held, _)| *held == month) {
+                Some((_, held)) => *held = (*held).max(step),
+                None => self.months.push((month, step)),
+            }
         }
     }
 }
@@ -170,10 +228,10 @@ fn cut_up<'a>(by: &str, people: impl Iterator<Item = (&'a str, usize)>) -> Cut {
 }
 
 /// In which most of them live.
-fn most_usual_district<'a>(people: &[&'a Somebody]) -> Option<&'a str> {
+fn most_usual_district<'a>(people: &[&Somebody], words: &'a Words) -> Option<&'a str> {
     let mut districts: BTreeMap<&str, u64> = BTreeMap::new();
-    for one in people.iter().filter(|one| !one.district.is_empty()) {
-        *districts.entry(&one.district).or_default() += 1;
+    for one in people.iter().filter(|one| one.district != 0) {
+        *districts.entry(words.text(one.district)).or_default() += 1;
     }
     districts.into_iter().max_by_key(|(_, people)| *people).map(|(district, _)| district)
 }
@@ -219,24 +277,24 @@ fn percent(part: u64, of: u64) -> f64 {
     (part as f64 * 1000.0 / of as f64).round() / 10.0
 }
 
-fn months(people: &[&Somebody]) -> Vec<Line> {
-    let mut months: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+fn months(people: &[&Somebody], words: &Words) -> Vec<Line> {
+    let mut months: BTreeMap<&str, Funnel> = BTreeMap::new();
     for (month, step) in people.iter().flat_map(|one| &one.months) {
-        months.entry(month).or_default().push(*step);
+        count_in(months.entry(words.text(*month)).or_insert_with(|| vec![0; STEPS]), *step);
     }
-    let line = |(month, steps): (&str, Vec<usize>)| Line {
+    let line = |(month, funnel): (&str, Funnel)| Line {
         code: month.to_owned(),
-        people: suppress::total(&funnel(steps.into_iter())),
+        people: suppress::total(&funnel),
         population_percent: None,
     };
     months.into_iter().map(line).collect()
 }
 
-fn complete(people: &[&Somebody], field: &'static str) -> Completeness {
+fn complete(people: &[&Somebody], words: &Words, field: &'static str) -> Completeness {
     let index = CODES.iter().position(|code| *code == field).unwrap_or(0);
     let mut counts = [0; 3];
     for one in people {
-        let code = one.codes[index].as_str();
+        let code = words.text(one.codes[index]);
         let place = match (field, code) {
             (_, DECLINED) | ("ethnic_category", "Z") => 1,
             (_, "") | ("ethnic_category", "99") => 2,

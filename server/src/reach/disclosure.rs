@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use wayside_protocol::record::RecordId;
 
-use super::count::figures;
+use super::count::Count;
 use super::places::Places;
 use super::suppress::{Figure, SMALL};
 use super::{Asked, Line, Reach};
@@ -95,7 +95,11 @@ fn everything(rows: &[ReachRow], sessions: &SessionPlaces, places: &mut Places) 
                 let mut of: Vec<ReachRow> = rows.to_vec();
                 of.retain(|row| first <= row.day && row.day <= last);
                 of.retain(|row| team.is_none_or(|team| row.team == [team; 16]));
-                let mut count = |of: Vec<ReachRow>| figures(of, sessions, places, &asked).unwrap();
+                let mut count = |of: Vec<ReachRow>| {
+                    let mut count = Count::new(sessions, places);
+                    of.into_iter().for_each(|row| count.add(row).unwrap());
+                    count.figures(&asked).unwrap()
+                };
                 let shown = flat(&count(of.clone()));
                 // Whom each figure counts: of so many who are like one person and nobody else, that none is hidden.
                 let mut whom: HashMap<String, Bits> = HashMap::new();

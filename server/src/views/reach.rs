@@ -291,7 +291,7 @@ impl Views {
     }
 
     /// Every contact of these days (`YYYY-MM-DD`, both included), in no order.
-    pub fn reach(&self, from: &str, to: &str, mut each: impl FnMut(ReachRow)) -> Result<()> {
+    pub fn reach(&self, from: &str, to: &str, mut each: impl FnMut(ReachRow) -> Result<()>) -> Result<()> {
         let mut statement = self.conn.prepare_cached(
             "SELECT coalesce(person.standing, reach.person, reach.contact), reach.team,
                     session, day, sex, ethnic, age, language, registered, postcode, plus_groups, step
@@ -314,7 +314,7 @@ impl Views {
                 postcode: row.get(9)?,
                 plus_groups: row.get(10)?,
                 step: row.get(11)?,
-            });
+            })?;
         }
         Ok(())
     }
