@@ -139,8 +139,9 @@ impl World {
             return Ok(());
         }
         let what = self.any(108);
-        let to_base = matches!(what, 87..92 | 95 | 96 | 98 | 100..103);
-        if to_base && self.vans.len() > 2 * FEW && self.rng.random_bool(0.75) {
+        // What concerns all of them, or takes long.
+        let seldom = matches!(what, 87..92 | 95 | 96 | 98..103);
+        if seldom && self.vans.len() > 2 * FEW && self.rng.random_bool(0.75) {
             return Ok(());
         }
         match what {
