@@ -1,5 +1,5 @@
 //! A deterministic simulator: tablets and a base, with the product's own code on both sides, their real databases, made-up
-//! days, links and disks, all from one seed. What happens is in `people` and `world`, how links fail in `wire`, what a death
+//! days, links and disks, all from one seed. What happens is in `people`, `world` and `base`, how links fail in `wire`, what a death
 //! leaves in `disk`; `history` is what it knows by itself, and `check` compares.
 //!
 //! In every other run base is two nodes over one log, here in one file; nodes over PostgreSQL are for the failover drill.
@@ -7,6 +7,7 @@
 //! Made up: the network (no sockets, no TLS, no HTTP heads), the clocks, the randomness, and that a disk keeps what it
 //! was told to sync (the files are in memory; `kills` and the faults of disks test the rest). Real: everything else.
 
+mod base;
 mod check;
 mod disk;
 mod history;
