@@ -191,6 +191,10 @@ impl World {
     async fn busy_hours(&mut self, at: usize) -> Result<()> {
         self.vans[at].line.own().rate = SLOW;
         for last in [false, true] {
+            // Meanwhile it may have been wiped, or have left what was a copy's only team.
+            if !self.those_who_work().contains(&at) || self.teams_on(at)?.is_empty() {
+                return Ok(());
+            }
             for _ in 0..self.rng.random_range(15..40) {
                 self.see_at_length(at)?;
             }
