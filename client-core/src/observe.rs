@@ -95,13 +95,7 @@ impl Inner {
     /// Does what base ordered; false where something is left to hand over, and nothing happened.
     pub(crate) fn obey(&self, duty: Duty) -> Result<bool> {
         let Duty::Leave(team) = duty else { return self.wipe() };
-        let left = self.store.write(|conn| {
-            let left = leave::leave(conn, team)?;
-            if left {
-                self.change_actor();
-            }
-            Ok(left)
-        })?;
+        let left = self.store.write(|conn| leave::leave(conn, team))?;
         if left {
             self.store.forget_written()?;
         }

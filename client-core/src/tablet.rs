@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use ed25519_dalek::SigningKey;
@@ -13,7 +16,7 @@ use wayside_protocol::{
     clinical::text::Texts,
     error::Code,
     record::{Actor, RecordId, tablet_id},
-    sync::PublicKey,
+    sync::{CLOCK_WINDOW_MS, PublicKey},
 };
 
 use crate::{
@@ -36,6 +39,8 @@ pub(crate) struct Inner {
     identity: RwLock<Arc<Identity>>,
     pub dir: PathBuf,
     pub syncing: AtomicBool,
+    /// The time in the head of the last request of this run.
+    asked_at: AtomicU64,
     /// Counts what was recorded in this run.
     pub recorded: watch::Sender<u64>,
     /// What is left to do once base has had it wiped.
@@ -52,12 +57,18 @@ pub(crate) struct Identity {
     /// Who makes changes in this run: random, never stored, so that a copy of this database forks nothing. Another key has
     /// another one: an actor belongs to whoever signed for it first.
     pub actor: Actor,
+    /// How often records had been deleted here. What has an id of its own, as a session, may be begun anew: by the same actor
+    /// that would be a fork of what base still has.
+    deletions: u64,
 }
 
 impl Identity {
-    fn of(key: SigningKey, env: &Env) -> Arc<Identity> {
+    /// With an actor that nobody was before.
+    fn new(conn: &Connection, env: &Env) -> Result<Arc<Identity>> {
+        let key = meta::identity(conn, env)?;
         let public = key.verifying_key().to_bytes();
-        Arc::new(Identity { id: tablet_id(&public), key, public, actor: env.bytes() })
+        let (actor, deletions) = (env.bytes(), meta::deletions(conn)?);
+        Ok(Arc::new(Identity { id: tablet_id(&public), key, public, actor, deletions }))
     }
 }
 
@@ -114,16 +125,17 @@ impl Tablet {
 
     pub fn open_with(dir: &Path, key: &Key, env: Env) -> Result<Tablet> {
         let store = Store::open(dir, key)?;
-        let signing = store.write(|conn| {
+        let identity = store.write(|conn| {
             index::bring_up_to_date(conn)?;
-            meta::identity(conn, &env)
+            Identity::new(conn, &env)
         })?;
         Ok(Tablet(Arc::new(Inner {
             store,
-            identity: RwLock::new(Identity::of(signing, &env)),
+            identity: RwLock::new(identity),
             env,
             dir: dir.to_owned(),
             syncing: AtomicBool::new(false),
+            asked_at: AtomicU64::new(0),
             recorded: watch::channel(0).0,
             when_wiped: Mutex::default(),
             texts: Mutex::default(),
@@ -147,7 +159,7 @@ impl Tablet {
     }
 
     pub fn status(&self) -> Result<Status> {
-        let syncing = self.0.syncing.load(std::sync::atomic::Ordering::Acquire);
+        let syncing = self.0.syncing.load(Ordering::Acquire);
         self.0.store.read(|conn| {
             let open = unsettled::counts(conn)?;
             let settled = meta::get::<i64>(conn, meta::SETTLED)? == Some(1);
@@ -203,29 +215,30 @@ impl Inner {
         self.identity.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Who this tablet is now: another process may have given it another key.
+    /// Who this tablet is now: another process may have given it another key, or deleted records.
     pub fn identity(&self, conn: &Connection) -> Result<Arc<Identity>> {
         let known = self.known();
-        if meta::get(conn, meta::SEED)? == Some(known.key.to_bytes()) {
+        let same_key = meta::get(conn, meta::SEED)? == Some(known.key.to_bytes());
+        if same_key && meta::deletions(conn)? == known.deletions {
             return Ok(known);
         }
-        let now = Identity::of(meta::identity(conn, &self.env)?, &self.env);
+        let now = Identity::new(conn, &self.env)?;
         *self.identity.write().unwrap_or_else(PoisonError::into_inner) = now.clone();
         Ok(now)
     }
 
-    /// Records were deleted, in this transaction. What has an id of its own, as a session, may be begun anew: by the same actor
-    /// that would be a fork of what base still has.
-    pub fn change_actor(&self) {
-        let mut identity = self.identity.write().unwrap_or_else(PoisonError::into_inner);
-        *identity = Identity::of(identity.key.clone(), &self.env);
-    }
-
-    /// What time it is at the server, in milliseconds since 1970, as estimated here.
-    pub fn server_time(&self, conn: &Connection) -> Result<u64> {
+    /// What time it is at the server as estimated here, for the head of a request, in milliseconds since 1970. Later than in
+    /// any before it in this run: base sees by it which was long on its way. Unless a clock was put back by so much that base
+    /// would not believe it.
+    pub fn asks_at(&self, conn: &Connection) -> Result<u64> {
         let offset: i64 = meta::get(conn, meta::CLOCK_OFFSET)?.unwrap_or(0);
-        let time = self.env.clock.now_ms().saturating_add(offset);
-        Ok(u64::try_from(time).unwrap_or(0))
+        let time = u64::try_from(self.env.clock.now_ms().saturating_add(offset)).unwrap_or(0);
+        let after = |last: u64| {
+            let ahead = last.checked_sub(time).is_some_and(|ahead| ahead < CLOCK_WINDOW_MS / 2);
+            if ahead { last + 1 } else { time }
+        };
+        let last = self.asked_at.fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| Some(after(last)));
+        Ok(last.map_or(time, after))
     }
 
     /// The team that something new belongs to: the one named, else the only one, else none yet.

@@ -17,8 +17,9 @@ use wayside_protocol::{
 use super::{
     index,
     log::{cursor, number, set_cursor},
+    meta,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Takes entries of a team's log, in their order, and returns how many records were erased here. The changes of what
 /// is active again come after them. Taking them twice changes nothing.
@@ -172,7 +173,10 @@ pub fn drop_retained(conn: &Connection, position: &Position) -> Result<usize> {
             AND NOT EXISTS (SELECT 1 FROM change c WHERE c.record = r.no AND (c.seq IS NULL OR c.seq > ?3))";
     let row = (position.team.as_bytes(), position.epoch, number(position.watermark)?);
     let dropped = numbers(conn, sql, row)?;
-    dropped.iter().try_for_each(|no| delete(conn, *no))?;
+    if !dropped.is_empty() {
+        dropped.iter().try_for_each(|no| delete(conn, *no))?;
+        meta::count_deletion(conn)?;
+    }
     Ok(dropped.len())
 }
 
@@ -182,8 +186,9 @@ pub fn delete_team(conn: &Connection, team: RecordId) -> Result<()> {
     numbers(conn, sql, [team.as_bytes()])?.into_iter().try_for_each(|no| {
         index::forget(conn, no)?;
         conn.prepare_cached("DELETE FROM record WHERE no = ?")?.execute([no])?;
-        Ok(())
-    })
+        Ok::<_, Error>(())
+    })?;
+    meta::count_deletion(conn)
 }
 
 /// How many records are hidden here and retained.

@@ -42,6 +42,7 @@ pub const SENT: &str = "sent";
 pub const WIPED: &str = "wiped_at";
 /// What unlock codes for this tablet are computed from, here and at base.
 pub const UNLOCK_SECRET: &str = "unlock_secret";
+const DELETIONS: &str = "deletions";
 
 pub fn get<T: FromSql>(conn: &Connection, name: &str) -> Result<Option<T>> {
     let mut statement = conn.prepare_cached("SELECT value FROM meta WHERE name = ?")?;
@@ -89,6 +90,15 @@ pub fn identity(conn: &Connection, env: &Env) -> Result<SigningKey> {
     let seed = env.bytes::<32>();
     set(conn, SEED, seed)?;
     Ok(SigningKey::from_bytes(&seed))
+}
+
+/// How often records that may be begun anew were deleted here.
+pub fn deletions(conn: &Connection) -> Result<u64> {
+    Ok(get(conn, DELETIONS)?.unwrap_or(0))
+}
+
+pub fn count_deletion(conn: &Connection) -> Result<()> {
+    set(conn, DELETIONS, deletions(conn)? + 1)
 }
 
 /// The server that this tablet is enrolled with.

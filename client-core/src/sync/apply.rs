@@ -94,9 +94,6 @@ pub(crate) fn settle(tablet: &Inner) -> Result<bool> {
         let positions = receipt(conn)?.map_or(Vec::new(), |receipt| receipt.positions);
         let dropped = positions.iter().map(|position| archive::drop_retained(conn, position));
         let dropped: usize = dropped.sum::<Result<_>>()?;
-        if dropped > 0 {
-            tablet.change_actor();
-        }
         let open = unsettled::counts(conn)?;
         Ok((open.waiting == 0 && open.quarantined == 0, dropped))
     })?;

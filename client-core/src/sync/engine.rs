@@ -502,7 +502,7 @@ impl Engine {
     fn terms(&mut self, terms: Terms, steps: &mut Vec<Step>) {
         if terms.rest_same {
             for place in self.rest.drain(..) {
-                self.states.insert(place.team, place.unmoved());
+                self.states.insert(place.team, place.to_wire().unmoved());
             }
         }
         let Terms { capabilities, credit, notice, .. } = terms;
@@ -563,7 +563,7 @@ impl Engine {
             return Err(Error::Failed(Code::TeamNotAllowed));
         }
         for place in self.rest.drain(..) {
-            let unmoved = place.unmoved();
+            let unmoved = place.to_wire().unmoved();
             if state.teams.contains(&unmoved) {
                 self.states.insert(place.team, unmoved);
             } else {

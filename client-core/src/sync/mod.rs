@@ -517,7 +517,7 @@ pub(crate) fn outline(tablet: &Inner) -> Result<(Outline, u64)> {
         let receipt = receipt(conn)?;
         let asks_unlock = meta::get::<[u8; 32]>(conn, meta::UNLOCK_SECRET)?.is_none();
         let outline = Outline { places, offers, memory, held, receipt, asks_unlock };
-        Ok((outline, tablet.server_time(conn)?))
+        Ok((outline, tablet.asks_at(conn)?))
     })
 }
 
@@ -528,7 +528,7 @@ fn hello(tablet: &Inner, conn: &Connection, teams: Vec<Place>) -> Result<Hello> 
         capabilities: capability::OURS,
         tablet: tablet.identity(conn)?.public,
         nonce: tablet.env.bytes(),
-        time_ms: tablet.server_time(conn)?,
+        time_ms: tablet.asks_at(conn)?,
         teams,
     })
 }

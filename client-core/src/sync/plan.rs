@@ -6,7 +6,7 @@ use wayside_protocol::{
     record::{Hash, RecordId},
     sync::{
         ListItem, PublicKey, SetSum, SignatureBytes,
-        frame::{MAX_HELD, Place, TeamState},
+        frame::{MAX_HELD, Place},
     },
 };
 
@@ -43,12 +43,6 @@ impl TeamPlace {
             // The server sends what is not named here, and it is recognised.
             held: self.held.iter().copied().take(MAX_HELD).collect(),
         }
-    }
-
-    /// What base says of it where nothing is new.
-    pub fn unmoved(&self) -> TeamState {
-        let TeamPlace { team, epoch, cursor, ref sum, .. } = *self;
-        TeamState { team, epoch, cursor, fingerprint: sum.fingerprint(), more: false }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::types::ValueRef;
+use rusqlite::{Connection, types::ValueRef};
 use serde_json::json;
 use wayside_protocol::{
     record::RecordId,
@@ -10,12 +10,12 @@ use wayside_protocol::{
 };
 
 use super::{
-    Kit,
+    KEY, Kit,
     base::{Base, settled},
     by, line,
 };
 use crate::{
-    Code, Edit, Kind, Page, Recorded,
+    Code, Edit, Env, Kind, Page, Recorded, Tablet,
     store::{archive, meta},
     sync::settle,
 };
@@ -226,6 +226,35 @@ fn bytes_go_once_every_backup_has_them_and_not_before() {
     restored.epoch = [9; 8];
     assert!(settled(&two, &mut restored).in_sync);
     assert_eq!(two.show(recorded.contact), one.show(recorded.contact));
+}
+
+/// By the same actor it would be a fork of what base still has, also where another process has dropped it.
+#[test]
+fn what_was_dropped_is_begun_anew_by_another_actor_in_every_process() {
+    let mut base = Base::new();
+    let kit = enrolled(&base, 1);
+    let other = Tablet::open_with(kit.dir.path(), &KEY, Env::seeded(2, kit.clock.clone())).unwrap();
+    let actors = |session: RecordId| -> BTreeSet<[u8; 16]> {
+        let sql = "SELECT DISTINCT c.actor FROM change c JOIN record r ON r.no = c.record WHERE r.id = ?";
+        let read = |conn: &Connection| {
+            let mut statement = conn.prepare(sql)?;
+            let actors = statement.query_map([session.as_bytes()], |row| row.get(0))?;
+            Ok(actors.collect::<Result<_, _>>()?)
+        };
+        kit.tablet.0.store.read(read).unwrap()
+    };
+    let recorded = other.record(line(), &by()).unwrap();
+    let before = actors(recorded.session);
+    settled(&kit, &mut base);
+    archive(&mut base, &recorded);
+    settled(&kit, &mut base);
+    backed_up(&kit, &base, base.log.len() as u64);
+    settled(&kit, &mut base);
+    assert_eq!((before.len(), actors(recorded.session)), (1, BTreeSet::new()), "dropped");
+    for tablet in [&other, &kit.tablet] {
+        assert_eq!(tablet.record(line(), &by()).unwrap().session, recorded.session);
+    }
+    assert!(before.is_disjoint(&actors(recorded.session)));
 }
 
 /// Nothing that is retained is lost with the server; and where the server has it archived, it says so again.

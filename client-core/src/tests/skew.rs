@@ -1,4 +1,4 @@
-//! Servers that are older than the tablet, and what they answered, as it was recorded.
+//! Servers that are older than the tablet, and what they answered, as it was recorded; clocks that are set.
 
 use ed25519_dalek::SigningKey;
 use wayside_protocol::sync::{
@@ -96,4 +96,28 @@ fn a_recorded_answer_of_an_old_server_is_read() {
     let place = inner.store.read(log::places).unwrap().remove(0);
     assert_eq!((place.cursor, place.held.len()), (5, 0));
     assert_eq!(kit.tablet.list(Some(crate::Kind::Contact), crate::Page::default()).unwrap().len(), 1);
+}
+
+/// Base tells by it which request was long on its way.
+#[test]
+fn a_request_is_later_than_every_one_before_unless_the_clock_went_back_by_far() {
+    let kit = Kit::new(1);
+    let inner = &kit.tablet.0;
+    let asks = || inner.store.read(|conn| inner.asks_at(conn)).unwrap();
+    let start = NOW as u64;
+    assert_eq!([asks(), asks()], [start, start + 1]);
+    kit.clock.advance(60_000);
+    assert_eq!(asks(), start + 60_000);
+    // Base says that it is earlier.
+    inner.store.write(|conn| meta::set(conn, meta::CLOCK_OFFSET, -120_000)).unwrap();
+    assert_eq!([asks(), asks()], [start + 60_001, start + 60_002]);
+    kit.clock.advance(120_000);
+    assert_eq!(asks(), start + 60_003, "still as base sees it");
+    kit.clock.advance(1);
+    assert_eq!(asks(), start + 60_004);
+    kit.clock.advance(1000);
+    assert_eq!(asks(), start + 61_001, "and on with the time");
+    // So much would be refused.
+    inner.store.write(|conn| meta::set(conn, meta::CLOCK_OFFSET, -600_000)).unwrap();
+    assert_eq!(asks(), start + 61_001 - 480_000);
 }

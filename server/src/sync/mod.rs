@@ -27,7 +27,7 @@ use wayside_protocol::error::Code;
 use wayside_protocol::record::RecordId;
 use wayside_protocol::staff::unlock_secret;
 use wayside_protocol::sync::frame::{
-    self, Ask, Changes, Frame, Head, Hello, Incoming, Item, LookUp, PROTOCOL_VERSION, Refusal,
+    self, Ask, Changes, Frame, Head, Hello, Incoming, Item, LookUp, PROTOCOL_VERSION, Place, Refusal,
     STREAMED_VERSION, State, TeamState, Terms, Unlock, Verdict, Verdicts,
 };
 use wayside_protocol::sync::{
@@ -330,7 +330,7 @@ impl Exchange {
         let (states, rest_same, positions, too_old) = base.log.read(|conn| {
             let too_old = self.too_old(conn)?;
             let mut states: Vec<TeamState> = if pushes_only {
-                self.hello.teams.iter().map(pull::unmoved).collect()
+                self.hello.teams.iter().map(Place::unmoved).collect()
             } else {
                 let wishes = pull::Wishes::of(&self.hello, self.ask.as_ref());
                 self.repair.answer(base, conn, &wishes, &mut frames)?;

@@ -59,12 +59,6 @@ impl Wishes {
     }
 }
 
-/// What a tablet is told of a team that it is sent nothing of: its own place.
-pub fn unmoved(place: &Place) -> TeamState {
-    let Place { team, epoch, cursor, fingerprint, .. } = *place;
-    TeamState { team, epoch, cursor, fingerprint, more: false }
-}
-
 /// Whether a tablet cannot be told what happened since: it does not know entries of the log.
 pub fn is_too_old(conn: &Conn, hello: &Hello, place: &Place, team: &Team) -> Result<bool> {
     let from = if place.epoch == team.epoch { place.cursor } else { 0 };
@@ -87,7 +81,7 @@ pub fn pull(
     let states = hello.teams.iter().map(|place| {
         let team = log::team_by_id(conn, place.team)?.ok_or(Code::TeamNotAllowed)?;
         if is_too_old(conn, hello, place, &team)? {
-            return Ok(unmoved(place));
+            return Ok(place.unmoved());
         }
         if let Some(state) = repair.instead(conn, hello, place, &team)? {
             return Ok(state);

@@ -12,7 +12,7 @@ use wayside_protocol::sync::frame::{
     Frame, Hello, Place, Reconcile, STREAMED_VERSION, TeamState, Want, What,
 };
 use wayside_protocol::sync::reconcile::{Brief, Pairs, brief, pair_id};
-use wayside_protocol::sync::{Position, Receipt, Token, capability};
+use wayside_protocol::sync::{CLOCK_WINDOW_MS, Position, Receipt, Token, capability};
 
 use super::pull::{self, Wishes};
 use crate::backup;
@@ -20,7 +20,6 @@ use crate::base::Base;
 use crate::error::Result;
 use crate::log::db::{Conn, args};
 use crate::log::{self, Tablet, Team};
-use crate::random::random;
 
 /// Sets that are remembered together hold at most this many pairs, some 64 bytes each.
 const MOST_PAIRS: usize = 1 << 20;
@@ -41,6 +40,10 @@ pub struct Repair {
     current: bool,
     /// The tablet was set back to an older copy of itself, or there are two of it.
     pub copied: bool,
+    /// When the tablet asked, as it estimates the server's time.
+    asked_ms: u64,
+    /// It has asked and been given a token since: this was long on its way.
+    overtaken: bool,
     /// Teams that the tablet was taken out of: it is sent nothing of them, not even what it lacks.
     left: Vec<RecordId>,
 }
@@ -91,7 +94,7 @@ impl Repair {
                 || place.epoch == team.epoch
                     && log::sum_at(conn, team.n, place.cursor)?.fingerprint() != place.fingerprint;
             let again = lost && hello.capabilities & capability::ORDERS != 0;
-            let state = pull::unmoved(place);
+            let state = place.unmoved();
             return Ok(Some(if again { TeamState { epoch: team.epoch, cursor: 0, ..state } } else { state }));
         }
         let strange = elsewhere && hello.capabilities & capability::REPAIR != 0;
@@ -124,13 +127,15 @@ impl Repair {
             base.log.read(|conn| Ok((contradicts(conn, &positions, teams)?, tokens(conn, tablet.n)?)))?;
         if !contradicted {
             self.given = tokens.given;
+            self.asked_ms = hello.time_ms;
             self.current = tokens.given.is_some() && self.token == tokens.given;
             // Nothing is known of the token of a tablet that was given none since the log was set back. One whose place is
             // beyond the log shows that this was set back: a quiet one shows no receipt before it is compared.
             // Nor does one accuse a tablet with a token that was given after the last one known here: base was set back.
             let set_back =
                 follows(self.token, tokens.given) || hello.teams.iter().any(|place| beyond(place, teams));
-            let strange = self.token != tokens.shown && !set_back;
+            self.overtaken = !self.current && !set_back && is_overtaken(self.asked_ms, tokens.given);
+            let strange = self.token != tokens.shown && !set_back && !self.overtaken;
             self.copied = tokens.given.is_some() && !self.current && strange;
             return Ok(());
         }
@@ -175,8 +180,8 @@ impl Repair {
     }
 
     /// The receipt of a sync that ends with these positions, its token noted before it is given. None for a tablet
-    /// that has its receipt and stands where it stood, nor for one that came again meanwhile: what it was given then
-    /// counts; nor while nothing can be noted.
+    /// that has its receipt and stands where it stood, nor for one that came again before this or meanwhile: what it was
+    /// given then counts; nor while nothing can be noted.
     pub fn receipt(
         &self,
         base: &Base,
@@ -185,10 +190,10 @@ impl Repair {
         moved: bool,
         now: u64,
     ) -> Result<Option<Receipt>> {
-        if self.current && !moved {
+        if self.overtaken || self.current && !moved {
             return Ok(None);
         }
-        let (token, before) = (next(self.token, self.given), self.token);
+        let (token, before) = (next(self.token, self.given, self.asked_ms), self.token);
         let (n, id, copied, given) = (tablet.n, tablet.id.clone(), self.copied, self.given);
         let noted = base.log.write(move |txn| {
             let noted = txn.conn.execute(
@@ -248,20 +253,31 @@ fn tokens(conn: &Conn, tablet: i64) -> Result<Tokens> {
     })
 }
 
-/// Marks a token that counts: after it how many were given before, and then chance. Older servers gave chance alone.
-const COUNTS: u8 = 1;
+/// Marks a token that counts: after it how many were given before, and then when it was asked for, the low bits of
+/// milliseconds. With the mark before, chance stood there. Older servers gave chance alone.
+const TIMED: u8 = 2;
+const COUNTED: u8 = 1;
 
 fn count(token: Token) -> Option<u32> {
     let [mark, a, b, c, ..] = token;
-    (mark == COUNTS).then_some(u32::from_be_bytes([0, a, b, c]))
+    matches!(mark, COUNTED | TIMED).then_some(u32::from_be_bytes([0, a, b, c]))
 }
 
 /// One that follows those that the tablet showed and was given.
-fn next(shown: Option<Token>, given: Option<Token>) -> Token {
+fn next(shown: Option<Token>, given: Option<Token>, asked_ms: u64) -> Token {
     let last = [shown, given].into_iter().flatten().filter_map(count).max();
     let [_, a, b, c] = last.map_or(0, |last| last.wrapping_add(1)).to_be_bytes();
-    let [d, e, f, g]: [u8; 4] = random();
-    [COUNTS, a, b, c, d, e, f, g]
+    let [.., d, e, f, g] = asked_ms.to_be_bytes();
+    [TIMED, a, b, c, d, e, f, g]
+}
+
+/// Whether a tablet asked before it asked for the last token that it was given. A request that is older than the window of
+/// clocks is refused; where the times differ by more, a clock was set.
+fn is_overtaken(asked_ms: u64, given: Option<Token>) -> bool {
+    let Some([TIMED, _, _, _, time @ ..]) = given else { return false };
+    let [.., d, e, f, g] = asked_ms.to_be_bytes();
+    let before = u32::from_be_bytes(time).wrapping_sub(u32::from_be_bytes([d, e, f, g]));
+    before > 0 && u64::from(before) <= 2 * CLOCK_WINDOW_MS
 }
 
 /// Whether the token that a tablet shows was given after the last one that is known of it.

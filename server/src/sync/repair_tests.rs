@@ -20,10 +20,20 @@ struct Healed {
 }
 
 fn ask(site: &Site, tablet: &Tablet, places: Vec<Place>, frames: Vec<Frame>) -> Result<Healed, Error> {
+    ask_at(site.base.clock.now_ms(), site, tablet, places, frames)
+}
+
+fn ask_at(
+    time: u64,
+    site: &Site,
+    tablet: &Tablet,
+    places: Vec<Place>,
+    frames: Vec<Frame>,
+) -> Result<Healed, Error> {
     let hello = frame::Hello {
         version: frame::STREAMED_VERSION,
         capabilities: capability::OURS,
-        ..tablet.hello(site.base.clock.now_ms(), places)
+        ..tablet.hello(time, places)
     };
     let mut body = Vec::new();
     Frame::Hello(hello).encode(&mut body);
@@ -148,6 +158,7 @@ fn what_is_asked_twice_of_other_teams_or_in_no_form_is_refused() {
 on_both! {
     a_receipt_is_given_at_the_end_and_again_only_when_something_moved,
     an_old_token_is_told_once_and_both_copies_go_on,
+    a_request_that_later_ones_overtook_accuses_nobody,
     a_receipt_that_the_log_contradicts_raises_an_alarm_and_draws_a_new_epoch,
     a_tablet_that_goes_again_as_in_version_1_is_no_copy,
     base_that_lost_nothing_but_the_last_tokens_accuses_no_tablet,
@@ -217,6 +228,36 @@ fn an_old_token_is_told_once_and_both_copies_go_on(site: Site) {
     let foreign = Receipt { signature: [1; 64], ..receipts[0].clone() };
     ask(&site, &tablet, vec![place(&site, 3)], vec![Frame::Receipt(foreign)]).unwrap();
     assert_eq!(place(&site, 0).epoch, receipts[0].positions[0].epoch);
+}
+
+/// A simulation found it: the link was given up, the tablet asked again, and then the first request arrived.
+fn a_request_that_later_ones_overtook_accuses_nobody(site: Site) {
+    let (site, tablet, _) = six_at(site);
+    let start = site.base.clock.now_ms();
+    let go = |minutes: u64, token: Option<Token>| {
+        let shown = token.map(Frame::Token).into_iter().collect();
+        let healed = ask_at(start + minutes * 60_000, &site, &tablet, vec![place(&site, 3)], shown).unwrap();
+        (healed.terms.notice, healed.receipt.map(|receipt| receipt.token))
+    };
+    let (_, first) = go(0, None);
+    for overtaken_by in 1..4 {
+        let mut last = first;
+        for minutes in 0..overtaken_by {
+            let (notice, next) = go(2 + minutes, last);
+            assert_eq!(notice, "");
+            assert!(next.is_some_and(|next| Some(next) != last));
+            last = next;
+            assert_eq!(go(1, first), (String::new(), None), "it tells nothing, and is given nothing");
+        }
+        // The next round begins where the tablet shows what it was given.
+        assert_eq!(go(9, last).0, "");
+        let set = "UPDATE tablet SET token_shown = NULL, token_given = ?";
+        site.base.log.write(move |txn| txn.conn.execute(set, crate::log::db::args![first])).unwrap();
+    }
+    assert_eq!(alarms(&site), []);
+    let (_, second) = go(2, first);
+    go(3, second);
+    assert_eq!(go(4, first).0, "tablet_copied", "that one was asked later");
 }
 
 /// As when it is put back to a copy of an hour in which nobody recorded anything.

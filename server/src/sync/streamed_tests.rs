@@ -280,7 +280,7 @@ fn a_tablet_that_is_too_old_may_still_send_and_is_told() {
     let frame = tablet.frame(site.team, &people(&tablet, 2));
     let answered = tablet.exchange(&site.base, vec![place.clone()], vec![frame]).unwrap();
     assert_eq!((answered.verdicts[0].len(), answered.seqs().len()), (2, 0));
-    assert_eq!(answered.state.teams[0], pull::unmoved(&place));
+    assert_eq!(answered.state.teams[0], place.unmoved());
     let refused = tablet.exchange(&site.base, vec![place.clone()], vec![]).unwrap_err();
     assert_eq!(refused.code(), Code::VersionUnsupported, "the word for it that it knows");
     // A newer one is told in the same answer.

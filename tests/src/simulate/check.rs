@@ -17,7 +17,7 @@ use super::{
     history::{Mark, member, values_at},
     people::{has_quarantined, letters},
     wire::lock,
-    world::{KEY_BYTES, Van, World},
+    world::{KEY_BYTES, PASSED_FOR_NEW, Van, World},
 };
 use crate::field::holds;
 
@@ -300,7 +300,7 @@ impl World {
                 // The ledger has the key, and the log never did: what base finds then is what it would find of a log that
                 // was set back.
                 "log_replaced" => &["base was set back silently", "base died giving a key"],
-                "tablet_copied" => &["a tablet was set back", "a tablet was cloned"],
+                "tablet_copied" => &["a tablet was set back", "a tablet was cloned", PASSED_FOR_NEW],
                 _ => &[],
             };
             let known = reasons.iter().any(|reason| self.counts.contains_key(reason));

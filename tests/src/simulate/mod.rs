@@ -23,7 +23,7 @@ use wayside_server::log;
 
 use wire::{Carriage, Fault, lock};
 pub use world::{Counts, name_of};
-use world::{DAY, MINUTE, SLOW, World};
+use world::{DAY, MINUTE, MOST_SKEW, SECOND, SLOW, World};
 
 /// What is simulated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,11 +52,12 @@ pub struct Outcome {
 }
 
 /// Every kind of fault: one that never happened in many runs is a fault of the simulator.
-pub const FAULTS: [&str; 41] = [
+pub const FAULTS: [&str; 42] = [
     "cut on the way up",
     "cut on the way down",
     "held back",
     "a request came late",
+    "overtaken on its way",
     "sent twice",
     "damaged on the way up",
     "damaged on the way down",
@@ -252,6 +253,25 @@ impl World {
             self.did("came back after a cut");
         }
         self.vans[at].line.own().watched = false;
+        if fault == Some(Fault::Late) && self.rng.random() {
+            self.is_overtaken(at).await?;
+        }
+        Ok(())
+    }
+
+    /// The tablet asks again before what was held back arrives.
+    async fn is_overtaken(&mut self, at: usize) -> Result<()> {
+        for _ in 0..self.rng.random_range(1..4) {
+            if !self.those_who_work().contains(&at) || self.teams_on(at)?.is_empty() {
+                break;
+            }
+            let pause = self.rng.random_range(1..60) * SECOND;
+            self.pass(pause);
+            self.see(at, false, false)?;
+            self.sync(at, None).await?;
+        }
+        self.deliver_late().await;
+        self.did("overtaken on its way");
         Ok(())
     }
 
@@ -295,7 +315,7 @@ impl World {
 
     fn jump(&mut self, at: usize) -> Result<()> {
         if self.rng.random_bool(0.2) {
-            let skew = self.rng.random_range(-120_000..120_000);
+            let skew = self.rng.random_range(-MOST_SKEW..MOST_SKEW);
             self.base_skew.store(skew, std::sync::atomic::Ordering::Relaxed);
             self.did("base's clock jumped");
             return Ok(());

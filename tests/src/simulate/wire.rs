@@ -5,7 +5,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use axum::{
@@ -22,14 +25,15 @@ use wayside_client_core::{Carried, Carrier, ManualClock, RecordId};
 use wayside_protocol::{
     record::{Hash, change_hash},
     sync::{
-        Frame, PublicKey,
-        frame::{Incoming, Item},
+        CLOCK_WINDOW_MS, Frame, PublicKey,
+        frame::{self, Incoming, Item},
     },
 };
 
 use super::{
     disk::{Mark, copy_dir},
     older::{ALL, answered, as_version_1},
+    world::MOST_SKEW,
 };
 
 /// What HTTP adds to a body in each direction, about: see the test of promise 6 for what it is on a real link.
@@ -59,14 +63,35 @@ pub enum Fault {
     TabletDiesStoring,
 }
 
+/// A request that is held back.
+pub struct Late {
+    pub path: String,
+    pub body: Vec<u8>,
+    /// When that began.
+    pub since: u64,
+}
+
+impl Late {
+    /// Whether the tablet's clock was so far off that base would not have taken it then.
+    pub fn has_wrong_time(&self) -> bool {
+        let frames = frame::decode(&self.body).unwrap_or_default();
+        let time = frames.iter().find_map(|frame| match frame {
+            Frame::Hello(hello) => Some(hello.time_ms),
+            _ => None,
+        });
+        time.is_some_and(|time| time.abs_diff(self.since) > CLOCK_WINDOW_MS - MOST_SKEW.unsigned_abs())
+    }
+}
+
 /// What all links share.
 #[derive(Default)]
 pub struct Wire {
     /// The nodes over the one log, while they are up: no request knows to which it goes.
     pub nodes: Vec<Router>,
     pub log: PathBuf,
-    /// What is held back: path and body.
-    pub late: Vec<(String, Vec<u8>)>,
+    pub late: Vec<Late>,
+    /// What time it is.
+    pub now: Arc<AtomicU64>,
     /// The server died: how its log stood when the request came.
     pub died: Option<Mark>,
     /// Keys that tablets made, by what is public of them, and base's.
@@ -246,7 +271,9 @@ impl Line {
                 deliver(&inner.wire, &path, &body, true).await
             }
             Some(Fault::Late) => {
-                lock(&inner.wire).late.push((path, body));
+                let mut wire = lock(&inner.wire);
+                let since = wire.now.load(Ordering::Relaxed);
+                wire.late.push(Late { path, body, since });
                 None
             }
             Some(Fault::Twice) => {

@@ -30,8 +30,13 @@ use super::{
 pub const KEY_BYTES: [u8; 32] = [7; 32];
 pub const KEY: Key = Key::from_bytes(KEY_BYTES);
 const START: u64 = 1_795_179_600_000;
-pub const MINUTE: u64 = 60_000;
+pub const SECOND: u64 = 1000;
+pub const MINUTE: u64 = 60 * SECOND;
 pub const DAY: u64 = 24 * 60 * MINUTE;
+/// How far base's clock may be off, in milliseconds.
+pub const MOST_SKEW: i64 = 120_000;
+/// What came late was asked by a clock that was far ahead: base cannot know.
+pub const PASSED_FOR_NEW: &str = "a late request passed for a new one";
 /// Bytes a second of a link on which little fits into a frame.
 pub const SLOW: u64 = 2_000;
 /// So many are kept of a tablet.
@@ -144,6 +149,7 @@ impl World {
             most: 12.max(tablets + 4),
             tell,
         };
+        lock(&world.wire).now = world.now.clone();
         world.serve()?;
         let teams = if tablets > 2 { world.rng.random_range(1..=2) } else { 1 };
         let teams = teams.max(tablets / 10);
@@ -463,10 +469,14 @@ impl World {
                 }
                 self.any(waiting)
             };
-            let (path, body) = lock(&self.wire).late.swap_remove(n);
-            let answer = wire::deliver(&self.wire, &path, &body, true).await;
+            let late = lock(&self.wire).late.swap_remove(n);
+            let answer = wire::deliver(&self.wire, &late.path, &late.body, true).await;
+            let taken = answer.as_ref().is_some_and(|answer| answer.status == 200);
             lock(&self.wire).note(&answer.map(|answer| answer.body).unwrap_or_default());
             self.did("a request came late");
+            if taken && late.has_wrong_time() {
+                self.did(PASSED_FOR_NEW);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Who asks, and what they hold.
 
-use super::{HELLO, MAX_HELD, record};
+use super::{HELLO, MAX_HELD, TeamState, record};
 use crate::{
     record::RecordId,
     sync::{
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hello {
     pub version: u8,
-    /// Bits for what this side can do beyond version 1; none yet.
+    /// Bits for what this side can do beyond version 1, see [`capability`](crate::sync::capability).
     pub capabilities: u64,
     pub tablet: PublicKey,
     pub nonce: [u8; 16],
@@ -42,6 +42,12 @@ impl Place {
         let mut held = self.held.iter();
         let end = held.try_fold(self.cursor, |end, (from, to)| (*from == end + 1).then_some(*to));
         end == Some(head)
+    }
+
+    /// What base says of it where nothing is new.
+    pub fn unmoved(&self) -> TeamState {
+        let Place { team, epoch, cursor, fingerprint, .. } = *self;
+        TeamState { team, epoch, cursor, fingerprint, more: false }
     }
 }
 
