@@ -18,7 +18,7 @@ use wayside_protocol::{
 };
 
 use super::{
-    memory::{Memory, SentFrame, Unanswered},
+    memory::{Memory, SentFrame, SentItem, Unanswered},
     orders::Orders,
     plan::{Batch, Offers, TeamPlace, is_quiet, plan},
     repair::Repairs,
@@ -39,14 +39,6 @@ const NAMED: usize = 4;
 /// For each team cursor, how much is held beyond it, and whether it is being refilled; and the first change to offer.
 type Stand = (Vec<(RecordId, u64, u64, bool)>, Option<Hash>);
 
-/// A frame that was sent.
-struct Offered {
-    team: RecordId,
-    /// The first bytes of the signature of a list that this tablet signed itself.
-    list: Option<[u8; 16]>,
-    items: Vec<(RecordId, Hash)>,
-}
-
 /// An answer as far as it has arrived.
 #[derive(Default)]
 struct Reading {
@@ -66,7 +58,7 @@ pub struct Engine {
     key: SigningKey,
     server: PublicKey,
     /// What the last request asks about and then what it offers, frame by frame.
-    sent: Vec<Offered>,
+    sent: Vec<SentFrame>,
     /// How many of these it only asks about.
     asked_about: usize,
     /// Teams that the last request stands for without naming them.
@@ -285,10 +277,7 @@ impl Engine {
         let Unanswered { nonce, frames } = &memory.sent;
         let (mut sent, mut given_up) = (Vec::new(), None);
         if frames.len() > 1 {
-            let lost = frames.iter().cloned();
-            self.sent = lost
-                .map(|frame| Offered { team: frame.team, list: Some(frame.list), items: frame.items })
-                .collect();
+            self.sent.clone_from(frames);
             sent = frames.iter().map(|frame| Sent { team: frame.team, list: frame.list }).collect();
             given_up = Some(*nonce);
         }
@@ -309,51 +298,42 @@ impl Engine {
         if self.asked_about > 0 {
             return None;
         }
-        let frames = self.sent.iter().filter_map(|offered| {
-            let Offered { team, list, items } = offered;
-            Some(SentFrame { team: *team, list: (*list)?, items: items.clone() })
-        });
-        let frames: Vec<SentFrame> = frames.collect();
-        Some(if self.reading.streamed && frames.len() > 1 { frames } else { Vec::new() })
+        let several = self.reading.streamed && self.sent.len() > 1;
+        Some(if several { self.sent.clone() } else { Vec::new() })
     }
 
     /// One batch as a frame; what it offers is remembered, in its order.
     fn changes(&mut self, batch: &Batch, offers: &Offers) -> Changes {
         let team = batch.team;
         let offered: Vec<_> = batch.offers.iter().filter_map(|index| offers.changes.get(*index)).collect();
-        let mut own_list = None;
-        let mut ids: Vec<(RecordId, Hash)> = offered.iter().map(|offer| (offer.record, offer.hash)).collect();
         let body = |record, raw: &[u8]| Item::Body { record, seq: 0, raw: raw.to_vec() };
-        let frame = match batch.list.and_then(|no| offers.lists.get(&no)) {
+        match batch.list.and_then(|no| offers.lists.get(&no)) {
             None => {
+                let ids: Vec<_> = offered.iter().map(|offer| (offer.record, offer.hash)).collect();
                 let signature = sign_list(&self.key, team, &ids);
-                own_list = signature.first_chunk().copied();
+                self.sent.push(SentFrame::new(team, &signature, ids.iter().map(|id| (*id, true))));
                 let items = offered.iter().map(|offer| body(offer.record, &offer.raw)).collect();
                 Changes { team, authors: Vec::new(), lists: vec![List { author: 0, signature, items }] }
             }
             Some(list) => {
                 let mut left = offered;
-                ids.clear();
-                let items = list.items.iter().map(|(record, hash)| {
+                let mut items = Vec::new();
+                let sent = list.items.iter().map(|(record, hash)| {
                     let found = left.iter().position(|offer| offer.record == *record && offer.hash == *hash);
-                    match found.map(|index| left.swap_remove(index)) {
-                        Some(offer) => {
-                            ids.push((*record, *hash));
-                            body(*record, &offer.raw)
-                        }
+                    items.push(match found {
+                        Some(index) => body(*record, &left.swap_remove(index).raw),
                         None => Item::Absent { record: *record, hash: *hash },
-                    }
+                    });
+                    ((*record, *hash), found.is_some())
                 });
-                let items = items.collect();
+                self.sent.push(SentFrame::new(team, &list.signature, sent));
                 // What this tablet itself signed in an earlier life is its own.
                 let own = list.author == self.key.verifying_key().to_bytes();
                 let authors = if own { Vec::new() } else { vec![(list.author, list.certificate)] };
                 let author = authors.len();
                 Changes { team, authors, lists: vec![List { author, signature: list.signature, items }] }
             }
-        };
-        self.sent.push(Offered { team, list: own_list, items: ids });
-        frame
+        }
     }
 
     /// What came of an answer. Nothing of a frame is in the steps unless all of it is in order.
@@ -547,14 +527,17 @@ impl Engine {
     }
 
     fn verdicts(&self, frame: Verdicts) -> Result<Step> {
-        let sent = usize::try_from(frame.frame).ok().and_then(|index| self.sent.get(index));
-        let Offered { team, items, .. } = sent.ok_or(Error::Failed(Code::FrameMalformed))?;
-        if *team != frame.team || items.len() != frame.verdicts.len() {
+        let index = usize::try_from(frame.frame).unwrap_or(usize::MAX);
+        let sent = self.sent.get(index).ok_or(Error::Failed(Code::FrameMalformed))?;
+        // Of a frame that is asked about base knows only its list.
+        let judged = |item: &&SentItem| item.offered || index < self.asked_about;
+        let items: Vec<&SentItem> = sent.items.iter().filter(judged).collect();
+        if sent.team != frame.team || items.len() != frame.verdicts.len() {
             return Err(Error::Failed(Code::FrameMalformed));
         }
-        let verdicts = items.iter().zip(frame.verdicts);
-        let verdicts = verdicts.map(|((record, hash), verdict)| (*record, *hash, verdict)).collect();
-        Ok(Step::Verdicts { team: *team, verdicts })
+        let verdicts = items.into_iter().zip(frame.verdicts).filter(|(item, _)| item.offered);
+        let verdicts = verdicts.map(|(item, verdict)| (item.record, item.hash, verdict)).collect();
+        Ok(Step::Verdicts { team: sent.team, verdicts })
     }
 
     fn state(&mut self, state: State, steps: &mut Vec<Step>) -> Result<()> {

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use wayside_protocol::{
     record::{Hash, RecordId},
     sync::{
-        capability,
+        SignatureBytes, capability,
         frame::MAX_SENT,
         wire::{Malformed, Reader, Writer},
     },
@@ -47,7 +47,7 @@ pub struct Memory {
     pub sent: Unanswered,
 }
 
-/// Frames of own lists that were sent and not answered for.
+/// Frames that were sent and not answered for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Unanswered {
     /// Of the request that held them; zeros where there are none.
@@ -55,13 +55,35 @@ pub struct Unanswered {
     pub frames: Vec<SentFrame>,
 }
 
-/// A frame with one list signed by this tablet.
+/// A frame with one signed list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SentFrame {
     pub team: RecordId,
     /// The first bytes of the list's signature.
     pub list: [u8; 16],
-    pub items: Vec<(RecordId, Hash)>,
+    /// All that the list names, in its order.
+    pub items: Vec<SentItem>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentItem {
+    pub record: RecordId,
+    pub hash: Hash,
+    /// The frame had its body.
+    pub offered: bool,
+}
+
+impl SentFrame {
+    pub fn new(
+        team: RecordId,
+        signature: &SignatureBytes,
+        items: impl Iterator<Item = ((RecordId, Hash), bool)>,
+    ) -> SentFrame {
+        let mut list = [0; 16];
+        list.copy_from_slice(&signature[..16]);
+        let items = items.map(|((record, hash), offered)| SentItem { record, hash, offered });
+        SentFrame { team, list, items: items.collect() }
+    }
 }
 
 impl Default for Memory {
@@ -164,9 +186,10 @@ fn write(sent: &Unanswered) -> Vec<u8> {
         w.raw(frame.team.as_bytes());
         w.raw(&frame.list);
         w.varint(frame.items.len() as u64);
-        for (record, hash) in &frame.items {
-            w.raw(record.as_bytes());
-            w.raw(hash);
+        for item in &frame.items {
+            w.raw(item.record.as_bytes());
+            w.raw(&item.hash);
+            w.u8(item.offered.into());
         }
     }
     w.raw(&sent.nonce);
@@ -177,7 +200,10 @@ fn read(bytes: &[u8]) -> Result<Unanswered, Malformed> {
     let mut r = Reader::new(bytes);
     let frames = (0..r.count(33)?.min(MAX_SENT)).map(|_| {
         let (team, list) = (RecordId::from_bytes(r.array()?), r.array()?);
-        let items = (0..r.count(48)?).map(|_| Ok((RecordId::from_bytes(r.array()?), r.array()?)));
+        let items = (0..r.count(49)?).map(|_| {
+            let (record, hash) = (RecordId::from_bytes(r.array()?), r.array()?);
+            Ok(SentItem { record, hash, offered: r.u8()? != 0 })
+        });
         Ok(SentFrame { team, list, items: items.collect::<Result<_, Malformed>>()? })
     });
     let frames = frames.collect::<Result<_, _>>()?;
@@ -210,12 +236,9 @@ mod tests {
 
     #[test]
     fn what_was_sent_survives_and_damage_is_no_harm() {
-        let item = |n: u8| (RecordId::from_bytes([n; 16]), [n; 32]);
-        let frame = |n| SentFrame {
-            team: RecordId::from_bytes([9; 16]),
-            list: [n; 16],
-            items: vec![item(n), item(7)],
-        };
+        let item = |n: u8| ((RecordId::from_bytes([n; 16]), [n; 32]), n == 7);
+        let team = RecordId::from_bytes([9; 16]);
+        let frame = |n| SentFrame::new(team, &[n; 64], [item(n), item(7)].into_iter());
         let sent = Unanswered { nonce: [8; 16], frames: vec![frame(1), frame(2)] };
         let bytes = write(&sent);
         assert_eq!(read(&bytes), Ok(sent));

@@ -3,7 +3,11 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use wayside_protocol::{
     record::{Author, Message, Record, RecordId, Scalar, Write},
-    sync::{Frame, capability, frame, verify_certificate, verify_list},
+    sync::{
+        Frame, capability,
+        frame::{self, Verdict, Verdicts},
+        verify_certificate, verify_list,
+    },
 };
 
 use super::{
@@ -15,7 +19,13 @@ use super::{
 use crate::{
     Code, Edit, Page,
     store::log,
-    sync::{engine::Engine, outline, step::Next},
+    sync::{
+        apply,
+        engine::Engine,
+        memory::{SentFrame, Unanswered},
+        outline,
+        step::{Next, Step},
+    },
 };
 
 fn enrolled(base: &Base, seed: u64) -> Kit {
@@ -84,6 +94,51 @@ fn a_restored_server_is_refilled_with_what_it_lost_as_it_was_signed() {
         two.tablet.list(None, Page::default()).unwrap().len(),
     );
     assert_eq!((listed_one, listed_two), (8, 8));
+}
+
+/// A simulation found it: only frames that the tablet had signed were asked about, and all others went again.
+#[test]
+fn what_was_given_back_when_the_link_was_cut_is_asked_about_and_goes_once() {
+    let (base, one, _two) = full_house();
+    let mut restored = Base::new();
+    // In the middle of what the other tablet signed at once.
+    restored.log = base.log.iter().take(6).map(copy).collect();
+    restored.epoch = [9; 8];
+    let cut = sync_through(&one.tablet, &Base::new(), |request| {
+        let offers = frame::decode(&request).unwrap().iter().any(|frame| matches!(frame, Frame::Changes(_)));
+        if offers { Vec::new() } else { restored.handle(&request) }
+    });
+    assert!(cut.error.is_some());
+
+    let inner = &one.tablet.0;
+    let (mut stands, time) = outline(inner).unwrap();
+    stands.memory.server_can = capability::STREAMED;
+    let key = inner.store.read(|conn| inner.identity(conn)).unwrap().key.clone();
+    let mut engine = Engine::new(key.clone(), base.public());
+    let Next::Send(_) = engine.next(&stands, [1; 16], time, 1 << 20).unwrap() else { panic!() };
+    let frames = engine.unanswered().unwrap();
+    let offered = |sent: &SentFrame| sent.items.iter().filter(|item| item.offered).count();
+    assert!(frames.len() > 2, "of several authors");
+    assert_eq!(frames.iter().map(offered).sum::<usize>(), stands.offers.changes.len());
+    assert!(frames.iter().any(|sent| offered(sent) < sent.items.len()), "base has the rest of that list");
+
+    // All but the last arrived.
+    stands.memory.sent = Unanswered { nonce: [1; 16], frames: frames.clone() };
+    let mut engine = Engine::new(key, base.public());
+    let Next::Send(_) = engine.next(&stands, [2; 16], time, 1 << 20).unwrap() else { panic!() };
+    let arrived = &frames[..frames.len() - 1];
+    for (number, sent) in (0..).zip(arrived) {
+        let verdicts = (1..).take(sent.items.len()).map(|seq| Verdict::Known { seq }).collect();
+        let mut answer = Vec::new();
+        Frame::Verdicts(Verdicts { team: sent.team, frame: number, verdicts }).encode(&mut answer);
+        let answer = engine.feed(&answer);
+        assert!(answer.error.is_none(), "{:?}", answer.error);
+        let [Step::Verdicts { verdicts, .. }] = &answer.steps[..] else { panic!() };
+        assert_eq!(verdicts.len(), offered(sent));
+        answer.steps.into_iter().for_each(|step| drop(apply(inner, step).unwrap()));
+    }
+    let left = outline(inner).unwrap().0.offers.changes;
+    assert_eq!(left.len(), frames.last().map(offered).unwrap());
 }
 
 /// So nobody ever has to vouch for somebody else's change: decision 0011.

@@ -222,7 +222,7 @@ impl Exchange {
         let Some(ask) = &self.ask else { return Ok(()) };
         self.frames = ask.sent.len() as u64;
         let teams: Vec<Team> = self.all_teams().cloned().collect();
-        self.verdicts = base.log.read(|conn| resume::verdicts(conn, &self.tablet, &teams, &ask.sent))?;
+        self.verdicts = base.log.read(|conn| resume::verdicts(conn, &teams, &ask.sent))?;
         Ok(())
     }
 

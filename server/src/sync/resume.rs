@@ -1,7 +1,7 @@
 //! What became of frames whose verdicts were lost with a cut link.
 //!
-//! A frame is committed whole, with the list that it holds, and an author never signs the same list twice: so a list
-//! that is stored under the tablet's signature is a frame that arrived.
+//! A frame is committed whole, with the list that it holds: where that is stored, and something is known of everything in it,
+//! the frame arrived, or need not be sent again.
 
 use wayside_protocol::record::{Hash, RecordId};
 use wayside_protocol::sync::ListItem;
@@ -9,17 +9,17 @@ use wayside_protocol::sync::frame::{Sent, Verdict, Verdicts};
 
 use crate::error::Result;
 use crate::log::db::{Conn, args};
-use crate::log::{self, Tablet, Team};
+use crate::log::{self, Team};
 
 /// Verdicts on those of these frames that were committed, numbered as they were asked for.
-pub fn verdicts(conn: &Conn, tablet: &Tablet, teams: &[Team], sent: &[Sent]) -> Result<Vec<Verdicts>> {
+pub fn verdicts(conn: &Conn, teams: &[Team], sent: &[Sent]) -> Result<Vec<Verdicts>> {
     let mut found = Vec::new();
     for (frame, sent) in (0..).zip(sent) {
         let team = teams.iter().find(|team| team.id == sent.team);
         let Some(team) = team else { continue };
-        let Some(items) = own_list(conn, team.n, tablet, &sent.list)? else { continue };
+        let Some(items) = list(conn, team.n, &sent.list)? else { continue };
         let verdicts = items.iter().map(|(record, hash)| verdict(conn, team.n, *record, hash));
-        // One that is nowhere would mean that the frame is not what the tablet thinks: it offers it again.
+        // One that is nowhere: the tablet was giving it back, of somebody's list of which there was some already.
         if let Some(verdicts) = verdicts.collect::<Result<Option<Vec<_>>>>()? {
             found.push(Verdicts { team: team.id, frame, verdicts });
         }
@@ -27,8 +27,8 @@ pub fn verdicts(conn: &Conn, tablet: &Tablet, teams: &[Team], sent: &[Sent]) -> 
     Ok(found)
 }
 
-/// What stands in a list that the tablet itself signed.
-fn own_list(conn: &Conn, team: i64, tablet: &Tablet, signature: &[u8; 16]) -> Result<Option<Vec<ListItem>>> {
+/// What stands in the list of which these are the first bytes of the signature.
+fn list(conn: &Conn, team: i64, signature: &[u8; 16]) -> Result<Option<Vec<ListItem>>> {
     let (mut from, mut to) = ([0; 64], [0xff; 64]);
     from[..16].copy_from_slice(signature);
     to[..16].copy_from_slice(signature);
@@ -37,9 +37,7 @@ fn own_list(conn: &Conn, team: i64, tablet: &Tablet, signature: &[u8; 16]) -> Re
         args![team, from, to],
         |row| row.get(0),
     )?;
-    let Some(n) = n else { return Ok(None) };
-    let (author, _, items) = log::signed_items(conn, n)?;
-    Ok((author == tablet.public_key).then_some(items))
+    Ok(n.map(|n| log::signed_items(conn, n)).transpose()?.map(|(_, _, items)| items))
 }
 
 fn verdict(conn: &Conn, team: i64, record: RecordId, hash: &Hash) -> Result<Option<Verdict>> {

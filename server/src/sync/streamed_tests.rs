@@ -7,8 +7,8 @@ use axum::body::{Body, Bytes};
 use futures_util::stream;
 use serde_json::json;
 use tokio::sync::mpsc;
-use wayside_protocol::record::Kind;
-use wayside_protocol::sync::frame::{Mark, Place, Rest, Sent};
+use wayside_protocol::record::{Kind, change_hash};
+use wayside_protocol::sync::frame::{List, Mark, Place, Rest, Sent};
 
 use super::*;
 use crate::testing::{Offer as Change, START, Site, Tablet as TestTablet, nowhere};
@@ -81,11 +81,6 @@ async fn a_body_cut_anywhere_leaves_its_whole_frames_and_they_can_be_asked_about
         assert_eq!(head, 1 + committed_before + 2 * whole, "cut at {cut} of {ends:?}");
 
         let ask = Ask { sent: asked, ..Ask::default() };
-        // Somebody else's signature is nobody's frame.
-        let stranger = site.tablet();
-        let theirs = stranger.streamed_hello(START, vec![]);
-        let (body, _) = stranger.streamed(&server, theirs, ask.clone(), vec![]);
-        assert!(answer(&exchange(&site.base, &body).unwrap()).0.is_empty());
         // What had not arrived goes with the same request: its number follows those that are asked about.
         let left = changes[whole..].to_vec();
         let (body, _) = tablet.streamed(&server, hello(), ask, left.clone());
@@ -102,6 +97,52 @@ async fn a_body_cut_anywhere_leaves_its_whole_frames_and_they_can_be_asked_about
         }
         committed_before = site.head() as usize - 1;
     }
+}
+
+/// After a restore a tablet gives back what others signed: what it lacks itself of a list is absent, as is what goes in another frame.
+#[tokio::test]
+async fn what_is_given_back_of_anothers_list_can_be_asked_about() {
+    let site = Site::new();
+    let server = *site.base.identity.public();
+    let (author, giver) = (site.tablet(), site.tablet());
+    let list = author.list(site.team, &people(&author, 3));
+    let part = |bodies: std::ops::Range<usize>| {
+        let items = list.items.iter().enumerate().map(|(at, item)| match item {
+            Item::Body { record, raw, .. } if !bodies.contains(&at) => {
+                Item::Absent { record: *record, hash: change_hash(raw) }
+            }
+            item => item.clone(),
+        });
+        let list = List { author: 1, items: items.collect(), ..list.clone() };
+        let authors = vec![(author.public(), author.certificate)];
+        Changes { team: site.team, authors, lists: vec![list] }
+    };
+    let (first, second) = (part(0..2), part(2..3));
+    let told = |tablet: &TestTablet, changes: Vec<Changes>| {
+        let ask = Ask { sent: vec![sent(&first), sent(&second)], ..Ask::default() };
+        let hello = tablet.streamed_hello(START, vec![nowhere(site.team)]);
+        let (body, _) = tablet.streamed(&server, hello, ask, changes);
+        answer(&exchange(&site.base, &body).unwrap()).0
+    };
+    let accepted = |told: Vec<(u64, Vec<Verdict>)>, count: usize| {
+        let all = |verdicts: &[Verdict]| verdicts.iter().all(|one| matches!(one, Verdict::Accepted { .. }));
+        assert!(told.len() == 1 && told[0].0 == 2 && told[0].1.len() == count && all(&told[0].1), "{told:?}");
+    };
+    assert_eq!(told(&giver, vec![]), []);
+    accepted(told(&giver, vec![first.clone()]), 2);
+    assert_eq!(told(&giver, vec![]), [], "the list is there, and not all that is in it");
+    accepted(told(&giver, vec![second.clone()]), 1);
+    let known: Vec<_> = (2..5).map(|seq| Verdict::Known { seq }).collect();
+    for tablet in [&giver, &author] {
+        assert_eq!(told(tablet, vec![]), [(0, known.clone()), (1, known.clone())]);
+    }
+    // Of another team nobody is told.
+    site.base.team_add("South").unwrap();
+    let mut stranger = TestTablet::new();
+    stranger.join(&site.base, "South").unwrap();
+    let ask = Ask { sent: vec![sent(&first)], ..Ask::default() };
+    let (body, _) = stranger.streamed(&server, stranger.streamed_hello(START, vec![]), ask, vec![]);
+    assert_eq!(exchange(&site.base, &body).unwrap_err().code(), Code::TeamNotAllowed);
 }
 
 /// What the server knows of the one tablet that says how much it holds back, once something is committed.

@@ -30,7 +30,7 @@ pub struct Ask {
     pub waiting: u64,
 }
 
-/// A frame that was sent, of one list signed by the tablet itself.
+/// A frame that was sent, of one signed list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sent {
     pub team: RecordId,
