@@ -179,8 +179,12 @@ fn measured(before: u64, bytes: usize, ms: u64) -> u64 {
     if rate.abs_diff(before) * 4 > before || rate == MOST_RATE { rate } else { before }
 }
 
+/// How many frames an older program finds in it. It wrote only what was offered of each.
+const NONE_OF_OLD: u64 = 0;
+
 fn write(sent: &Unanswered) -> Vec<u8> {
     let mut w = Writer::default();
+    w.varint(NONE_OF_OLD);
     w.varint(sent.frames.len() as u64);
     for frame in &sent.frames {
         w.raw(frame.team.as_bytes());
@@ -198,6 +202,9 @@ fn write(sent: &Unanswered) -> Vec<u8> {
 
 fn read(bytes: &[u8]) -> Result<Unanswered, Malformed> {
     let mut r = Reader::new(bytes);
+    if r.varint()? != NONE_OF_OLD {
+        return Err(Malformed);
+    }
     let frames = (0..r.count(33)?.min(MAX_SENT)).map(|_| {
         let (team, list) = (RecordId::from_bytes(r.array()?), r.array()?);
         let items = (0..r.count(49)?).map(|_| {
@@ -243,5 +250,6 @@ mod tests {
         let bytes = write(&sent);
         assert_eq!(read(&bytes), Ok(sent));
         assert!((1..bytes.len()).all(|cut| read(&bytes[..cut]).is_err()));
+        assert!(read(&bytes[1..]).is_err(), "an older program wrote it");
     }
 }
