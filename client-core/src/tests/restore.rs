@@ -135,7 +135,9 @@ fn what_was_given_back_when_the_link_was_cut_is_asked_about_and_goes_once() {
         assert!(answer.error.is_none(), "{:?}", answer.error);
         let [Step::Verdicts { verdicts, .. }] = &answer.steps[..] else { panic!() };
         assert_eq!(verdicts.len(), offered(sent));
-        answer.steps.into_iter().for_each(|step| drop(apply(inner, step).unwrap()));
+        for step in answer.steps {
+            apply(inner, step).unwrap();
+        }
     }
     let left = outline(inner).unwrap().0.offers.changes;
     assert_eq!(left.len(), frames.last().map(offered).unwrap());
