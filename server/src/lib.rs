@@ -48,7 +48,7 @@ pub use keys::{Identity, Tls, TlsFiles};
 #[cfg(feature = "simulated")]
 pub use random::seeded;
 pub use router::{Route, Who, router, routes};
-pub use serve::{Running, Server, ServerConfig, quiet_panics};
+pub use serve::{Running, Server, ServerConfig, Signals, quiet_panics};
 
 /// Adds a team to a data directory, whether or not a server runs on it. Returns its id. Blocks.
 pub fn team_add(data: &Path, name: &str) -> Result<wayside_protocol::record::RecordId> {

@@ -9,6 +9,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum_server::tls_rustls::RustlsAcceptor;
 use hyper_util::rt::TokioTimer;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use wayside_protocol::error::Code;
@@ -312,21 +313,35 @@ impl Running {
     }
 
     /// Runs until the process is asked to end (SIGTERM, SIGINT), then shuts down.
-    pub async fn until_signal(self) -> Result<()> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let failed = |error| Error::File("signal handler", error);
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    pub async fn until_signal(self, mut signals: Signals) -> Result<()> {
         loop {
             tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hangup.recv() => self.renewal.renew().await,
+                _ = signals.terminate.recv() => break,
+                _ = signals.interrupt.recv() => break,
+                _ = signals.hangup.recv() => self.renewal.renew().await,
             }
         }
         tracing::info!("shutting down");
         self.shutdown().await
+    }
+}
+
+/// What the process is asked by signals, from when this is made: each would end it before. So it is made before anybody is told
+/// that the server listens.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    pub fn heard() -> Result<Signals> {
+        let heard = |kind| signal(kind).map_err(|error| Error::File("signal handler", error));
+        Ok(Signals {
+            terminate: heard(SignalKind::terminate())?,
+            interrupt: heard(SignalKind::interrupt())?,
+            hangup: heard(SignalKind::hangup())?,
+        })
     }
 }
 

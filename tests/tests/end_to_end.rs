@@ -269,6 +269,8 @@ fn a_renewed_certificate_is_taken_when_the_server_is_told_and_by_itself() {
     let files = ["--tls-cert".into(), place(&cert), "--tls-key".into(), place(&key)];
     let mut node = Node::new(&programs.server, &dir.path().join("base"), files.to_vec());
     node.start().unwrap();
+    // Told in the moment in which it listens, it goes on all the same.
+    node.hang_up().unwrap();
     let addr = node.addr().unwrap();
     assert_eq!(shown(addr, &own), 1);
     let until = |wanted: usize| {

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::limits::{self, Pace, Proxies};
 use crate::log::{Quota, Quotas};
-use crate::serve::{Server, ServerConfig};
+use crate::serve::{Server, ServerConfig, Signals};
 use crate::service;
 use crate::settings::{Said, Settings};
 
@@ -126,6 +126,7 @@ pub fn serve(serve: Serve, out: &mut impl Write) -> Result<()> {
 async fn until_signal(settings: &Settings, out: &mut impl Write) -> Result<()> {
     let schedule = schedule(settings)?;
     let running = Server::start(config(settings)?).await?;
+    let signals = Signals::heard()?;
     let base = running.base().clone();
     base.require_version(u8::try_from(settings.number("tablets.oldest_version")).unwrap_or(u8::MAX));
     base.limits.set(limits_of(settings)?);
@@ -148,7 +149,7 @@ async fn until_signal(settings: &Settings, out: &mut impl Write) -> Result<()> {
     if out.write_all(said.as_bytes()).and_then(|()| out.flush()).is_err() {
         tracing::warn!("nobody reads where this server listens");
     }
-    let served = running.until_signal().await;
+    let served = running.until_signal(signals).await;
     for task in daily.drain(..).chain(scheduled).chain([told]) {
         let _ = task.await;
     }

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use wayside_server::{Server, ServerConfig};
+use wayside_server::{Server, ServerConfig, Signals};
 
 use super::{TEAM, exchanges::copy, party};
 
@@ -178,7 +178,8 @@ pub async fn server(port: u16, dir: &Path) -> Result<()> {
         copy(&made()?.join("base"), dir)?;
     }
     let config = ServerConfig { listen: format!("127.0.0.1:{port}"), ..ServerConfig::local(dir) };
-    Ok(Server::start(config).await?.until_signal().await?)
+    let running = Server::start(config).await?;
+    Ok(running.until_signal(Signals::heard()?).await?)
 }
 
 fn made() -> Result<PathBuf> {
