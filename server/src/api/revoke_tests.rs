@@ -2,12 +2,12 @@ use serde_json::json;
 use wayside_protocol::error::Code;
 use wayside_protocol::record::{Kind, tablet_id};
 use wayside_protocol::sync::frame::{
-    self, Ask, Changes, Frame, Hello, LookUp, Place, STREAMED_VERSION, Verdict, Wish,
+    self, Ask, Changes, Frame, Hello, LookUp, Place, Rest, STREAMED_VERSION, Verdict, Wish,
 };
 use wayside_protocol::sync::{Duty, NewKey, Order, capability, sign_request, verify_certificate};
 
 use super::*;
-use crate::testing::{Offer, Site, Tablet, nowhere, quarantined};
+use crate::testing::{Offer, START, Site, Tablet, nowhere, quarantined};
 use crate::{Base, sync};
 
 fn id(tablet: &Tablet) -> String {
@@ -82,9 +82,30 @@ on_both! {
     a_revoked_tablet_reads_nothing_and_changes_nothing,
     one_that_was_upgraded_is_ordered_at_its_first_request,
     it_hands_over_what_a_log_that_was_set_back_has_lost,
+    it_is_not_ordered_to_wipe_itself_before_it_has_named_its_teams,
     what_it_sent_is_admitted_or_refused_and_keeps_nobody_out,
     a_team_is_taken_away_and_given_back,
     a_new_key_is_taken_once_and_ends_the_old_one,
+}
+
+/// A simulation found it: a quiet tablet of many teams names none of them, and nobody saw that this log had lost something of theirs.
+fn it_is_not_ordered_to_wipe_itself_before_it_has_named_its_teams(site: Site) {
+    let tablet = site.tablet();
+    tablet.push(&site, &[person(&tablet)]);
+    revoke(&site.base, "test", &id(&tablet)).unwrap();
+    let ordered = |rest: Option<Rest>, places: Vec<Place>| {
+        let hello = Hello { capabilities: capability::OURS, ..tablet.streamed_hello(START, places) };
+        let ask = Ask { rest, ..Ask::default() };
+        let (body, _) = tablet.streamed(site.base.identity.public(), hello.clone(), ask, vec![]);
+        let answer = frame::decode(&sync::exchange(&site.base, &body).unwrap()).unwrap();
+        let same = answer.iter().any(|frame| matches!(frame, Frame::Terms(terms) if terms.rest_same));
+        assert!(!same, "so that it names them");
+        duties(&site.base, &hello, &answer)
+    };
+    let unnamed = Some(Rest { teams: 5, fingerprint: [1; 16] });
+    assert_eq!(ordered(unnamed, vec![]), []);
+    assert_eq!(ordered(unnamed, vec![nowhere(site.team)]), []);
+    assert_eq!(ordered(None, vec![nowhere(site.team)]), [Duty::Wipe]);
 }
 
 fn a_revoked_tablet_reads_nothing_and_changes_nothing(site: Site) {

@@ -242,10 +242,12 @@ impl Exchange {
         self.teams.iter().chain(&self.left)
     }
 
-    /// What it has to do once it has handed over everything.
+    /// What it has to do once it has handed over everything, of teams that it names: whether this log has lost something of
+    /// theirs is seen by their places.
     fn duties(&self) -> Vec<Duty> {
         if self.tablet.revoked {
-            return vec![Duty::Wipe];
+            let names_all = self.ask.as_ref().is_none_or(|ask| ask.rest.is_none());
+            return Vec::from_iter(names_all.then_some(Duty::Wipe));
         }
         let named = |team: &&Team| self.hello.teams.iter().any(|place| place.team == team.id);
         self.left.iter().filter(named).map(|team| Duty::Leave(team.id)).collect()
@@ -362,7 +364,7 @@ impl Exchange {
             let sign = |duty| Order::sign(key, &self.hello.tablet, &self.hello.nonce, duty);
             frames.extend(duties.iter().map(|duty| Frame::Order(sign(*duty))));
         }
-        if self.tablet.revoked && obeys && self.waiting == Some(0) {
+        if duties.contains(&Duty::Wipe) && obeys && self.waiting == Some(0) {
             let (n, now) = (self.tablet.n, self.now);
             base.log.post(move |txn| log::note_ordered(txn.conn, n, now));
         }
@@ -399,7 +401,7 @@ impl Exchange {
     fn positions(&self, conn: &Conn, states: &[TeamState], rest_same: bool) -> Result<Option<Vec<Position>>> {
         let able = repair::shows(&self.hello);
         // Who is to leave a team does not end here.
-        let leaves = !self.duties().is_empty();
+        let leaves = self.tablet.revoked || !self.duties().is_empty();
         // One that names no place shows no receipt, and has nothing new.
         if !able || leaves || states.is_empty() || !(rest_same || states.len() == self.teams.len()) {
             return Ok(None);
