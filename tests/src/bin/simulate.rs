@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     process::{Child, Command, ExitCode, Stdio},
     sync::mpsc::{Sender, channel},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, anyhow};
@@ -15,6 +15,8 @@ use wayside_tests::simulate::{FAULTS, Shape, run};
 
 /// From so many runs on each kind of fault must have happened.
 const ENOUGH: u64 = 500;
+/// So often it says how far it has come.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Runs simulations, several at once, and prints the seed of each that breaks a promise
 #[derive(Parser)]
@@ -141,6 +143,7 @@ fn whole(arguments: &Arguments) -> Result<bool> {
         from += runs;
     }
     drop(told);
+    let mut said_at = begun;
     let (mut counts, mut failed, mut ran) = (BTreeMap::<String, u64>::new(), 0, 0);
     for heard in all {
         ran += 1;
@@ -156,7 +159,8 @@ fn whole(arguments: &Arguments) -> Result<bool> {
                 }
             }
         }
-        if ran % 500 == 0 {
+        if said_at.elapsed() >= MINUTE {
+            said_at = Instant::now();
             writeln!(out, "{ran} runs in {} s, {failed} failed", begun.elapsed().as_secs())?;
         }
     }
