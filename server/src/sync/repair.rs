@@ -267,16 +267,20 @@ fn count(token: Token) -> Option<u32> {
 fn next(shown: Option<Token>, given: Option<Token>, asked_ms: u64) -> Token {
     let last = [shown, given].into_iter().flatten().filter_map(count).max();
     let [_, a, b, c] = last.map_or(0, |last| last.wrapping_add(1)).to_be_bytes();
-    let [.., d, e, f, g] = asked_ms.to_be_bytes();
+    let [d, e, f, g] = low_bits(asked_ms).to_be_bytes();
     [TIMED, a, b, c, d, e, f, g]
+}
+
+fn low_bits(ms: u64) -> u32 {
+    let [.., d, e, f, g] = ms.to_be_bytes();
+    u32::from_be_bytes([d, e, f, g])
 }
 
 /// Whether a tablet asked before it asked for the last token that it was given. A request that is older than the window of
 /// clocks is refused; where the times differ by more, a clock was set.
 fn is_overtaken(asked_ms: u64, given: Option<Token>) -> bool {
     let Some([TIMED, _, _, _, time @ ..]) = given else { return false };
-    let [.., d, e, f, g] = asked_ms.to_be_bytes();
-    let before = u32::from_be_bytes(time).wrapping_sub(u32::from_be_bytes([d, e, f, g]));
+    let before = u32::from_be_bytes(time).wrapping_sub(low_bits(asked_ms));
     before > 0 && u64::from(before) <= 2 * CLOCK_WINDOW_MS
 }
 

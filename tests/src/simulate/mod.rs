@@ -192,8 +192,7 @@ impl World {
     async fn busy_hours(&mut self, at: usize) -> Result<()> {
         self.vans[at].line.own().rate = SLOW;
         for last in [false, true] {
-            // Meanwhile it may have been wiped, or have left what was a copy's only team.
-            if !self.those_who_work().contains(&at) || self.teams_on(at)?.is_empty() {
+            if !self.still_works(at)? {
                 return Ok(());
             }
             for _ in 0..self.rng.random_range(15..40) {
@@ -259,10 +258,15 @@ impl World {
         Ok(())
     }
 
+    /// In a sync it may have been wiped, or have left what was a copy's only team.
+    fn still_works(&self, at: usize) -> Result<bool> {
+        Ok(self.those_who_work().contains(&at) && !self.teams_on(at)?.is_empty())
+    }
+
     /// The tablet asks again before what was held back arrives.
     async fn is_overtaken(&mut self, at: usize) -> Result<()> {
         for _ in 0..self.rng.random_range(1..4) {
-            if !self.those_who_work().contains(&at) || self.teams_on(at)?.is_empty() {
+            if !self.still_works(at)? {
                 break;
             }
             let pause = self.rng.random_range(1..60) * SECOND;
