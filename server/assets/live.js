@@ -174,10 +174,12 @@ async function refresh() {
 // that something came in.
 let channel = null
 let ended = shown === undefined || !('EventSource' in window)
+// Browsers say that a page was left before they say that it is hidden.
+let left = false
 const listensHidden = document.querySelector('[data-listens-hidden]') !== null
 
 function listen() {
-  if (ended || channel || (document.hidden && !listensHidden)) return
+  if (ended || left || channel || (document.hidden && !listensHidden)) return
   channel = new EventSource('/events')
   // The first tells what holds now: nothing is missed between two channels.
   channel.addEventListener('heads', (event) => {
@@ -195,8 +197,14 @@ function hangUp() {
   channel = null
 }
 
-window.addEventListener('pagehide', hangUp)
-window.addEventListener('pageshow', listen)
+window.addEventListener('pagehide', () => {
+  left = true
+  hangUp()
+})
+window.addEventListener('pageshow', () => {
+  left = false
+  listen()
+})
 document.addEventListener('visibilitychange', () => {
   listen()
   if (document.hidden && !listensHidden) hangUp()

@@ -1,5 +1,7 @@
 //! Today, as coordinators work through it: by clicks and by keys, alone and two at once.
 
+use std::time::{Duration, Instant};
+
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 use wayside_client_core::By;
@@ -323,6 +325,21 @@ fn on_a_telephone_people_come_first_and_filters_and_menu_are_folded_away() {
     page.until("another page", "return location.pathname === '/fleet'", json!([]));
     assert!(!visible("Quarantine"), "the menu is folded away again");
     page.resize(1024, 1024);
+    world.end();
+}
+
+#[test]
+fn parts_of_today_open_one_after_another_without_a_wait() {
+    let Some(world) = World::start() else { return };
+    let page = &world.coordinator;
+    let begun = Instant::now();
+    // A browser keeps some of the pages that were left, and opens six connections to one server.
+    for _ in 0..5 {
+        for part in ["urgent", "follow_up"] {
+            open(page, &format!("?part={part}"));
+        }
+    }
+    assert!(begun.elapsed() < Duration::from_secs(30), "ten pages took {:?}", begun.elapsed());
     world.end();
 }
 
